@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * format.h - the segment format, version 1.0, part two: what records and blocks mean to metrics. Part one is
+ * shm/layout.h; the blocks of reservoirs, rates and sets are described in reservoir.h, rate.h and sketch.h.
+ *
+ * RECORDS
+ *   type RECORD_FAMILY  key: 'F' name '\0'                          payload: struct metrics__family_record
+ *   type RECORD_SERIES  key: 'S' name '\0' key '\0' value '\0' ...  link: its family; tags sorted by key bytes
+ *   type RECORD_TEXT    not in the index; reached by family.text    payload: unit '\0' help '\0'
+ *
+ * STORAGE of a series, by kind; "cells" are places in lanes (layout.h)
+ *   counter, updown   [0] 1 cell: the total (updown: two's complement)
+ *   meter             [0] 1 cell: the total                         [1] rate block
+ *   gauge             [0] gauge group | index                       -
+ *   histogram, timer  [0] 8 cells DIST_*, or DIST_FIRST_BUCKET + n  [1] rate block (timers) then reservoir block
+ *   set               [0] sketch block                              -
+ *   info              none: what it says is in its tags
+ *
+ * UNITS. Timers keep nanoseconds in sum, sum of squares, extremes and reservoir; bucket bounds are seconds.
+ */
+#ifndef METRICS_REGISTRY_FORMAT_H
+#define METRICS_REGISTRY_FORMAT_H
+
+#include "layout.h"
+
+enum { RECORD_SERIES = 1, RECORD_FAMILY = 2, RECORD_TEXT = 3 };
+
+enum metrics__kind_number {
+#define KIND(NUMBER, NAME) KIND_##NAME = NUMBER,
+#include "kinds.def"
+#undef KIND
+};
+
+/* Cells of a histogram or timer that keeps a reservoir: one cache line per lane. */
+enum {
+    DIST_COUNT = 0,   /* u64; written together with the sum */
+    DIST_SUM = 1,     /* f64 */
+    DIST_SQUARES = 2, /* f64: sum of squares */
+    DIST_IGNORED = 3, /* u64: updates that were not finite numbers */
+    DIST_MAX = 4,     /* two banks: u16 epoch << 48 | 48 bits of order_encode(max); bank = epoch & 1 */
+    DIST_MIN = 6,     /* two banks: the same with order_encode(-min), so that both are maxima */
+    DIST_CELLS = 8,
+};
+/* Cells of one that keeps buckets: the count is the sum of the buckets. */
+enum {
+    DIST_BUCKET_SUM = 0, /* f64 */
+    DIST_BUCKET_IGNORED = 1,
+    DIST_FIRST_BUCKET = 2, /* then one per bucket, the last one unbounded above */
+};
+
+/* Settings of a family; all bytes count when two are compared, so padding is explicit and zero. */
+struct metrics__settings {
+    uint8_t merge;     /* enum metrics_merge */
+    uint8_t persistent;
+    uint8_t reservoir; /* enum metrics_reservoir */
+    int8_t scale;
+    uint32_t samples;
+    double alpha;
+    double window_s;
+    double low, high; /* 0, 0 = the kind's default */
+    uint32_t bound_count;
+    uint32_t series_limit; /* 0 = the segment's */
+};
+_Static_assert(sizeof(struct metrics__settings) == 48, "settings are 48 bytes");
+
+struct metrics__family_record {
+    uint32_t kind;     /* 0 until the first series (ORD-11) */
+    uint32_t series;   /* how many series were admitted; may count one more for each process killed between */
+    uint64_t overflow; /* offset of the overflow series' record, or 0 (ORD-2) */
+    uint64_t text;     /* offset of a RECORD_TEXT, or 0 (ORD-2) */
+    uint64_t pad;
+    struct metrics__settings settings;
+    double bounds[]; /* settings.bound_count of them, ascending */
+};
+LAYOUT_AT(struct metrics__family_record, settings, 32);
+LAYOUT_AT(struct metrics__family_record, bounds, 80);
+
+enum { METRICS__BOUNDS_MAX = 512 };
+
+/*
+ * The 48 bits of an extreme: the top 48 bits of the double, made order-preserving (sign flipped for positives,
+ * all bits for negatives), so a plain comparison of words compares epoch first and value second. The low 16
+ * bits are lost; encoding rounds up, and since minima are stored negated, min rounds down and max up.
+ */
+static inline uint64_t metrics__order_encode(double x)
+{
+    union {
+        double f;
+        uint64_t u;
+    } v = {.f = x};
+    uint64_t ordered = v.u >> 63 ? ~v.u : v.u | (UINT64_C(1) << 63);
+    uint64_t top = ordered >> 16;
+    return top + ((ordered & 0xffff) != 0 && top != UINT64_C(0xffffffffffff));
+}
+static inline double metrics__order_decode(uint64_t word48)
+{
+    uint64_t ordered = word48 << 16;
+    union {
+        uint64_t u;
+        double f;
+    } v = {.u = ordered >> 63 ? ordered & ~(UINT64_C(1) << 63) : ~ordered};
+    return v.f;
+}
+
+/* Where the reservoir starts in storage[1] of a timer: after the rate block. */
+enum { METRICS__RATE_BLOCK = 128 };
+
+#endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * <mtx/metrics.h> - record metrics from any process of a multi-process server.
+ *
+ *     #include <mtx/metrics.h>
+ *
+ *     metrics_timer_t *t = metrics_timer(metrics_default(), "http.request.time", "route", "/cart");
+ *     metrics_timer_start(t);
+ *     serve(request);
+ *     metrics_timer_stop(t);
+ *     METRICS_INC("http.requests", "status", "200");
+ *
+ * All processes that open the same segment write the same series: one counter, one histogram, whatever the
+ * number of workers. mtx-exporter reads the segment and reports it.
+ *
+ * Promises, for every function below unless it says otherwise:
+ *  - thread-safe and process-safe; handles stay valid across fork() in parent and child;
+ *  - never NULL where a registry or a handle is returned: on failure you get a no-op that accepts everything;
+ *  - [S] marks calls that are also async-signal-safe: no lock, no allocation, errno untouched, wait-free or
+ *    lock-free. A process that is killed inside one of them harms nobody;
+ *  - no thread is started, nothing is written to stdout, the process is never aborted.
+ * Do not update metrics between vfork() (or clone(CLONE_VM)) and exec: the child shares the parent's CPU
+ * number. posix_spawn() is safe.
+ *
+ * Names: 1 to METRICS_NAME_MAX bytes of UTF-8 without control characters; tag keys likewise, tag values may
+ * be empty. At most METRICS_TAGS_MAX tags, no key twice; their order does not matter. A name is kept whole or
+ * refused, never cut.
+ *
+ * -DMETRICS_OFF compiles every call away.
+ */
+#ifndef MTX_METRICS_H
+#define MTX_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mtx/error.h>
+#include <mtx/rseq.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define METRICS_VERSION   "0.1.0"
+#define METRICS_NAME_MAX  255
+#define METRICS_VALUE_MAX 1023
+#define METRICS_TAGS_MAX  32
+
+typedef struct metrics_registry metrics_registry_t;
+typedef struct metrics_counter metrics_counter_t;     /* a total that only grows */
+typedef struct metrics_updown metrics_updown_t;       /* a total that goes up and down */
+typedef struct metrics_gauge metrics_gauge_t;         /* a level, per process, merged over living processes */
+typedef struct metrics_meter metrics_meter_t;         /* a total with 1, 5 and 15 minute rates */
+typedef struct metrics_histogram metrics_histogram_t; /* a distribution of doubles */
+typedef struct metrics_timer metrics_timer_t;         /* a distribution of durations, with rates */
+typedef struct metrics_set metrics_set_t;             /* how many distinct things in an interval */
+
+/* --- Registries ------------------------------------------------------------------------------------------ */
+
+enum metrics_attach {
+    METRICS_KEEP,  /* an existing segment is continued (default) */
+    METRICS_RESET, /* an existing segment is replaced by an empty one, if nobody else is attached */
+};
+
+/* Set .size = sizeof(metrics_options_t) and what you want to differ; zero means the default. */
+typedef struct metrics_options {
+    size_t size;              /* sizeof this struct: later versions append */
+    const char *path;         /* segment file; default $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg */
+    uint64_t segment_bytes;   /* most memory the segment may ever take; default 32 MiB */
+    enum metrics_attach attach;
+    uint32_t mode;            /* permission bits of a new segment; default 0600 */
+    const char *group;        /* group of a new segment, by name; default: the creator's */
+    uint32_t slots;           /* most living processes with gauges; default 4096 */
+    uint32_t family_series;   /* most series of one family; default 10000 */
+    int preallocate;          /* 1 = take all memory now, so that later registrations cannot be refused */
+    int world_writable;       /* 1 = accept a segment that everybody may write */
+    uint32_t lanes;           /* CPU lanes of a new segment; default: highest online CPU + 1 (tests) */
+} metrics_options_t;
+
+/*
+ * Open (create if missing) a segment. Both arguments may be NULL. Never returns NULL: on error a no-op
+ * registry, with the reason in *error and in metrics_status(). Close with metrics_close(). Each call opens
+ * anew; open once per process tree, before forking.
+ * Errors: METRICS_E_SYSTEM, _UNSAFE, _FORMAT, _VERSION, _ARCH, _DAMAGED, _LIMIT, _MEMORY, _FULL, _ARGUMENT.
+ */
+metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error);
+
+/*
+ * The process-wide registry of $MTX_SEGMENT (or the default path), opened at first use and never closed. On
+ * failure one line goes to stderr (none if MTX_QUIET=1) and everything recorded is a no-op.
+ */
+metrics_registry_t *metrics_default(void);
+
+/*
+ * Detach and release the registry; *registry becomes NULL. Handles live on as no-ops: using one is safe, for
+ * ever. Other threads may be updating meanwhile. Not from a signal handler.
+ */
+void metrics_close(metrics_registry_t **registry);
+
+/*
+ * 0 if the registry works and nothing was refused. A negative code if it is a no-op (*error says why), else the
+ * number of series or settings that this process was refused (*error tells the last one).
+ */
+int metrics_status(metrics_registry_t *registry, metrics_error_t *error);
+
+/*
+ * Runs this process's gauge callbacks and publishes their values. Call it from the process's own loop, once a
+ * second or so. Values that were not refreshed for three of the exporter's intervals are taken for absent.
+ */
+void metrics_poll(metrics_registry_t *registry);
+
+/*
+ * Do all first-time system calls of this process now (process slot, random seed, page mappings): for programs
+ * that enter a seccomp sandbox after it. Also worth calling in a fresh worker that sets gauges.
+ */
+void metrics_prepare(metrics_registry_t *registry);
+
+/* --- Series: find or create ------------------------------------------------------------------------------ */
+
+/*
+ * metrics_counter(registry, name, "key", "value", ...): the handle of that series, created if new. The same
+ * arguments always give the same handle; it is owned by the registry and never freed. Costs a hash and a
+ * look-up: keep the handle where it matters. All arguments are const char *; an odd number of tag arguments
+ * drops the last one's key and the series is refused (METRICS_E_NAME).
+ *
+ * When the segment or the family is full, counters, updowns, meters, histograms and timers fall back to the
+ * family's overflow series (same tag keys, every value "_overflow"), so the family's total stays exact; the
+ * others become no-ops. Either is counted; see metrics_status().
+ *
+ * The _v forms take {name, key, value, key, value, ...} as an array of n strings, for bindings.
+ */
+#define metrics_counter(...)   metrics__counter(METRICS__LIST(__VA_ARGS__))
+#define metrics_updown(...)    metrics__updown(METRICS__LIST(__VA_ARGS__))
+#define metrics_gauge(...)     metrics__gauge(METRICS__LIST(__VA_ARGS__))
+#define metrics_meter(...)     metrics__meter(METRICS__LIST(__VA_ARGS__))
+#define metrics_histogram(...) metrics__histogram(METRICS__LIST(__VA_ARGS__))
+#define metrics_timer(...)     metrics__timer(METRICS__LIST(__VA_ARGS__))
+#define metrics_set(...)       metrics__set(METRICS__LIST(__VA_ARGS__))
+
+#ifdef METRICS_OFF
+#define METRICS__OFF(T)                                                                                      \
+    static inline __attribute__((unused)) metrics_##T##_t *metrics_##T##_v(                                  \
+        metrics_registry_t *registry, const char *const *name_tags, size_t n)                                \
+    {                                                                                                        \
+        (void)registry, (void)name_tags, (void)n;                                                            \
+        return (metrics_##T##_t *)0;                                                                         \
+    }
+#endif
+
+#ifndef METRICS_OFF
+
+metrics_counter_t *metrics_counter_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+metrics_updown_t *metrics_updown_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+metrics_gauge_t *metrics_gauge_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+metrics_meter_t *metrics_meter_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+metrics_histogram_t *metrics_histogram_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+metrics_timer_t *metrics_timer_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+metrics_set_t *metrics_set_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+
+/* The variadic functions behind the macros: a NULL ends the list. */
+#define METRICS__LIST(...) __VA_ARGS__, (const char *)0
+metrics_counter_t *metrics__counter(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_updown_t *metrics__updown(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_gauge_t *metrics__gauge(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_meter_t *metrics__meter(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_histogram_t *metrics__histogram(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_timer_t *metrics__timer(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_set_t *metrics__set(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+
+/* Hide a series from all readers, for good (until it is created again). Its handles stay usable. */
+void metrics_retire(metrics_registry_t *, const char *const *name_tags, size_t n);
+
+#endif /* !METRICS_OFF */
+
+/* --- Families: settings shared by all series of one name -------------------------------------------------- */
+
+enum metrics_merge {   /* how a gauge's values of the living processes become one */
+    METRICS_MERGE_LAST, /* the value set last (default) */
+    METRICS_MERGE_SUM,
+    METRICS_MERGE_MIN,
+    METRICS_MERGE_MAX,
+    METRICS_MERGE_AVG,
+    METRICS_MERGE_ALL,  /* not merged: one series per process, labelled with its worker index */
+};
+
+enum metrics_reservoir {          /* how a histogram or timer keeps its distribution */
+    METRICS_RESERVOIR_DECAYING,     /* exponentially decaying sample (default): recent values weigh more */
+    METRICS_RESERVOIR_UNIFORM,      /* uniform sample of everything ever recorded */
+    METRICS_RESERVOIR_SLIDING,      /* the last .samples values */
+    METRICS_RESERVOIR_SLIDING_TIME, /* the last .window_s seconds */
+    METRICS_BUCKETS,                /* explicit upper bounds: .bounds, .bound_count */
+    METRICS_BUCKETS_EXPONENTIAL,    /* base-2 exponential buckets of .scale between .low and .high */
+};
+
+/*
+ * Set .size = sizeof(metrics_family_t); zero means the default. Strings and arrays are copied. Units are the
+ * field's: "seconds", "bytes", "requests"... (a timer's is seconds, whatever is said here).
+ */
+typedef struct metrics_family {
+    size_t size;
+    const char *unit;
+    const char *help;           /* one sentence for the reader of a dashboard */
+    enum metrics_merge merge;
+    int persistent;             /* gauge: the value outlives its process */
+    enum metrics_reservoir reservoir;
+    uint32_t samples;           /* reservoir slots; default 1028 */
+    double alpha;               /* decay per second; default 0.015 */
+    double window_s;            /* sliding time window; default 60 */
+    const double *bounds;       /* ascending, finite; timers: in seconds */
+    uint32_t bound_count;       /* at most 512 */
+    int scale;                  /* METRICS_BUCKETS_EXPONENTIAL: 0 to 5; relative error 2.2 % at 4 */
+    double low, high;           /* its range; default 2^-20 to 2^30, timers 1e-6 to 1e3 seconds */
+    uint32_t series_limit;      /* most series of this family; default: the segment's */
+} metrics_family_t;
+
+enum { METRICS_SAMPLES_DEFAULT = 1028 };
+
+#ifndef METRICS_OFF
+
+/*
+ * Give the family's settings; before its first series is created. Repeating the same settings is fine, and
+ * unit and help may be added later once. 0, or METRICS_E_SETTINGS if the family exists with others (they stay,
+ * the refusal is counted), METRICS_E_NAME, _ARGUMENT, _FULL. error may be NULL.
+ */
+int metrics_describe(metrics_registry_t *, const char *name, const metrics_family_t *, metrics_error_t *error);
+
+/* Constant facts: metrics_info(r, "build", "version", "1.2", "commit", "abc"). A series whose value is 1. */
+#define metrics_info(...) metrics__info(METRICS__LIST(__VA_ARGS__))
+void metrics_info_v(metrics_registry_t *, const char *const *name_tags, size_t n);
+void metrics__info(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+
+/* --- Updates --------------------------------------------------------------------------------------------- */
+
+/* Frozen: the first cache line of a counter, updown and meter. */
+struct metrics_counter {
+    struct metrics__cells cells;
+};
+struct metrics_updown {
+    struct metrics__cells cells;
+};
+struct metrics_meter {
+    struct metrics__cells cells;
+};
+
+/* [S] Add to the total. Sums wrap at 2^64. */
+static inline void metrics_counter_add(metrics_counter_t *c, uint64_t n)
+{
+    metrics__add(&c->cells, n);
+}
+static inline void metrics_counter_inc(metrics_counter_t *c)
+{
+    metrics__add(&c->cells, 1);
+}
+/* [S] */
+static inline void metrics_updown_add(metrics_updown_t *c, int64_t n)
+{
+    metrics__add(&c->cells, (uint64_t)n);
+}
+static inline void metrics_updown_inc(metrics_updown_t *c)
+{
+    metrics__add(&c->cells, 1);
+}
+static inline void metrics_updown_dec(metrics_updown_t *c)
+{
+    metrics__add(&c->cells, (uint64_t)-1);
+}
+/* [S] n events happened. */
+static inline void metrics_meter_mark(metrics_meter_t *m, uint64_t n)
+{
+    metrics__add(&m->cells, n);
+}
+
+/* [S] The same as library calls, for bindings that cannot inline. */
+void metrics_counter_add_call(metrics_counter_t *, uint64_t n);
+void metrics_updown_add_call(metrics_updown_t *, int64_t n);
+void metrics_meter_mark_call(metrics_meter_t *, uint64_t n);
+
+/*
+ * [S] This process's value. A gauge heals by itself: when the process dies its value leaves the merge. The
+ * first set of a process (also after a fork) claims a process slot, with a few system calls. NaN = absent.
+ */
+void metrics_gauge_set(metrics_gauge_t *, double value);
+void metrics_gauge_add(metrics_gauge_t *, double delta);
+
+/*
+ * Let metrics_poll() ask fn for the value. fn must outlive the gauge's registry or be replaced by NULL (which
+ * removes it). It returns NaN for "no value now". Runs in the process that registered it only, not in its
+ * forked children. Not async-signal-safe.
+ */
+typedef double metrics_gauge_fn(void *arg);
+void metrics_gauge_callback(metrics_gauge_t *, metrics_gauge_fn *fn, void *arg);
+
+/* [S] NaN and infinities are ignored and counted. */
+void metrics_histogram_update(metrics_histogram_t *, double value);
+
+/* [S] A duration in nanoseconds. */
+void metrics_timer_update(metrics_timer_t *, uint64_t nanoseconds);
+
+/*
+ * [S] The fastest monotonic clock there is, in ticks of its own: only good for metrics_timer_since() and
+ * metrics_elapsed_ns(), on the same machine. Keep it in the request object when start and stop are far apart.
+ */
+uint64_t metrics_now(void);
+void metrics_timer_since(metrics_timer_t *, uint64_t start);
+uint64_t metrics_elapsed_ns(uint64_t start); /* nanoseconds from start to now; 0 if the clock went back */
+
+/* [S] The n bytes were seen. Distinct values of an interval are counted: exactly up to 256, then within 1.6 %. */
+void metrics_set_add(metrics_set_t *, const void *bytes, size_t n);
+
+/* --- Macros ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Time a piece of code. T is the name of a variable that holds the handle; start declares a local named after
+ * it, so a forgotten stop is an unused-variable warning.
+ *     metrics_timer_start(t);
+ *     ...
+ *     metrics_timer_stop(t);          or metrics_timer_stop_as(t, other) when the series is known at the end
+ *     metrics_timer_cancel(t);        or not at all
+ */
+#define metrics_timer_start(T)          const uint64_t metrics__started_##T = metrics_now()
+#define metrics_timer_stop(T)           metrics_timer_since((T), metrics__started_##T)
+#define metrics_timer_stop_as(T, OTHER) metrics_timer_since((OTHER), metrics__started_##T)
+#define metrics_timer_cancel(T)         ((void)metrics__started_##T)
+
+/* Time the rest of the enclosing scope, however it is left (return, break, C++ exception). */
+#define METRICS_TIME_SCOPE(T) METRICS__TIME_SCOPE(T, __COUNTER__)
+
+struct metrics__scope {
+    metrics_timer_t *timer;
+    uint64_t start;
+};
+static inline void metrics__scope_end(struct metrics__scope *s)
+{
+    metrics_timer_since(s->timer, s->start);
+}
+#define METRICS__TIME_SCOPE(T, N)  METRICS__TIME_SCOPE2(T, N)
+#define METRICS__TIME_SCOPE2(T, N)                                                                           \
+    struct metrics__scope metrics__scope_##N __attribute__((cleanup(metrics__scope_end), unused)) = {        \
+        (T), metrics_now()}
+
+/*
+ * One-line forms on the default registry:
+ *     METRICS_INC("orders", "city", "nyc");      METRICS_ADD(7, "bytes", "dir", "in");
+ * Name and tags must be string literals: the call site keeps the handle, so a variable there would count every
+ * city under the first one. It does not compile. Variables go through metrics_counter().
+ */
+#define METRICS_INC(...)           METRICS__SITE(counter, metrics_counter_inc(metrics__h), __VA_ARGS__)
+#define METRICS_ADD(N, ...)        METRICS__SITE(counter, metrics_counter_add(metrics__h, (N)), __VA_ARGS__)
+#define METRICS_MARK(...)          METRICS__SITE(meter, metrics_meter_mark(metrics__h, 1), __VA_ARGS__)
+#define METRICS_SET(V, ...)        METRICS__SITE(gauge, metrics_gauge_set(metrics__h, (V)), __VA_ARGS__)
+#define METRICS_UPDATE(V, ...)     METRICS__SITE(histogram, metrics_histogram_update(metrics__h, (V)), __VA_ARGS__)
+#define METRICS_UNIQUE(P, N, ...)  METRICS__SITE(set, metrics_set_add(metrics__h, (P), (N)), __VA_ARGS__)
+/* METRICS_TIME(start, "name", tags...): the time since start = metrics_now(). */
+#define METRICS_TIME(START, ...)   METRICS__SITE(timer, metrics_timer_since(metrics__h, (START)), __VA_ARGS__)
+
+/* One call site: its arguments, and the handle they resolved to. Zero-initialised but for the arguments. */
+struct metrics__site {
+    void *handle;
+    uint32_t generation;
+};
+/* Changes whenever the default registry is re-opened, so that every site resolves again. */
+extern uint32_t metrics__generation;
+
+#ifdef __cplusplus
+#define METRICS__CONST_ARGS static constexpr const char *metrics__args[]
+#define METRICS__ASSERT     static_assert
+#else
+#define METRICS__CONST_ARGS static const char *const metrics__args[]
+#define METRICS__ASSERT     _Static_assert
+#endif
+#define METRICS__SITE(KIND, CALL, ...)                                                                       \
+    do {                                                                                                     \
+        METRICS__CONST_ARGS = {METRICS__LITERALS(__VA_ARGS__)};                                              \
+        METRICS__ASSERT(sizeof metrics__args / sizeof *metrics__args % 2 == 1,                               \
+                        "a metric takes a name and then pairs of tag key and value");                        \
+        static struct metrics__site metrics__s;                                                              \
+        metrics_##KIND##_t *metrics__h =                                                                     \
+            (metrics_##KIND##_t *)__atomic_load_n(&metrics__s.handle, __ATOMIC_ACQUIRE);                     \
+        if (__builtin_expect(__atomic_load_n(&metrics__s.generation, __ATOMIC_RELAXED) !=                    \
+                                 __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED) || !metrics__h, 0)) \
+            metrics__h = (metrics_##KIND##_t *)metrics__site_resolve_##KIND(                                 \
+                &metrics__s, metrics__args, sizeof metrics__args / sizeof *metrics__args);                   \
+        CALL;                                                                                                \
+    } while (0)
+/* A static array of pointers takes constants only; pasting "" in front makes anything but a literal an error. */
+#define METRICS__LITERALS(...) METRICS__EACH(__VA_ARGS__)
+
+void *metrics__site_resolve_counter(struct metrics__site *, const char *const *, size_t);
+void *metrics__site_resolve_meter(struct metrics__site *, const char *const *, size_t);
+void *metrics__site_resolve_gauge(struct metrics__site *, const char *const *, size_t);
+void *metrics__site_resolve_histogram(struct metrics__site *, const char *const *, size_t);
+void *metrics__site_resolve_timer(struct metrics__site *, const char *const *, size_t);
+void *metrics__site_resolve_set(struct metrics__site *, const char *const *, size_t);
+
+/* "" x for each of up to 17 arguments (a name and eight tags). */
+#define METRICS__EACH(...)                                                                                   \
+    METRICS__PICK(__VA_ARGS__, METRICS__L17, METRICS__L16, METRICS__L15, METRICS__L14, METRICS__L13,         \
+                  METRICS__L12, METRICS__L11, METRICS__L10, METRICS__L9, METRICS__L8, METRICS__L7,           \
+                  METRICS__L6, METRICS__L5, METRICS__L4, METRICS__L3, METRICS__L2, METRICS__L1, 0)           \
+    (__VA_ARGS__)
+#define METRICS__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, NAME, ...) NAME
+#define METRICS__L1(a)       "" a
+#define METRICS__L2(a, ...)  "" a, METRICS__L1(__VA_ARGS__)
+#define METRICS__L3(a, ...)  "" a, METRICS__L2(__VA_ARGS__)
+#define METRICS__L4(a, ...)  "" a, METRICS__L3(__VA_ARGS__)
+#define METRICS__L5(a, ...)  "" a, METRICS__L4(__VA_ARGS__)
+#define METRICS__L6(a, ...)  "" a, METRICS__L5(__VA_ARGS__)
+#define METRICS__L7(a, ...)  "" a, METRICS__L6(__VA_ARGS__)
+#define METRICS__L8(a, ...)  "" a, METRICS__L7(__VA_ARGS__)
+#define METRICS__L9(a, ...)  "" a, METRICS__L8(__VA_ARGS__)
+#define METRICS__L10(a, ...) "" a, METRICS__L9(__VA_ARGS__)
+#define METRICS__L11(a, ...) "" a, METRICS__L10(__VA_ARGS__)
+#define METRICS__L12(a, ...) "" a, METRICS__L11(__VA_ARGS__)
+#define METRICS__L13(a, ...) "" a, METRICS__L12(__VA_ARGS__)
+#define METRICS__L14(a, ...) "" a, METRICS__L13(__VA_ARGS__)
+#define METRICS__L15(a, ...) "" a, METRICS__L14(__VA_ARGS__)
+#define METRICS__L16(a, ...) "" a, METRICS__L15(__VA_ARGS__)
+#define METRICS__L17(a, ...) "" a, METRICS__L16(__VA_ARGS__)
+
+#else /* METRICS_OFF: nothing is evaluated, nothing is linked */
+
+METRICS__OFF(counter)
+METRICS__OFF(updown)
+METRICS__OFF(gauge)
+METRICS__OFF(meter)
+METRICS__OFF(histogram)
+METRICS__OFF(timer)
+METRICS__OFF(set)
+
+#define METRICS__NONE(T)                         ((metrics_##T##_t *)0)
+#define metrics__counter(...)                    METRICS__NONE(counter)
+#define metrics__updown(...)                     METRICS__NONE(updown)
+#define metrics__gauge(...)                      METRICS__NONE(gauge)
+#define metrics__meter(...)                      METRICS__NONE(meter)
+#define metrics__histogram(...)                  METRICS__NONE(histogram)
+#define metrics__timer(...)                      METRICS__NONE(timer)
+#define metrics__set(...)                        METRICS__NONE(set)
+#define METRICS__LIST(...)                       __VA_ARGS__
+#define METRICS__VOID                            ((void)0)
+#define metrics_open(options, error)             ((metrics_registry_t *)0)
+#define metrics_default()                        ((metrics_registry_t *)0)
+#define metrics_close(registry)                  METRICS__VOID
+#define metrics_status(registry, error)          0
+#define metrics_poll(registry)                   METRICS__VOID
+#define metrics_prepare(registry)                METRICS__VOID
+#define metrics_retire(registry, name_tags, n)   METRICS__VOID
+#define metrics_describe(registry, name, f, e)   0
+#define metrics_info(...)                        METRICS__VOID
+#define metrics_info_v(registry, name_tags, n)   METRICS__VOID
+#define metrics_counter_add(c, n)                ((void)(c))
+#define metrics_counter_inc(c)                   ((void)(c))
+#define metrics_counter_add_call(c, n)           ((void)(c))
+#define metrics_updown_add(c, n)                 ((void)(c))
+#define metrics_updown_inc(c)                    ((void)(c))
+#define metrics_updown_dec(c)                    ((void)(c))
+#define metrics_updown_add_call(c, n)            ((void)(c))
+#define metrics_meter_mark(m, n)                 ((void)(m))
+#define metrics_meter_mark_call(m, n)            ((void)(m))
+#define metrics_gauge_set(g, v)                  ((void)(g))
+#define metrics_gauge_add(g, v)                  ((void)(g))
+#define metrics_gauge_callback(g, fn, arg)       ((void)(g))
+#define metrics_histogram_update(h, v)           ((void)(h))
+#define metrics_timer_update(t, ns)              ((void)(t))
+#define metrics_timer_since(t, start)            ((void)(t))
+#define metrics_set_add(s, p, n)                 ((void)(s))
+#define metrics_now()                            ((uint64_t)0)
+#define metrics_elapsed_ns(start)                ((uint64_t)0)
+#define metrics_timer_start(T)                   METRICS__VOID
+#define metrics_timer_stop(T)                    ((void)(T))
+#define metrics_timer_stop_as(T, OTHER)          ((void)(T), (void)(OTHER))
+#define metrics_timer_cancel(T)                  ((void)(T))
+#define METRICS_TIME_SCOPE(T)                    ((void)(T))
+#define METRICS_INC(...)                         METRICS__VOID
+#define METRICS_ADD(N, ...)                      METRICS__VOID
+#define METRICS_MARK(...)                        METRICS__VOID
+#define METRICS_SET(V, ...)                      METRICS__VOID
+#define METRICS_UPDATE(V, ...)                   METRICS__VOID
+#define METRICS_UNIQUE(P, N, ...)                METRICS__VOID
+#define METRICS_TIME(START, ...)                 METRICS__VOID
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

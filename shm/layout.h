@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layout.h - the segment format, version 1.0, part one: the file, its arena, index, lanes and process slots.
+ * Part two (what the records and blocks mean to metrics) is registry/format.h. Together they are meant to be
+ * enough to write a reader from.
+ *
+ * A segment is one sparse file on tmpfs. All integers are little-endian and naturally aligned; offsets count
+ * bytes from the start of the file; 0 means "none". Nothing in it is a pointer or a libc object.
+ *
+ *        0 +----------------------------------------------------------------+
+ *          | header, 4096 bytes: constants, then words that change          |
+ *     4096 | refusals: a ring of 64 entries of 128 bytes                    |
+ *    12288 | index, level 0: 1024 entries of 8 bytes                        |
+ *    20480 | arena: records, index levels, lane extents, gauge groups,      |
+ *          | slot blocks, reservoirs ... in order of allocation,            |
+ *          | each aligned to 64 bytes, none ever moved or reused            |
+ *          |   arena_next: end of what is allocated                         |
+ *          |   populated:  end of what has memory behind it                 |
+ *     size +----------------------------------------------------------------+
+ *          | beyond the end no bytes, only byte-range locks: see LOCK_*     |
+ *          +----------------------------------------------------------------+
+ *
+ * INDEX. Level k has 1024 * 8^k entries in lines of eight. A key's line in each level is given by its hash
+ * (XXH3_64bits of the key bytes, seed 0): line = hash mod (entries / 8). An entry is
+ *     63..48 the top 16 bits of the hash | 47..0 offset of the record
+ * and never changes once set. Within a line entries are taken from the first to the last; a line that is full
+ * continues in the same key's line one level up. So a look-up ends at the first empty entry, and an insertion
+ * is one CAS on that same entry, which is what makes a key unique. Levels are allocated when first needed.
+ *
+ * LANES. A cell is 8 bytes and exists once per lane: lanes_cpu restartable lanes (one per CPU, written only by
+ * restartable sequences with plain instructions) and lanes_atomic atomic ones (written with locked
+ * instructions by everybody else). Mixing the two in one cell would lose updates. A value is the sum (for
+ * extremes: the maximum) over all lanes.
+ *
+ *     extent:  [lane 0: 16 cells][lane 1: 16 cells] ... [atomic lane 0: 16 cells] ...
+ *
+ * A series of up to 8 cells shares extents: cell offset of lane l = place + l * 128. A larger one has an extent
+ * of its own, its stride being its cells rounded up to 128 bytes. Series whose cells in all CPU lanes would
+ * exceed LANE_BUDGET bytes are ATOMIC_ONLY: their extent has atomic lanes only.
+ *
+ * SLOTS. A process that sets gauges owns a slot. Gauge cells come in groups of 8 gauges; a group has, per block
+ * of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and always lives. Slot
+ * s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being claimed by
+ * whoever holds LOCK_CLAIM + s. A reader asks for the lock and ignores the values of free slots.
+ *
+ * OWNERS. Who may write what, and what a crash may leave behind:
+ *   constants      creator, before the file has a name                  nothing: the name comes last
+ *   arena_next     anybody, CAS upwards                                 a block that nothing refers to
+ *   populated      anybody, raised after the pages were allocated       pages allocated twice (harmless)
+ *   index entry    anybody, CAS from 0, once                            nothing
+ *   level[k]       anybody, CAS from 0, once                            a level that nothing refers to
+ *   record         its creator, until it is in the index                a block that nothing refers to
+ *   storage[]      anybody, CAS from 0, once                            a block that nothing refers to
+ *   cells          any writer: rseq in CPU lanes, locked in atomic ones nothing (one instruction commits)
+ *   slot record    holder of LOCK_CLAIM + s                             a half-filled record of a free slot
+ *   gauge pairs    the slot's owner                                     a value of a free slot: ignored
+ *   leader words   holder of LOCK_LEADER                                an interval closed and not logged: the
+ *                                                                       next leader reads it again
+ *
+ * ORDERING. Each access that needs more than "untorn" cites one of these tags.
+ *   ORD-1  Birth. The file is complete before linkat() gives it a name; the system call orders the two.
+ *   ORD-2  Index. A record is written, then published by the release CAS of its entry; a finder loads the entry
+ *          with acquire. Uniqueness is by the CAS on the first empty entry of the line alone.
+ *   ORD-3  Storage. Pages are populated and initial values written before the release CAS of storage[i]; users
+ *          load it with acquire. Loser of the CAS uses the winner's.
+ *   ORD-4  Memory. Pages below `populated` were allocated before it was raised (release); whoever loads it with
+ *          acquire and finds the block below it may touch the block: it cannot fault for lack of memory.
+ *   ORD-5  Totals. Cells are independent: each only has to be untorn and, for one lane, in program order.
+ *          Readers promise nothing across cells but that a later read of one cell is not older.
+ *   ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence, then
+ *          {count, sum}. A reader copies counts first, then the rest. So what a count includes has been seen.
+ *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE byte; a
+ *          reader asks for that lock first, then copies the pairs. The system calls order both sides.
+ *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else needed: a
+ *          pair is its own whole story.
+ *   ORD-9  EWMA banks. The leader writes bank (n+1)&1 of every meter, then stores fold number n+1 with release.
+ *          A reader loads the number with acquire, copies the banks, and loads the number again: if it moved
+ *          twice the copy may be torn and is taken again.
+ *   ORD-10 Epoch. Writers read the epoch inside the section that stores the extreme, so after the leader has
+ *          stored e+1 a writer still in epoch e is restarted at the latest by its next preemption; the leader
+ *          reads bank e again before it opens e+2, and counts a late value to e+1.
+ *   ORD-11 Family. The kind of a family is set once by CAS from 0; losers compare.
+ *   ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it.
+ *   ORD-13 Refusals. An entry's text is written, then its sequence number with release; readers check the
+ *          number before and after.
+ */
+#ifndef METRICS_SHM_LAYOUT_H
+#define METRICS_SHM_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGMENT_MAGIC      "\x89MTXSEG\n"
+#define SEGMENT_MAJOR      1
+#define SEGMENT_MINOR      0
+#define SEGMENT_BYTE_ORDER UINT32_C(0x0a0b0c0d)
+
+enum {
+    SEGMENT_PAGE = 4096,
+    SEGMENT_ALIGN = 64, /* of every block in the arena */
+    SEGMENT_HEADER = 4096,
+    SEGMENT_REFUSALS = 4096, /* offset of the ring */
+    SEGMENT_REFUSAL_COUNT = 64,
+    SEGMENT_INDEX0 = 12288, /* offset of index level 0 */
+    SEGMENT_INDEX0_ENTRIES = 1024,
+    SEGMENT_INDEX_LINE = 8,
+    SEGMENT_INDEX_GROWTH = 8,
+    SEGMENT_INDEX_LEVELS = 5,
+    SEGMENT_ARENA = SEGMENT_INDEX0 + 8 * SEGMENT_INDEX0_ENTRIES,
+    SEGMENT_LANES_MAX = 8192,
+    SEGMENT_LANE_LINE = 16, /* cells of one lane in a shared extent */
+    SEGMENT_LANE_SHARED = 8, /* the largest series that shares extents, in cells */
+    SEGMENT_LANE_BUDGET = 1 << 20,
+    SEGMENT_EXTENT_BLOCK = 16384, /* shared extents are allocated this many bytes at a time, or one by one */
+    SEGMENT_SLOT_BLOCK = 64,
+    SEGMENT_SLOT_BLOCKS = 64, /* so at most 4096 slots */
+    SEGMENT_GROUP_GAUGES = 8,
+    SEGMENT_LOSSES = 32,
+};
+#define SEGMENT_SIZE_MIN (UINT64_C(64) << 10)
+#define SEGMENT_SIZE_MAX (UINT64_C(1) << 40)
+
+/* Byte-range locks, far beyond any size the file can have. */
+#define LOCK_BASE     (UINT64_C(1) << 62)
+#define LOCK_ATTACHED (LOCK_BASE + 0) /* shared: held by every process that maps the segment for writing */
+#define LOCK_LEADER   (LOCK_BASE + 1) /* exclusive: the exporter that may do what registry/leader.h lists */
+#define LOCK_CLAIM    (LOCK_BASE + (UINT64_C(1) << 16)) /* + slot */
+#define LOCK_ALIVE    (LOCK_BASE + (UINT64_C(2) << 16)) /* + slot */
+
+/* Why something was not recorded: header.loss[]. Append only. */
+#define SEGMENT_LOSS_REASONS(X)                                                                              \
+    X(LOSS_SEGMENT_FULL, "segment_full")   /* series refused: arena or file system full */                   \
+    X(LOSS_CARDINALITY, "cardinality")     /* series refused: the family's limit */                          \
+    X(LOSS_KIND, "kind_clash")             /* series refused: the name has another kind */                   \
+    X(LOSS_SETTINGS, "settings_clash")     /* settings refused: the family has others */                     \
+    X(LOSS_NAME, "bad_name")               /* series refused: name or tags not valid */                      \
+    X(LOSS_SLOT, "no_slot")                /* gauge updates dropped: no process slot */                      \
+    X(LOSS_VALUE, "bad_value")             /* updates dropped: not a finite number */                        \
+    X(LOSS_DAMAGE, "damaged")              /* series refused: bytes in the segment made no sense */          \
+    X(LOSS_MEMORY, "process_memory")       /* series refused: this process had no memory for a handle */
+enum segment_loss {
+#define SEGMENT_LOSS(ID, NAME) ID,
+    SEGMENT_LOSS_REASONS(SEGMENT_LOSS)
+#undef SEGMENT_LOSS
+        SEGMENT_LOSS_COUNT
+};
+
+struct segment_header {
+    /* Constants: written by the creator before the file has a name (ORD-1). */
+    uint8_t magic[8];
+    uint16_t major, minor;
+    uint32_t byte_order;
+    uint32_t header_size;       /* SEGMENT_HEADER */
+    uint32_t page_size;         /* SEGMENT_PAGE: unit of the layout, not of the machine */
+    uint64_t size;              /* of the file */
+    uint64_t incarnation;       /* random, never 0: tells this segment from every other */
+    uint64_t created_wall;      /* ns since 1970 */
+    uint64_t created_monotonic; /* ns, CLOCK_MONOTONIC of the initial time namespace: segment time 0 */
+    uint8_t boot_id[16];        /* advice only */
+    uint32_t lanes_cpu, lanes_atomic;
+    uint32_t slots;             /* how many process slots there may be, slot 0 included */
+    uint32_t family_series;     /* default limit of series per family */
+    uint64_t features;          /* none defined: readers refuse bits of the upper half that they do not know */
+    uint64_t checksum;          /* XXH3_64bits of the bytes before it */
+    uint8_t pad0[24];
+
+    /* Line 2: allocation. */
+    uint64_t arena_next; /* end of the allocated arena, multiple of SEGMENT_ALIGN */
+    uint64_t populated;  /* end of the memory (ORD-4), multiple of SEGMENT_PAGE */
+    uint64_t pad1[6];
+    /* Line 3: the index (ORD-2). */
+    uint64_t level[SEGMENT_INDEX_LEVELS]; /* offsets; level[0] = SEGMENT_INDEX0 */
+    uint64_t pad2[3];
+    /* Line 4: where the next small series goes: offset of an extent block / 64 << 20 | cells used in it. */
+    uint64_t cell_cursor[2];  /* [0] series of one cell, [1] of up to eight */
+    uint64_t group_cursor;    /* offset of the newest gauge group | gauges used in it (0..8) in the low 6 bits */
+    uint64_t pad3[5];
+    /* Line 5: counts. */
+    uint64_t records;  /* index entries ever set: readers look for new ones when it has changed */
+    uint64_t refusals; /* refusal entries ever written */
+    uint64_t pad4[6];
+    /* Line 6: read by every distribution update, written by the leader only. */
+    uint64_t clock;  /* segment time, 1/8 s << 32 | 1/8 s at which it expires (ORD-12); 0 = no leader yet */
+    uint64_t epoch;  /* the open interval; starts at 1 (ORD-10) */
+    uint64_t pad5[6];
+    /* Line 7: the leader's own. */
+    uint64_t logged;       /* the last epoch known to be safe in a log; epoch - 1 - logged = 0 or 1 */
+    uint64_t fold;         /* EWMA fold number (ORD-9); 0 = never folded */
+    uint64_t fold_time[2]; /* segment time in ns of fold n, at [n & 1] */
+    uint64_t closed_time;  /* segment time in ns at which the open epoch began */
+    uint64_t sweep;        /* position of the slow sweep over extremes */
+    uint64_t exported;     /* 1 = an interval was closed at least once */
+    uint64_t pad6[1];
+    /* Losses, by reason. */
+    uint64_t loss[SEGMENT_LOSSES];
+    /* Process slots: offsets of blocks of 64 slot records. */
+    uint64_t slot_block[SEGMENT_SLOT_BLOCKS];
+};
+
+#define LAYOUT_AT(TYPE, FIELD, OFFSET)                                                                       \
+    _Static_assert(offsetof(TYPE, FIELD) == (OFFSET), #TYPE "." #FIELD " must stay at " #OFFSET)
+LAYOUT_AT(struct segment_header, magic, 0);
+LAYOUT_AT(struct segment_header, major, 8);
+LAYOUT_AT(struct segment_header, minor, 10);
+LAYOUT_AT(struct segment_header, byte_order, 12);
+LAYOUT_AT(struct segment_header, header_size, 16);
+LAYOUT_AT(struct segment_header, page_size, 20);
+LAYOUT_AT(struct segment_header, size, 24);
+LAYOUT_AT(struct segment_header, incarnation, 32);
+LAYOUT_AT(struct segment_header, created_wall, 40);
+LAYOUT_AT(struct segment_header, created_monotonic, 48);
+LAYOUT_AT(struct segment_header, boot_id, 56);
+LAYOUT_AT(struct segment_header, lanes_cpu, 72);
+LAYOUT_AT(struct segment_header, lanes_atomic, 76);
+LAYOUT_AT(struct segment_header, slots, 80);
+LAYOUT_AT(struct segment_header, family_series, 84);
+LAYOUT_AT(struct segment_header, features, 88);
+LAYOUT_AT(struct segment_header, checksum, 96);
+LAYOUT_AT(struct segment_header, pad0, 104);
+LAYOUT_AT(struct segment_header, arena_next, 128);
+LAYOUT_AT(struct segment_header, populated, 136);
+LAYOUT_AT(struct segment_header, level, 192);
+LAYOUT_AT(struct segment_header, cell_cursor, 256);
+LAYOUT_AT(struct segment_header, group_cursor, 272);
+LAYOUT_AT(struct segment_header, records, 320);
+LAYOUT_AT(struct segment_header, refusals, 328);
+LAYOUT_AT(struct segment_header, clock, 384);
+LAYOUT_AT(struct segment_header, epoch, 392);
+LAYOUT_AT(struct segment_header, logged, 448);
+LAYOUT_AT(struct segment_header, fold, 456);
+LAYOUT_AT(struct segment_header, fold_time, 464);
+LAYOUT_AT(struct segment_header, closed_time, 480);
+LAYOUT_AT(struct segment_header, sweep, 488);
+LAYOUT_AT(struct segment_header, exported, 496);
+LAYOUT_AT(struct segment_header, loss, 512);
+LAYOUT_AT(struct segment_header, slot_block, 768);
+_Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header must fit its page");
+
+/* One refused name, for the exporter to log. */
+struct segment_refusal {
+    uint64_t seq; /* 1 + how many were written before it; 0 = being written or never (ORD-13) */
+    uint32_t reason;
+    uint32_t length;
+    char name[112]; /* may be cut: for humans */
+};
+_Static_assert(sizeof(struct segment_refusal) == 128, "refusal entries are 128 bytes");
+_Static_assert(SEGMENT_REFUSALS + SEGMENT_REFUSAL_COUNT * 128 == SEGMENT_INDEX0, "the ring ends at the index");
+
+/* A record: what the index leads to. The key follows at RECORD_KEY, the payload at `payload`. */
+struct segment_record {
+    uint32_t length;     /* of the whole record, multiple of SEGMENT_ALIGN; readers skip unknown types by it */
+    uint8_t type, kind;  /* see registry/format.h */
+    uint16_t flags;
+    uint64_t hash;       /* of the key */
+    uint64_t created;    /* segment time, ns */
+    uint64_t link;       /* offset of another record, or 0 */
+    uint64_t storage[2]; /* offsets of blocks, set once (ORD-3) */
+    uint32_t state;      /* changes during its life: bit 0 = retired */
+    uint32_t key_length;
+    uint32_t payload;    /* offset within the record, multiple of 8; 0 = none */
+    uint32_t payload_length;
+};
+enum { RECORD_KEY = 64, RECORD_RETIRED = 1 };
+LAYOUT_AT(struct segment_record, length, 0);
+LAYOUT_AT(struct segment_record, type, 4);
+LAYOUT_AT(struct segment_record, kind, 5);
+LAYOUT_AT(struct segment_record, flags, 6);
+LAYOUT_AT(struct segment_record, hash, 8);
+LAYOUT_AT(struct segment_record, created, 16);
+LAYOUT_AT(struct segment_record, link, 24);
+LAYOUT_AT(struct segment_record, storage, 32);
+LAYOUT_AT(struct segment_record, state, 48);
+LAYOUT_AT(struct segment_record, key_length, 52);
+LAYOUT_AT(struct segment_record, payload, 56);
+LAYOUT_AT(struct segment_record, payload_length, 60);
+_Static_assert(sizeof(struct segment_record) == RECORD_KEY, "the key follows the record's head");
+
+/* A process slot's record: information for humans but for `polled`. */
+struct segment_slot {
+    uint64_t token;   /* the owner's random process token */
+    uint64_t started; /* segment time of the claim, ns */
+    uint64_t polled;  /* segment time of the owner's last metrics_poll(), ns; 0 = never */
+    uint32_t pid;     /* in the owner's pid namespace */
+    uint32_t weak;    /* 1 = held by a lock that drops when the owner closes any descriptor of the file */
+    char name[16];
+    uint8_t pad[16];
+};
+_Static_assert(sizeof(struct segment_slot) == 64, "slot records are 64 bytes");
+
+/* Eight gauges: their tickets, and per block of 64 slots the offset of [64][8] pairs (8192 bytes). */
+struct segment_group {
+    uint64_t ticket[SEGMENT_GROUP_GAUGES];
+    uint64_t block[SEGMENT_SLOT_BLOCKS];
+};
+struct segment_pair {
+    uint64_t value; /* bits of an f64 */
+    uint64_t stamp; /* ticket << 1 | came from a callback; 0 = never set */
+};
+enum { SEGMENT_GROUP_BLOCK = SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES * 16 };
+_Static_assert(sizeof(struct segment_group) == 576, "groups are 576 bytes");
+
+/* --- Arithmetic of the layout, shared by writers and readers ---------------------------------------------- */
+
+static inline uint64_t layout_round_up(uint64_t n, uint64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* Entries of an index level. */
+static inline uint64_t layout_level_entries(unsigned level)
+{
+    uint64_t n = SEGMENT_INDEX0_ENTRIES;
+    while (level--) n *= SEGMENT_INDEX_GROWTH;
+    return n;
+}
+
+/* Bytes from one lane to the next for a series of that many cells. */
+static inline uint64_t layout_stride(uint64_t cells)
+{
+    return cells <= SEGMENT_LANE_SHARED ? SEGMENT_LANE_LINE * 8 : layout_round_up(cells * 8, SEGMENT_LANE_LINE * 8);
+}
+
+/* Does a series of that many cells go without CPU lanes? */
+static inline int layout_atomic_only(uint64_t cells, uint32_t lanes_cpu)
+{
+    return cells > SEGMENT_LANE_SHARED && layout_stride(cells) * lanes_cpu > SEGMENT_LANE_BUDGET;
+}
+
+/* How many lanes its extent has. */
+static inline uint64_t layout_lanes(uint64_t cells, uint32_t lanes_cpu, uint32_t lanes_atomic)
+{
+    return layout_atomic_only(cells, lanes_cpu) ? lanes_atomic : (uint64_t)lanes_cpu + lanes_atomic;
+}
+
+/* A gauge's storage word: offset of its group | index in the group. */
+static inline uint64_t layout_gauge_group(uint64_t storage)
+{
+    return storage & ~UINT64_C(63);
+}
+static inline unsigned layout_gauge_index(uint64_t storage)
+{
+    return storage & 7;
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backend.h - what a backend is: one const struct at the end of one file, and one line in backends.def.
+ *
+ * A backend turns readings into bytes and says by which transport they go. Everything else is common:
+ * filters, prefix, tags, deltas, batches, retries, the cursor, the ledger. It branches on the nature of a row
+ * (running total, level, rate, statistic, quantile, bucket, distribution, fact) and never on the kind of
+ * metric that the row came from.
+ */
+#ifndef EXPORTERS_BACKEND_H
+#define EXPORTERS_BACKEND_H
+
+#include "option.h"
+#include "transport.h"
+
+#include <mtx/snapshot.h>
+
+struct batch;
+
+/* The options that every backend has. Its own settings struct begins with this one. */
+struct backend_common {
+    char *name;                    /* in log lines and meta-metrics; the type's name unless given */
+    struct option_list include;    /* names to send; empty = all */
+    struct option_list exclude;    /* names not to send; stronger than include */
+    char *prefix;                  /* put in front of every name */
+    struct option_tags tags;       /* added to every series; a series' own tag of that key wins */
+    struct option_list attributes; /* see attribute.h */
+    int empty;                     /* enum backend_empty */
+    int time_unit;                 /* enum backend_time_unit: durations are converted to it */
+    uint64_t max_lag;              /* older intervals are sent as one */
+    uint64_t retry_least, retry_most;
+};
+enum backend_empty { BACKEND_EMPTY_ABSENT, BACKEND_EMPTY_ZERO };
+enum backend_time_unit { BACKEND_SECONDS, BACKEND_MILLISECONDS, BACKEND_MICROSECONDS, BACKEND_NANOSECONDS };
+
+/* The rows that a backend wants to see, and how much of them at once. */
+struct backend_wants {
+    enum metrics_scope totals;  /* METRICS_LIFETIME or METRICS_INTERVAL: count, sum, buckets */
+    enum metrics_scope sampled; /* METRICS_RECENT or METRICS_INTERVAL: min, max, mean, quantiles */
+    uint32_t natures;  /* METRICS_ATTR() bits wanted beyond `attributes`: buckets, whole distributions */
+    size_t most_items; /* readings in one payload; 0 = all of an interval */
+    size_t most_bytes; /* of one payload; 0 = any */
+    const char *const *media; /* scrape transport: the media types offered, NULL-terminated, default first */
+};
+
+/* State that outlives one payload: a login, a schema, whether there is a terminal. encode only reads it. */
+struct backend_session {
+    void *(*open)(const void *settings, struct buf *why);
+    void (*close)(void **session);
+};
+
+struct backend {
+    const char *name;    /* the word after `type:` */
+    const char *summary; /* one line */
+    const struct option
+        *options;         /* its own rows, offsets into its settings struct; they may shadow common ones */
+    size_t settings_size; /* of that struct, which begins with struct backend_common */
+    struct backend_wants wants;
+    const struct transport *transport;
+    const struct backend_session *session; /* NULL = needs none */
+    /* Pure: no clock, no I/O, the same batch gives the same bytes. Returns the number of points written. */
+    size_t (*encode)(const struct batch *batch, struct payload *payload);
+};
+
+/* The row for `attributes`, whose default differs by backend: first in each backend's own rows. */
+#define BACKEND_ATTRIBUTES(DEFAULT)                                                                 \
+    {                                                                                               \
+        .name = "attributes", .type = OPTION_LIST, OPTION_FIELD(struct backend_common, attributes), \
+        .def = (DEFAULT), .check = attribute_check,                                                 \
+        .help = "what is sent of each series beside its value and count"                            \
+    }
+/* The row for `time_unit`, for backends that leave the choice. */
+#define BACKEND_TIME_UNIT(DEFAULT)                                                                  \
+    {                                                                                               \
+        .name = "time_unit", .type = OPTION_CHOICE, OPTION_FIELD(struct backend_common, time_unit), \
+        .def = (DEFAULT), .choices = backend_time_units, .help = "unit in which durations are sent" \
+    }
+extern const char *const backend_time_units[];
+
+/* All backends in the order of backends.def, NULL-terminated. */
+extern const struct backend *const backends[];
+
+/* The backend of that type, or NULL. */
+const struct backend *backend_find(const char *type);
+
+/* All rows of a backend, the common ones first, in one table that lives for ever. Thread-safe. */
+const struct option *backend_options(const struct backend *backend);
+
+/* True if it is asked (scraped) and has no queue. */
+static inline bool backend_is_scraped(const struct backend *backend)
+{
+    return backend->transport == &transport_scrape;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of backends, made from backends.def, and the options that all of them have. */
+#include "backend.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKEND(NAME) extern const struct backend backend_##NAME;
+#include "backends.def"
+#undef BACKEND
+
+const struct backend *const backends[] = {
+#define BACKEND(NAME) &backend_##NAME,
+#include "backends.def"
+#undef BACKEND
+    NULL};
+enum { BACKEND_MOST = sizeof backends / sizeof *backends, BACKEND_ROWS_MOST = 64 };
+
+const struct transport transport_scrape = {.name = "scrape"};
+
+const char *const backend_time_units[] = {"s", "ms", "us", "ns", NULL};
+static const char *const backend_empties[] = {"absent", "zero", NULL};
+
+#define COMMON(MEMBER) OPTION_FIELD(struct backend_common, MEMBER)
+static const struct option backend_common_rows[] = {
+    {.name = "name",
+     .type = OPTION_STRING,
+     COMMON(name),
+     .help = "what it is called in log lines and meta-metrics; needed when a type is used twice"},
+    {.name = "include",
+     .type = OPTION_GLOBS,
+     COMMON(include),
+     .help = "send only the names that match one of these"},
+    {.name = "exclude",
+     .type = OPTION_GLOBS,
+     COMMON(exclude),
+     .help = "send none of the names that match one of these"},
+    {.name = "prefix",
+     .type = OPTION_STRING,
+     COMMON(prefix),
+     .def = "",
+     .help = "put in front of every name"},
+    {.name = "tags",
+     .type = OPTION_TAGS,
+     COMMON(tags),
+     .help = "added to every series; wins over the top-level tags, loses against the series' own"},
+    {.name = "empty",
+     .type = OPTION_CHOICE,
+     COMMON(empty),
+     .def = "absent",
+     .choices = backend_empties,
+     .help = "what is sent of a distribution that saw nothing: no statistics, or zeros"},
+    {.name = NULL},
+};
+/* Only for backends that have a queue. */
+static const struct option backend_push_rows[] = {
+    {.name = "max_lag",
+     .type = OPTION_DURATION,
+     COMMON(max_lag),
+     .def = "1h",
+     .min = 1e9,
+     .max = 30 * 86400e9,
+     .help = "after an outage, intervals older than this are merged into one"},
+    {.name = "retry_least",
+     .type = OPTION_DURATION,
+     COMMON(retry_least),
+     .def = "1s",
+     .min = 1e6,
+     .max = 3600e9,
+     .help = "first pause after a failure; it doubles, and each is drawn at random below that"},
+    {.name = "retry_most",
+     .type = OPTION_DURATION,
+     COMMON(retry_most),
+     .def = "1m",
+     .min = 1e6,
+     .max = 86400e9,
+     .help = "longest pause after a failure"},
+    {.name = NULL},
+};
+
+const struct backend *backend_find(const char *type)
+{
+    for (const struct backend *const *b = backends; *b; b++)
+        if (!strcmp((*b)->name, type)) return *b;
+    return NULL;
+}
+
+/* Appends the rows whose names `table` does not hold yet. */
+static size_t backend_join(struct option *table, size_t n, const struct option *rows)
+{
+    bool file;
+    for (; rows->name; rows++) {
+        table[n].name = NULL;
+        if (n + 1 == BACKEND_ROWS_MOST) abort();
+        if (!option_find(table, rows->name, &file)) table[n++] = *rows;
+    }
+    table[n].name = NULL;
+    return n;
+}
+
+static struct option backend_tables[BACKEND_MOST][BACKEND_ROWS_MOST];
+
+static void backend_tables_make(void)
+{
+    for (size_t i = 0; backends[i]; i++) {
+        size_t n = backend_join(backend_tables[i], 0, backends[i]->options);
+        n = backend_join(backend_tables[i], n, backend_common_rows);
+        if (!backend_is_scraped(backends[i])) backend_join(backend_tables[i], n, backend_push_rows);
+    }
+}
+
+const struct option *backend_options(const struct backend *backend)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, backend_tables_make);
+    for (size_t i = 0; backends[i]; i++)
+        if (backends[i] == backend) return backend_tables[i];
+    return backend->options;
+}

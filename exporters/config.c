@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "config_yaml.h"
+#include "otel_env.h"
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONFIG_LARGEST (1 << 20)
+
+static const char *const config_log_places[] = {"memory", NULL};
+static const char *const config_verbosities[] = {"error", "warn", "info", "debug", NULL};
+
+static const struct option config_log_rows[] = {
+    {.name = "place",
+     .type = OPTION_CHOICE,
+     OPTION_FIELD(struct config_log, place),
+     .def = "memory",
+     .choices = config_log_places,
+     .help = "where snapshots wait for backends that are down"},
+    {.name = "size",
+     .type = OPTION_SIZE,
+     OPTION_FIELD(struct config_log, size),
+     .def = "16MiB",
+     .min = 65536,
+     .max = 0x1p40,
+     .help = "beyond this, waiting intervals are merged: totals stay exact, resolution is lost"},
+    {.name = "age",
+     .type = OPTION_DURATION,
+     OPTION_FIELD(struct config_log, age),
+     .def = "24h",
+     .min = 60e9,
+     .max = 365 * 86400e9,
+     .help = "intervals that waited longer than this are merged likewise"},
+    {.name = NULL},
+};
+static const struct option config_http_rows[] = {
+    {.name = "listen",
+     .type = OPTION_STRING,
+     OPTION_FIELD(struct config_http, listen),
+     .def = "127.0.0.1:9464",
+     .check = serve_check_address,
+     .help = "address of the scrape endpoint and the health checks, or off"},
+    {.name = NULL},
+};
+const struct option config_rows[] = {
+    {.name = "segment",
+     .type = OPTION_LIST,
+     OPTION_FIELD(struct config, segments),
+     .min = 0,
+     .max = 64,
+     .help = "segment to report, or a list of them; $MTX_SEGMENT or /dev/shm/mtx-<uid>.seg unless given"},
+    {.name = "interval",
+     .type = OPTION_DURATION,
+     OPTION_FIELD(struct config, interval),
+     .def = "10s",
+     .min = 100e6,
+     .max = 3600e9,
+     .help = "length of an interval; snapshots are taken on multiples of it"},
+    {.name = "tags",
+     .type = OPTION_TAGS,
+     OPTION_FIELD(struct config, tags),
+     .help = "added to every series of every backend; wins over OTEL_RESOURCE_ATTRIBUTES"},
+    {.name = "verbosity",
+     .type = OPTION_CHOICE,
+     OPTION_FIELD(struct config, verbosity),
+     .def = "info",
+     .choices = config_verbosities,
+     .help = "least important log lines that are still written to stderr"},
+    {.name = "flush_timeout",
+     .type = OPTION_DURATION,
+     OPTION_FIELD(struct config, flush_timeout),
+     .def = "5s",
+     .min = 0,
+     .max = 600e9,
+     .help = "after SIGTERM, how long the backends may take for the rest"},
+    {.name = "log",
+     .type = OPTION_SECTION,
+     OPTION_FIELD(struct config, log),
+     .rows = config_log_rows,
+     .help = "snapshots that wait for backends"},
+    {.name = "http",
+     .type = OPTION_SECTION,
+     OPTION_FIELD(struct config, http),
+     .rows = config_http_rows,
+     .help = "what is served"},
+    {.name = NULL},
+};
+
+static void config_free_backend(struct config_backend *b)
+{
+    if (b->settings) option_release(backend_options(b->type), b->settings);
+    free(b->settings);
+    free(b);
+}
+
+void config_free(struct config **config)
+{
+    struct config *c = *config;
+    if (!c) return;
+    for (struct config_backend *b = c->backends, *next; b; b = next) {
+        next = b->next;
+        config_free_backend(b);
+    }
+    option_release(config_rows, c);
+    free(c->file);
+    free(c);
+    *config = NULL;
+}
+
+struct config_backend *config_backend_new(const struct backend *type)
+{
+    struct config_backend *b = calloc(1, sizeof *b);
+    if (b) b->settings = calloc(1, type->settings_size);
+    if (!b || !b->settings) {
+        free(b);
+        return NULL;
+    }
+    b->type = type;
+    option_defaults(backend_options(type), b->settings);
+    return b;
+}
+
+void config_backend_add(struct config *config, struct config_backend *b)
+{
+    struct config_backend **end = &config->backends;
+    while (*end) end = &(*end)->next;
+    *end = b;
+}
+
+struct config_backend *config_backend_named(const struct config *config, const char *name)
+{
+    for (struct config_backend *b = config->backends; b; b = b->next)
+        if (b->settings->name && !strcmp(b->settings->name, name)) return b;
+    return NULL;
+}
+
+/* A backend without a name is called by its type. */
+static bool config_name(struct config_backend *b)
+{
+    if (!b->settings->name || !*b->settings->name) {
+        free(b->settings->name);
+        b->settings->name = strdup(b->type->name);
+    }
+    return b->settings->name != NULL;
+}
+
+static int config_tag_order(const void *a, const void *b)
+{
+    return strcmp(((const struct option_tag *)a)->key, ((const struct option_tag *)b)->key);
+}
+
+/* What only shows when all is read: names, tags of the environment under those of the file, their order. */
+static bool config_finish(struct config *config, expand_env_fn *env, struct buf *mistakes)
+{
+    bool good = true;
+    const struct option *tags = config_rows;
+    for (struct config_backend *b = config->backends; b; b = b->next) good = config_name(b) && good;
+    while (strcmp(tags->name, "tags")) tags++;
+    otel_env_tags(tags, config, env, mistakes);
+    if (config->tags.n)
+        qsort(config->tags.items, config->tags.n, sizeof *config->tags.items, config_tag_order);
+    return good;
+}
+
+struct config *config_default(expand_env_fn *env, struct buf *mistakes)
+{
+    static const char *const types[] = {"console", "prometheus"};
+    struct config *config = calloc(1, sizeof *config);
+    if (!config) return NULL;
+    option_defaults(config_rows, config);
+    for (size_t i = 0; i < 2; i++) {
+        const struct backend *type = backend_find(types[i]);
+        struct config_backend *b = type ? config_backend_new(type) : NULL;
+        if (b) config_backend_add(config, b);
+    }
+    if (!config_finish(config, env, mistakes)) config_free(&config);
+    return config;
+}
+
+struct config *config_parse(const char *name, const char *text, size_t n, expand_env_fn *env,
+                            struct buf *mistakes)
+{
+    struct config *config = calloc(1, sizeof *config);
+    if (config) config->file = strdup(name);
+    if (!config || !config->file) {
+        buf_printf(mistakes, "%s: out of memory\n", name);
+        free(config);
+        return NULL;
+    }
+    option_defaults(config_rows, config);
+    bool good = config_yaml_walk(config, text, n, env, mistakes);
+    if (!config_finish(config, env, mistakes) || !good) config_free(&config);
+    return config;
+}
+
+/* Reads the file whole; false with the reason if it cannot be read or is no size for a configuration. */
+static bool config_read(const char *path, struct buf *text, struct buf *mistakes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : 0;
+    text->limit = CONFIG_LARGEST;
+    while (fd >= 0 && buf_room(text, 4096)) {
+        got = read(fd, text->data + text->len, 4096);
+        if (got > 0)
+            text->len += (size_t)got;
+        else if (!got || errno != EINTR)
+            break;
+    }
+    if (got < 0)
+        buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(errno));
+    else if (!buf_ok(text))
+        buf_printf(mistakes, "%s: is longer than 1 MiB\n", path);
+    if (fd >= 0) close(fd);
+    return got >= 0 && buf_ok(text);
+}
+
+struct config *config_load(const char *path, expand_env_fn *env, struct buf *mistakes)
+{
+    struct buf text = {0};
+    struct config *config = NULL;
+    if (config_read(path, &text, mistakes)) config = config_parse(path, text.data, text.len, env, mistakes);
+    buf_free(&text);
+    return config;
+}
+
+void config_print(const struct config *config, struct buf *out)
+{
+    option_print_all(config_rows, config, 0, out);
+    buf_str(out, "backends:\n");
+    for (const struct config_backend *b = config->backends; b; b = b->next) {
+        buf_printf(out, "  - type: %s\n", b->type->name);
+        option_print_all(backend_options(b->type), b->settings, 4, out);
+    }
+}
+
+void config_help(struct buf *out)
+{
+    option_help(config_rows, 2, out);
+    buf_str(out,
+            "  backends list                     where to report: each has a type and that type's options\n");
+}
+
+void config_sample(struct buf *out)
+{
+    option_sample(config_rows, 0, out);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - the configuration: a YAML file walked by the option tables, or the defaults without one.
+ *
+ *     segment: /dev/shm/shop.seg
+ *     interval: 10s
+ *     tags: {service: shop}
+ *     backends:
+ *       - type: prometheus
+ *       - type: file
+ *         path: /var/log/shop-metrics.json
+ *         include: ["http.*"]
+ *
+ * Every mistake in the file is reported, not just the first, each with file:line:column and what would be
+ * right.
+ */
+#ifndef EXPORTERS_CONFIG_H
+#define EXPORTERS_CONFIG_H
+
+#include "backend.h"
+#include "expand.h"
+
+struct config_backend {
+    const struct backend *type;
+    struct backend_common *settings; /* the backend's whole settings struct */
+    struct config_backend *next;
+};
+
+struct config {
+    char *file;                  /* where it came from; NULL = the defaults */
+    struct option_list segments; /* paths; empty = the default one */
+    uint64_t interval;
+    struct option_tags tags; /* environment and top level merged, sorted by key */
+    int verbosity;           /* enum say_level */
+    uint64_t flush_timeout;  /* SIGTERM: at most this long for the rest */
+    struct config_log {
+        int place;
+        uint64_t size; /* bytes of snapshots that wait for backends */
+        uint64_t age;
+    } log;
+    struct config_http {
+        char *listen; /* "off" = no server */
+    } http;
+    struct config_backend *backends;
+};
+
+/* Reads a file. NULL if there are mistakes: one line each in `mistakes`. The warnings of a file that is good
+ * all the same (an ignored environment variable) go there, too. */
+struct config *config_load(const char *path, expand_env_fn *env, struct buf *mistakes);
+
+/* The same from memory; `name` stands for the file in messages. */
+struct config *config_parse(const char *name, const char *text, size_t n, expand_env_fn *env,
+                            struct buf *mistakes);
+
+/* No file: the default segment, every 10 s, to the console and the scrape endpoint. */
+struct config *config_default(expand_env_fn *env, struct buf *mistakes);
+
+void config_free(struct config **config);
+
+/* The settings in force as YAML; secrets are hidden. For --check. */
+void config_print(const struct config *config, struct buf *out);
+
+/* Help and a commented sample of everything outside the backends. */
+void config_help(struct buf *out);
+void config_sample(struct buf *out);
+
+/* The backend of that name, or NULL. */
+struct config_backend *config_backend_named(const struct config *config, const char *name);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "expand.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXPAND_LARGEST 65536
+
+/* Copies the name between the braces, which begins at `from`; NULL if it is no variable's name. */
+static const char *expand_name(const char *from, const char *close, char name[256])
+{
+    size_t n = (size_t)(close - from);
+    if (!n || n >= 256 || isdigit((unsigned char)*from)) return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)from[i]) && from[i] != '_') return NULL;
+    memcpy(name, from, n);
+    name[n] = '\0';
+    return name;
+}
+
+/* Appends the value of the variable whose ${ stands at `at`; returns what follows its brace, NULL if wrong.
+ */
+static const char *expand_variable(const char *at, expand_env_fn *env, struct buf *out, struct buf *why)
+{
+    char name[256];
+    const char *close = strchr(at, '}');
+    if (!close) {
+        buf_printf(why, "\"%s\" has a ${ without its }", at);
+        return NULL;
+    }
+    if (!expand_name(at + 2, close, name)) {
+        buf_printf(why, "\"%.*s\" does not name an environment variable (letters, digits and _ only)",
+                   (int)(close - at + 1), at);
+        return NULL;
+    }
+    const char *value = env(name);
+    if (!value) {
+        buf_printf(why, "the environment variable %s is not set (write $${ for a literal ${)", name);
+        return NULL;
+    }
+    buf_str(out, value);
+    return close + 1;
+}
+
+bool expand_text(const char *text, expand_env_fn *env, struct buf *out, struct buf *why)
+{
+    while (*text) {
+        if (!strncmp(text, "$${", 3)) {
+            buf_str(out, "${");
+            text += 3;
+        } else if (!strncmp(text, "${", 2)) {
+            text = expand_variable(text, env, out, why);
+            if (!text) return false;
+        } else {
+            buf_char(out, *text++);
+        }
+    }
+    return buf_ok(out);
+}
+
+bool expand_file(const char *path, struct buf *out, struct buf *why)
+{
+    size_t from = out->len;
+    ssize_t got = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        buf_printf(why, "cannot open %s: %s", path, strerror(errno));
+        return false;
+    }
+    if (!buf_room(out, EXPAND_LARGEST + 1)) {
+        close(fd);
+        buf_str(why, "out of memory");
+        return false;
+    }
+    while (out->len - from <= EXPAND_LARGEST) {
+        got = read(fd, out->data + out->len, EXPAND_LARGEST + 1 - (out->len - from));
+        if (got > 0)
+            out->len += (size_t)got;
+        else if (!got || errno != EINTR)
+            break;
+    }
+    int error = errno;
+    close(fd);
+    if (got < 0)
+        buf_printf(why, "cannot read %s: %s", path, strerror(error));
+    else if (out->len - from > EXPAND_LARGEST)
+        buf_printf(why, "%s is longer than 64 KiB", path);
+    else if (memchr(out->data + from, '\0', out->len - from))
+        buf_printf(why, "%s holds a NUL byte", path);
+    else {
+        while (out->len > from && strchr("\r\n", out->data[out->len - 1])) out->len--;
+        out->data[out->len] = '\0';
+        return true;
+    }
+    buf_cut(out, from);
+    return false;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "otel_env.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int otel_hex(char c)
+{
+    if (isdigit((unsigned char)c)) return c - '0';
+    c = (char)tolower((unsigned char)c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes %41 in place; false if a % is followed by anything else, or a NUL would appear. */
+static bool otel_decode(char *text)
+{
+    char *to = text;
+    for (; *text; text++) {
+        if (*text != '%') {
+            *to++ = *text;
+            continue;
+        }
+        int high = otel_hex(text[1]), low = high < 0 ? -1 : otel_hex(text[2]);
+        if (low < 0 || high + low == 0) return false;
+        *to++ = (char)(high * 16 + low);
+        text += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+/* Cuts the blanks around. */
+static char *otel_trim(char *text)
+{
+    text += strspn(text, " \t");
+    for (size_t n = strlen(text); n && strchr(" \t", text[n - 1]); n--) text[n - 1] = '\0';
+    return text;
+}
+
+/* Reads "k=v,k2=v2" into a tags field of its own; all or nothing. */
+static bool otel_list(const struct option *row, struct option_tags *tags, char *text)
+{
+    struct buf why = {0};
+    bool good = true;
+    struct option scratch = *row;
+    scratch.offset = 0;
+    for (char *rest = text, *pair; good && (pair = strsep(&rest, ","));) {
+        char *value = strchr(pair = otel_trim(pair), '=');
+        if (!*pair && !rest) break;
+        good = value != NULL;
+        if (!good) break;
+        *value++ = '\0';
+        char *key = otel_trim(pair);
+        value = otel_trim(value);
+        good = otel_decode(key) && otel_decode(value) && option_parse_tag(&scratch, tags, key, value, &why);
+    }
+    buf_free(&why);
+    return good;
+}
+
+static void otel_add(const struct option *row, void *settings, const char *key, const char *value)
+{
+    const struct option_tags *tags = (const void *)((const char *)settings + row->offset);
+    struct buf why = {0};
+    if (!option_tag_value(tags, key)) option_parse_tag(row, settings, key, value, &why);
+    buf_free(&why);
+}
+
+void otel_env_tags(const struct option *row, void *settings, expand_env_fn *env, struct buf *warnings)
+{
+    struct option_tags tags = {0};
+    struct option scratch = *row;
+    const char *service = env("OTEL_SERVICE_NAME"), *list = env("OTEL_RESOURCE_ATTRIBUTES");
+    char *copy = list && *list ? strdup(list) : NULL;
+    scratch.offset = 0;
+    if (service && *service) otel_add(row, settings, "service.name", service);
+    if (copy && otel_list(row, &tags, copy))
+        for (size_t i = 0; i < tags.n; i++) otel_add(row, settings, tags.items[i].key, tags.items[i].value);
+    else if (copy)
+        buf_printf(warnings, "OTEL_RESOURCE_ATTRIBUTES is ignored: \"%s\" is not k=v,k2=v2\n", list);
+    option_clear(&scratch, &tags);
+    free(copy);
+}

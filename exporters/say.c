@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "say.h"
+
+#include "clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum say_level say_least = SAY_INFO;
+static say_sink_fn *say_sink;
+
+void say_from(enum say_level least)
+{
+    say_least = least;
+}
+
+void say_to(say_sink_fn *sink)
+{
+    say_sink = sink;
+}
+
+const char *say_u64(char text[24], uint64_t v)
+{
+    snprintf(text, 24, "%" PRIu64, v);
+    return text;
+}
+
+/* Plain if it is one word, else in quotes with the control characters made visible: a line stays a line. */
+static void say_value(struct buf *line, const char *value)
+{
+    if (*value && !value[strcspn(value, " \"\\=\t\r\n")]) {
+        buf_str(line, value);
+        return;
+    }
+    buf_char(line, '"');
+    for (; *value; value++) {
+        if (*value == '\n')
+            buf_str(line, "\\n");
+        else if ((unsigned char)*value < 0x20)
+            buf_char(line, ' ');
+        else {
+            if (*value == '"' || *value == '\\') buf_char(line, '\\');
+            buf_char(line, *value);
+        }
+    }
+    buf_char(line, '"');
+}
+
+void say(enum say_level level, const char *message, ...)
+{
+    static const char *const words[] = {"error ", "warn  ", "info  ", "debug "};
+    if (level > say_least) return;
+    struct buf line = {0};
+    va_list ap;
+    buf_time(&line, clock_wall(&clock_system));
+    buf_printf(&line, " %s%s", words[level], message);
+    va_start(ap, message);
+    for (const char *key; (key = va_arg(ap, const char *));) {
+        const char *value = va_arg(ap, const char *);
+        if (!value) continue;
+        buf_printf(&line, " %s=", key);
+        say_value(&line, value);
+    }
+    va_end(ap);
+    buf_char(&line, '\n');
+    if (say_sink)
+        say_sink(buf_text(&line), line.len);
+    else if (write(STDERR_FILENO, buf_text(&line), line.len) < 0) { /* nowhere left to tell */
+    }
+    buf_free(&line);
+}

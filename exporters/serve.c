@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve.h"
+
+#include "accept.h"
+#include "gzip.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A scraper needs one connection; a handful of people and probes come on top. */
+#define SERVE_CONNECTIONS 64
+#define SERVE_THREADS     4
+#define SERVE_IDLE_S      15
+#define SERVE_WORTH_GZIP  1024
+
+struct serve {
+    struct MHD_Daemon *daemon;
+    const struct serve_route *routes;
+    char address[300];
+};
+
+static const struct serve_route *serve_find(const struct serve_route *routes, const char *path)
+{
+    while (routes->path && strcmp(routes->path, path)) routes++;
+    return routes->path ? routes : NULL;
+}
+
+static void serve_index(const struct serve_route *routes, struct buf *out)
+{
+    buf_str(out, "mtx-exporter\n\n");
+    for (; routes->path; routes++)
+        if (routes->help) buf_printf(out, "%-20s %s\n", routes->path, routes->help);
+}
+
+static void serve_release_text(void *owner)
+{
+    free(owner);
+}
+
+void serve_text(struct serve_answer *answer, const struct serve_request *request, const char *type,
+                struct buf *text)
+{
+    struct buf packed = {0};
+    answer->type = type;
+    if (text->len >= SERVE_WORTH_GZIP && accept_coding(request->accept_encoding, "gzip") &&
+        gzip_pack(text->data, text->len, 1, GZIP_GZIP, &packed)) {
+        answer->coding = "gzip";
+        buf_free(text);
+        *text = packed;
+    }
+    answer->n = text->len;
+    answer->owner = buf_take(text);
+    answer->body = answer->owner;
+    answer->release = serve_release_text;
+    if (!answer->owner) *answer = (struct serve_answer){.status = MHD_HTTP_INTERNAL_SERVER_ERROR};
+}
+
+/* The answer of the route, or what stands in for one. */
+static void serve_answer(struct serve *serve, const struct serve_request *request, bool readable,
+                         struct serve_answer *answer)
+{
+    static const char text[] = "text/plain; charset=utf-8";
+    const struct serve_route *route = serve_find(serve->routes, request->path);
+    struct buf out = {0};
+    if (!readable) {
+        answer->status = MHD_HTTP_METHOD_NOT_ALLOWED;
+        buf_str(&out, "only GET and HEAD are answered here\n");
+        serve_text(answer, request, text, &out);
+    } else if (route) {
+        route->answer(route->arg, request, answer);
+    } else {
+        bool root = !strcmp(request->path, "/");
+        if (!root) buf_str(&out, "there is nothing at this path; known are:\n\n");
+        answer->status = root ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND;
+        serve_index(serve->routes, &out);
+        serve_text(answer, request, text, &out);
+    }
+    if (!answer->status) answer->status = MHD_HTTP_OK;
+}
+
+static enum MHD_Result serve_send(struct MHD_Connection *connection, const struct serve_answer *answer)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        answer->n, (void *)(uintptr_t)(answer->n ? answer->body : ""),
+        answer->release ? answer->release : NULL, answer->owner);
+    if (!response) {
+        if (answer->release) answer->release(answer->owner);
+        return MHD_NO;
+    }
+    if (answer->type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    if (answer->coding) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, answer->coding);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+    if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    enum MHD_Result sent = MHD_queue_response(connection, answer->status, response);
+    MHD_destroy_response(response);
+    return sent;
+}
+
+/* The library calls first with the headers, then for each piece of a body, then once more at its end. */
+static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection, const char *path,
+                                    const char *method, const char *version, const char *upload,
+                                    size_t *upload_n, void **state)
+{
+    static int seen;
+    struct serve_request request = {
+        path, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING)};
+    struct serve_answer answer = {0};
+    bool readable = !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
+    (void)version, (void)upload;
+    if (!*state && readable) {
+        *state = &seen;
+        return MHD_YES;
+    }
+    if (*upload_n) {
+        *upload_n = 0;
+        return MHD_YES;
+    }
+    serve_answer(arg, &request, readable, &answer);
+    return serve_send(connection, &answer);
+}
+
+/* --- The address -----------------------------------------------------------------------------------------
+ */
+
+/* Splits at the last colon; the host is without its brackets. */
+static bool serve_split(const char *text, char host[256], char port[8], struct buf *why)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    char *end;
+    unsigned long number = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 65536;
+    if (!colon || !n || n > 255 || number > 65535 || *end || strlen(colon) > 6) {
+        buf_printf(why, "\"%s\" is not an address such as 127.0.0.1:9464 or [::1]:9464", text);
+        return false;
+    }
+    bool bracketed = text[0] == '[' && text[n - 1] == ']';
+    memcpy(host, text + bracketed, n - 2 * bracketed);
+    host[n - 2 * bracketed] = '\0';
+    strcpy(port, colon + 1);
+    return true;
+}
+
+bool serve_check_address(const char *text, struct buf *why)
+{
+    char host[256], port[8];
+    return !strcmp(text, "off") || (strlen(text) < 256 && serve_split(text, host, port, why));
+}
+
+static int serve_socket(const struct addrinfo *a)
+{
+    int yes = 1, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+    if (fd < 0) return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, SERVE_CONNECTIONS)) return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int serve_listen(const char *text, struct buf *why)
+{
+    char host[256], port[8];
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
+    if (!serve_split(text, host, port, why)) return -1;
+    int error = getaddrinfo(host, port, &hints, &found);
+    if (error) {
+        buf_printf(why, "cannot resolve %s: %s", host, gai_strerror(error));
+        return -1;
+    }
+    int fd = -1;
+    for (struct addrinfo *a = found; a && fd < 0; a = a->ai_next) fd = serve_socket(a);
+    if (fd < 0) buf_printf(why, "cannot listen on %s: %s", text, strerror(errno));
+    freeaddrinfo(found);
+    return fd;
+}
+
+static void serve_name(int fd, char address[300])
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof a;
+    char host[256] = "?", port[8] = "?";
+    if (getsockname(fd, (struct sockaddr *)&a, &n)) return;
+    getnameinfo((struct sockaddr *)&a, n, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    struct buf text = {.limit = 299};
+    buf_printf(&text, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    strcpy(address, buf_text(&text));
+    buf_free(&text);
+}
+
+struct serve *serve_start(const char *listen, const struct serve_route *routes, struct buf *why)
+{
+    int fd = serve_listen(listen, why);
+    if (fd < 0) return NULL;
+    struct serve *serve = calloc(1, sizeof *serve);
+    if (serve) {
+        serve->routes = routes;
+        serve_name(fd, serve->address);
+        serve->daemon = MHD_start_daemon(
+            MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve_handle, serve,
+            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS,
+            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S, MHD_OPTION_THREAD_POOL_SIZE,
+            (unsigned)SERVE_THREADS, MHD_OPTION_END);
+    }
+    if (serve && serve->daemon) return serve;
+    buf_printf(why, "cannot start the server on %s: %s", listen, strerror(errno));
+    free(serve);
+    close(fd);
+    return NULL;
+}
+
+const char *serve_address(const struct serve *serve)
+{
+    return serve->address;
+}
+
+void serve_stop(struct serve **serve)
+{
+    if (!*serve) return;
+    MHD_stop_daemon((*serve)->daemon);
+    free(*serve);
+    *serve = NULL;
+}

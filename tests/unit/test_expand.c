@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "expand.h"
+
+#include <unistd.h>
+
+static const char *env(const char *name)
+{
+    if (!strcmp(name, "HOST")) return "db-3";
+    if (!strcmp(name, "EMPTY")) return "";
+    return NULL;
+}
+
+/* ${VAR} is replaced wherever it stands, and only it. */
+UNIT(expand, variables)
+{
+    struct buf out = {0}, why = {0};
+    CHECK(expand_text("a ${HOST}/${EMPTY}x $5 $HOST $${HOST} 10$", env, &out, &why));
+    CHECK_STR(buf_text(&out), "a db-3/x $5 $HOST ${HOST} 10$");
+    CHECK_STR(buf_text(&why), "");
+    buf_free(&out);
+}
+
+/* Not set, not closed, no name: each refused with a reason that names it. */
+UNIT(expand, faults)
+{
+    static const struct {
+        const char *text, *says;
+    } bad[] = {{"${NOPE}", "NOPE is not set"},
+               {"x${HOST", "without its }"},
+               {"${}", "does not name"},
+               {"${A-B}", "does not name"},
+               {"${1A}", "does not name"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buf out = {0}, why = {0};
+        CHECK(!expand_text(bad[i].text, env, &out, &why));
+        if (!strstr(buf_text(&why), bad[i].says))
+            UNIT_FAIL("expected \"%s\" in \"%s\"\n", bad[i].says, buf_text(&why));
+        buf_free(&out);
+        buf_free(&why);
+    }
+}
+
+static void write_file(const char *path, const void *data, size_t n)
+{
+    FILE *f = fopen(path, "w");
+    REQUIRE(f);
+    REQUIRE(fwrite(data, 1, n, f) == n);
+    fclose(f);
+}
+
+/* A secret's file gives its contents less the last newlines; a missing, huge or binary one is refused by
+ * name. */
+UNIT(expand, files)
+{
+    char path[] = "/tmp/expand.XXXXXX";
+    static char huge[70000];
+    struct buf out = {0}, why = {0};
+    close(mkstemp(path));
+    write_file(path, "to ken\n\r\n", 9);
+    CHECK(expand_file(path, &out, &why));
+    CHECK_STR(buf_text(&out), "to ken");
+    write_file(path, "a\0b", 3);
+    CHECK(!expand_file(path, &out, &why));
+    CHECK(strstr(buf_text(&why), "NUL") != NULL);
+    memset(huge, 'x', sizeof huge);
+    write_file(path, huge, sizeof huge);
+    CHECK(!expand_file(path, &out, &why));
+    CHECK(strstr(buf_text(&why), "longer than 64 KiB") != NULL);
+    unlink(path);
+    CHECK(!expand_file(path, &out, &why));
+    CHECK(strstr(buf_text(&why), path) != NULL);
+    CHECK_STR(buf_text(&out), "to ken");
+    buf_free(&out);
+    buf_free(&why);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "serve.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static void hello(void *arg, const struct serve_request *request, struct serve_answer *answer)
+{
+    struct buf text = {0};
+    buf_printf(&text, "%s accept=%s\n", (const char *)arg, request->accept ? request->accept : "-");
+    serve_text(answer, request, "text/plain", &text);
+}
+
+static void big(void *arg, const struct serve_request *request, struct serve_answer *answer)
+{
+    struct buf text = {0};
+    (void)arg;
+    for (int i = 0; i < 10000; i++) buf_printf(&text, "line %d\n", i);
+    serve_text(answer, request, "text/plain", &text);
+}
+
+static const struct serve_route routes[] = {
+    {"/hello", hello, "hi", "says hi"}, {"/big", big, NULL, NULL}, {NULL, NULL, NULL, NULL}};
+
+/* Sends the request as it is and reads until the server closes; at most n bytes. */
+static size_t ask(const char *address, const char *request, char *out, size_t n)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1))};
+    struct timeval most = {.tv_sec = 10};
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    size_t got = 0;
+    if (!connect(fd, (struct sockaddr *)&to, sizeof to) &&
+        send(fd, request, strlen(request), MSG_NOSIGNAL) > 0)
+        for (ssize_t r; got < n && (r = recv(fd, out + got, n - got, 0)) > 0;) got += (size_t)r;
+    close(fd);
+    return got;
+}
+
+#define END " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+/* A route answers with its headers; an unknown path, another method and the root each get theirs. */
+UNIT(serve, routes)
+{
+    static const struct {
+        const char *request, *status, *says;
+    } cases[] = {
+        {"GET /hello" END "Accept: text/html\r\n\r\n", "HTTP/1.1 200", "hi accept=text/html\n"},
+        {"GET /hello" END "\r\n", "HTTP/1.1 200", "hi accept=-\n"},
+        {"HEAD /hello" END "\r\n", "HTTP/1.1 200", "Content-Type: text/plain"},
+        {"GET /nope" END "\r\n", "HTTP/1.1 404", "/hello"},
+        {"GET /" END "\r\n", "HTTP/1.1 200", "says hi"},
+        {"POST /hello" END "Content-Length: 3\r\n\r\nabc", "HTTP/1.1 405", "Allow: GET, HEAD"},
+        {"DELETE /hello" END "\r\n", "HTTP/1.1 405", "only GET"},
+        {"rubbish\r\n\r\n", "", ""},
+    };
+    struct buf why = {0};
+    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
+    REQUIRE(serve);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[4096];
+        out[ask(serve_address(serve), cases[i].request, out, sizeof out - 1)] = '\0';
+        if (strncmp(out, cases[i].status, strlen(cases[i].status)) || !strstr(out, cases[i].says))
+            UNIT_FAIL("expected %s with \"%s\", got:\n%s\n", cases[i].status, cases[i].says, out);
+    }
+    serve_stop(&serve);
+    CHECK(serve == NULL);
+    buf_free(&why);
+}
+
+/* A long body is compressed for a client that takes it, for nobody else, and unpacks to the same text. */
+UNIT(serve, gzip)
+{
+    struct buf why = {0};
+    static char out[200000], text[200000];
+    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
+    REQUIRE(serve);
+    size_t n = ask(serve_address(serve), "GET /big" END "Accept-Encoding: gzip\r\n\r\n", out, sizeof out - 1);
+    out[n] = '\0';
+    char *body = strstr(out, "\r\n\r\n");
+    REQUIRE(body);
+    CHECK(strstr(out, "Content-Encoding: gzip") != NULL);
+    CHECK(n < 60000);
+    z_stream z = {.next_in = (Bytef *)body + 4,
+                  .avail_in = (uInt)(n - (size_t)(body + 4 - out)),
+                  .next_out = (Bytef *)text,
+                  .avail_out = sizeof text};
+    REQUIRE(inflateInit2(&z, 15 + 16) == Z_OK);
+    CHECK_EQ_I64(inflate(&z, Z_FINISH), Z_STREAM_END);
+    CHECK(!strncmp(text, "line 0\nline 1\n", 14));
+    CHECK_EQ_U64(z.total_out, 98890);
+    inflateEnd(&z);
+    n = ask(serve_address(serve), "GET /big" END "Accept-Encoding: gzip;q=0\r\n\r\n", out, sizeof out - 1);
+    out[n] = '\0';
+    CHECK(strstr(out, "Content-Encoding") == NULL);
+    CHECK(strstr(out, "line 9999\n") != NULL);
+    serve_stop(&serve);
+    buf_free(&why);
+}
+
+/* Wrong and taken addresses are refused with a sentence. */
+UNIT(serve, addresses)
+{
+    static const char *const bad[] = {"",           "localhost",          ":80", "1.2.3.4:", "1.2.3.4:99999",
+                                      "1.2.3.4:8x", "h:00000000000000080"};
+    struct buf why = {0};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (serve_check_address(bad[i], &why)) UNIT_FAIL("\"%s\" was taken\n", bad[i]);
+        CHECK(serve_start(bad[i], routes, &why) == NULL);
+    }
+    CHECK(serve_check_address("off", &why));
+    CHECK(serve_check_address("[::1]:9464", &why));
+    struct serve *first = serve_start("127.0.0.1:0", routes, &why);
+    REQUIRE(first);
+    buf_reset(&why);
+    CHECK(serve_start(serve_address(first), routes, &why) == NULL);
+    CHECK(strstr(buf_text(&why), "cannot listen on 127.0.0.1:") != NULL);
+    CHECK(strstr(buf_text(&why), "in use") != NULL);
+    serve_stop(&first);
+    buf_free(&why);
+}
+
+struct asking {
+    const char *address;
+    int good;
+};
+static void *ask_often(void *arg)
+{
+    struct asking *a = arg;
+    char out[4096];
+    for (int i = 0; i < 50; i++) {
+        out[ask(a->address, "GET /hello" END "\r\n", out, sizeof out - 1)] = '\0';
+        a->good += strstr(out, "hi accept=-\n") != NULL;
+    }
+    return NULL;
+}
+
+/* Eight clients at once, one of them silent and holding its connection, all get their answers. */
+UNIT(serve, concurrent)
+{
+    struct buf why = {0};
+    pthread_t threads[8];
+    struct asking asking[8];
+    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
+    REQUIRE(serve);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atoi(strrchr(serve_address(serve), ':') + 1))};
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    int silent = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(!connect(silent, (struct sockaddr *)&to, sizeof to));
+    for (int i = 0; i < 8; i++) {
+        asking[i] = (struct asking){serve_address(serve), 0};
+        pthread_create(&threads[i], NULL, ask_often, &asking[i]);
+    }
+    for (int i = 0; i < 8; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK_EQ_I64(asking[i].good, 50);
+    }
+    close(silent);
+    serve_stop(&serve);
+    buf_free(&why);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The application: four routes that do something, and the metrics of a request.
+ *
+ * Handles are looked up once, in the parent, before it forks: they stay valid in every worker, and an update
+ * then costs about a nanosecond. The tag values are few and known (never a path as the client typed it, which
+ * would make a new series for every visitor).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server.h"
+
+enum { BODY_MAX = 64 * 1024 };
+static _Thread_local char body[BODY_MAX];
+static _Thread_local unsigned seed;
+
+/* --- Routes: each fills body and returns its size, or 0 for "something broke" ------------------------------
+ */
+
+static size_t random_below(size_t n)
+{
+    if (!seed) seed = (unsigned)getpid() ^ (unsigned)(uintptr_t)&seed ^ (unsigned)time(NULL);
+    return (size_t)rand_r(&seed) % n;
+}
+
+static size_t serve_home(void)
+{
+    return (size_t)snprintf(body, sizeof body, "welcome, worker %d speaking\n", getpid());
+}
+
+/* Some work for the processor. */
+static size_t serve_cart(void)
+{
+    unsigned price = 0;
+    size_t items = 1 + random_below(40), n = 0;
+    for (unsigned i = 0; i < 20000; i++) price = price * 31 + i;
+    for (size_t i = 0; i < items; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n, "item %zu costs %u.%02zu\n", i, price % 100, i);
+    return n;
+}
+
+/* Some waiting, as for a database. */
+static size_t serve_search(void)
+{
+    usleep((useconds_t)(500 + random_below(3000)));
+    size_t n = 200 + random_below(20000);
+    memset(body, 's', n);
+    return n;
+}
+
+static size_t serve_image(void)
+{
+    memset(body, 0x7f, sizeof body);
+    return sizeof body;
+}
+
+/* One payment in twenty fails. */
+static size_t serve_pay(void)
+{
+    if (random_below(20) == 0) return 0;
+    return (size_t)snprintf(body, sizeof body, "paid\n");
+}
+
+/* --- Metrics
+ * ------------------------------------------------------------------------------------------------ */
+
+enum status { OK, BAD_REQUEST, NOT_FOUND, FAILED, STATUSES };
+static const int status_code[STATUSES] = {200, 400, 404, 500};
+static const char *const status_text[STATUSES] = {"200", "400", "404", "500"};
+
+static struct route {
+    const char *path;
+    size_t (*serve)(void);
+    metrics_timer_t *time, *time_failed;
+    metrics_counter_t *answered[STATUSES];
+} routes[] = {
+    {.path = "/", .serve = serve_home},         {.path = "/cart", .serve = serve_cart},
+    {.path = "/search", .serve = serve_search}, {.path = "/image", .serve = serve_image},
+    {.path = "/pay", .serve = serve_pay},       {.path = "other"}, /* the last one catches the rest */
+};
+enum { ROUTES = sizeof routes / sizeof *routes, OTHER = ROUTES - 1 };
+
+static metrics_gauge_t *in_flight, *queue_depth;
+static metrics_histogram_t *response_size;
+static metrics_set_t *clients;
+
+static void describe(metrics_registry_t *registry)
+{
+    static const double sizes[] = {100, 1000, 10000, 50000, 100000};
+    const struct {
+        const char *name;
+        metrics_family_t family;
+    } families[] = {
+        {"http.requests", {.help = "Requests answered, by route and status."}},
+        {"http.request.time", {.help = "Time to make an answer, by route and outcome."}},
+        {"http.clients", {.help = "Distinct clients in the interval."}},
+        {"http.connections", {.help = "Connections accepted.", .unit = "connections"}},
+        {"http.in_flight", {.help = "Requests being answered now.", .merge = METRICS_MERGE_SUM}},
+        {"http.queue.depth", {.help = "Connections waiting for a thread.", .merge = METRICS_MERGE_SUM}},
+        {"http.response.size",
+         {.help = "Size of the answers' bodies.",
+          .unit = "bytes",
+          .reservoir = METRICS_BUCKETS,
+          .bounds = sizes,
+          .bound_count = sizeof sizes / sizeof *sizes}},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        metrics_family_t family = families[i].family;
+        family.size = sizeof family;
+        metrics_describe(registry, families[i].name, &family, NULL);
+    }
+}
+
+metrics_registry_t *app_open(void)
+{
+    metrics_registry_t *registry = metrics_default();
+    describe(registry);
+    metrics_info(registry, "http.server", "version", METRICS_VERSION);
+    in_flight = metrics_gauge(registry, "http.in_flight");
+    queue_depth = metrics_gauge(registry, "http.queue.depth");
+    response_size = metrics_histogram(registry, "http.response.size");
+    clients = metrics_set(registry, "http.clients");
+    for (struct route *route = routes; route < routes + ROUTES; route++) {
+        route->time = metrics_timer(registry, "http.request.time", "route", route->path, "outcome", "ok");
+        route->time_failed =
+            metrics_timer(registry, "http.request.time", "route", route->path, "outcome", "failed");
+        for (int s = 0; s < STATUSES; s++)
+            route->answered[s] =
+                metrics_counter(registry, "http.requests", "route", route->path, "status", status_text[s]);
+    }
+    return registry;
+}
+
+static struct route *route_find(const char *path)
+{
+    struct route *route = routes;
+    while (route < routes + OTHER && strcmp(route->path, path) != 0) route++;
+    return route;
+}
+
+static void answer(struct http_response *response, struct route *route, enum status status, size_t size)
+{
+    *response = (struct http_response){status_code[status], "text/plain", body, size};
+    metrics_counter_inc(route->answered[status]);
+    metrics_histogram_update(response_size, (double)size);
+    METRICS_ADD(size, "http.bytes.sent");
+}
+
+void app_answer(const struct http_request *request, struct http_response *response)
+{
+    struct route *route = route_find(request->path);
+    metrics_timer_t *time = route->time;
+    if (request->client[0]) metrics_set_add(clients, request->client, strlen(request->client));
+
+    metrics_timer_start(time);
+    size_t size = route->serve ? route->serve() : 0;
+    if (size > 0) {
+        metrics_timer_stop(time);
+        answer(response, route, OK, size);
+    } else { /* which series it belongs to is known only now */
+        metrics_timer_stop_as(time, route->time_failed);
+        size = (size_t)snprintf(body, sizeof body, "no luck with %s\n", request->path);
+        answer(response, route, route->serve ? FAILED : NOT_FOUND, size);
+    }
+}
+
+void app_refuse(struct http_response *response)
+{
+    size_t size = (size_t)snprintf(body, sizeof body, "this server knows GET without a body\n");
+    answer(response, &routes[OTHER], BAD_REQUEST, size);
+}
+
+/* A level of this process. Merged by sum; a worker that dies takes its share out of the sum. */
+void app_in_flight(int delta)
+{
+    metrics_gauge_add(in_flight, delta);
+}
+
+void app_queue_depth(metrics_gauge_fn *fn, void *arg)
+{
+    metrics_gauge_callback(queue_depth, fn, arg);
+}

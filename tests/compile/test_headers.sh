@@ -81,7 +81,7 @@ for language in c c++; do
             typedef int nothing_else;"
     done
     for level in -O0 -O2; do good "$language $level everything" $language $level <<<"$everything"; done
-    good "$language everything with METRICS_OFF" $language -O0 -DMETRICS_OFF -Wno-unused -Wno-unused-parameter <<<"$everything"
+    good "$language everything with METRICS_OFF" $language -O0 -DMETRICS_OFF <<<"$everything"
     nm "$work/out.o" | grep -i ' u ' | grep metrics >"$work/log"
     [ ! -s "$work/log" ]
     verdict $? "$language METRICS_OFF: still needs the library"

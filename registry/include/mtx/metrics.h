@@ -69,7 +69,8 @@ typedef struct metrics_options {
     uint64_t segment_bytes;   /* most memory the segment may ever take; default 32 MiB */
     enum metrics_attach attach;
     uint32_t mode;            /* permission bits of a new segment; default 0600 */
-    const char *group;        /* group of a new segment, by name; default: the creator's */
+    const char *group;        /* group of a new segment, by name; also accept one of this group. Mode 0660 then */
+    const char *owner;        /* also accept a segment owned by this user, by name */
     uint32_t slots;           /* most living processes with gauges; default 4096 */
     uint32_t family_series;   /* most series of one family; default 10000 */
     int preallocate;          /* 1 = take all memory now, so that later registrations cannot be refused */
@@ -215,6 +216,9 @@ typedef struct metrics_family {
 
 enum { METRICS_SAMPLES_DEFAULT = 1028 };
 
+/* What metrics_poll() asks for a gauge's value; see metrics_gauge_callback(). NaN = no value now. */
+typedef double metrics_gauge_fn(void *arg);
+
 #ifndef METRICS_OFF
 
 /*
@@ -287,7 +291,6 @@ void metrics_gauge_add(metrics_gauge_t *, double delta);
  * removes it). It returns NaN for "no value now". Runs in the process that registered it only, not in its
  * forked children. Not async-signal-safe.
  */
-typedef double metrics_gauge_fn(void *arg);
 void metrics_gauge_callback(metrics_gauge_t *, metrics_gauge_fn *fn, void *arg);
 
 /* [S] NaN and infinities are ignored and counted. */
@@ -427,56 +430,61 @@ METRICS__OFF(histogram)
 METRICS__OFF(timer)
 METRICS__OFF(set)
 
-#define METRICS__NONE(T)                         ((metrics_##T##_t *)0)
-#define metrics__counter(...)                    METRICS__NONE(counter)
-#define metrics__updown(...)                     METRICS__NONE(updown)
-#define metrics__gauge(...)                      METRICS__NONE(gauge)
-#define metrics__meter(...)                      METRICS__NONE(meter)
-#define metrics__histogram(...)                  METRICS__NONE(histogram)
-#define metrics__timer(...)                      METRICS__NONE(timer)
-#define metrics__set(...)                        METRICS__NONE(set)
-#define METRICS__LIST(...)                       __VA_ARGS__
-#define METRICS__VOID                            ((void)0)
-#define metrics_open(options, error)             ((metrics_registry_t *)0)
-#define metrics_default()                        ((metrics_registry_t *)0)
-#define metrics_close(registry)                  METRICS__VOID
-#define metrics_status(registry, error)          0
-#define metrics_poll(registry)                   METRICS__VOID
-#define metrics_prepare(registry)                METRICS__VOID
-#define metrics_retire(registry, name_tags, n)   METRICS__VOID
-#define metrics_describe(registry, name, f, e)   0
-#define metrics_info(...)                        METRICS__VOID
-#define metrics_info_v(registry, name_tags, n)   METRICS__VOID
-#define metrics_counter_add(c, n)                ((void)(c))
-#define metrics_counter_inc(c)                   ((void)(c))
-#define metrics_counter_add_call(c, n)           ((void)(c))
-#define metrics_updown_add(c, n)                 ((void)(c))
-#define metrics_updown_inc(c)                    ((void)(c))
-#define metrics_updown_dec(c)                    ((void)(c))
-#define metrics_updown_add_call(c, n)            ((void)(c))
-#define metrics_meter_mark(m, n)                 ((void)(m))
-#define metrics_meter_mark_call(m, n)            ((void)(m))
-#define metrics_gauge_set(g, v)                  ((void)(g))
-#define metrics_gauge_add(g, v)                  ((void)(g))
-#define metrics_gauge_callback(g, fn, arg)       ((void)(g))
-#define metrics_histogram_update(h, v)           ((void)(h))
-#define metrics_timer_update(t, ns)              ((void)(t))
-#define metrics_timer_since(t, start)            ((void)(t))
-#define metrics_set_add(s, p, n)                 ((void)(s))
-#define metrics_now()                            ((uint64_t)0)
-#define metrics_elapsed_ns(start)                ((uint64_t)0)
-#define metrics_timer_start(T)                   METRICS__VOID
-#define metrics_timer_stop(T)                    ((void)(T))
-#define metrics_timer_stop_as(T, OTHER)          ((void)(T), (void)(OTHER))
-#define metrics_timer_cancel(T)                  ((void)(T))
-#define METRICS_TIME_SCOPE(T)                    ((void)(T))
-#define METRICS_INC(...)                         METRICS__VOID
-#define METRICS_ADD(N, ...)                      METRICS__VOID
-#define METRICS_MARK(...)                        METRICS__VOID
-#define METRICS_SET(V, ...)                      METRICS__VOID
-#define METRICS_UPDATE(V, ...)                   METRICS__VOID
-#define METRICS_UNIQUE(P, N, ...)                METRICS__VOID
-#define METRICS_TIME(START, ...)                 METRICS__VOID
+/* Arguments count as used, so that no warning appears; they are not evaluated. It is never defined. */
+int metrics__off(int, ...);
+#define METRICS__USED(...) ((void)sizeof(metrics__off(0, __VA_ARGS__)))
+static inline int metrics__zero(void)
+{
+    return 0;
+}
+#define METRICS__LIST(...)                     __VA_ARGS__
+#define metrics__counter(...)                  (METRICS__USED(__VA_ARGS__), (metrics_counter_t *)0)
+#define metrics__updown(...)                   (METRICS__USED(__VA_ARGS__), (metrics_updown_t *)0)
+#define metrics__gauge(...)                    (METRICS__USED(__VA_ARGS__), (metrics_gauge_t *)0)
+#define metrics__meter(...)                    (METRICS__USED(__VA_ARGS__), (metrics_meter_t *)0)
+#define metrics__histogram(...)                (METRICS__USED(__VA_ARGS__), (metrics_histogram_t *)0)
+#define metrics__timer(...)                    (METRICS__USED(__VA_ARGS__), (metrics_timer_t *)0)
+#define metrics__set(...)                      (METRICS__USED(__VA_ARGS__), (metrics_set_t *)0)
+#define metrics_open(options, error)           (METRICS__USED(options, error), (metrics_registry_t *)0)
+#define metrics_default()                      ((metrics_registry_t *)0)
+#define metrics_status(registry, error)        (METRICS__USED(registry, error), metrics__zero())
+#define metrics_describe(registry, name, f, e) (METRICS__USED(registry, name, f, e), metrics__zero())
+#define metrics_close(...)                     METRICS__USED(__VA_ARGS__)
+#define metrics_poll(...)                      METRICS__USED(__VA_ARGS__)
+#define metrics_prepare(...)                   METRICS__USED(__VA_ARGS__)
+#define metrics_retire(...)                    METRICS__USED(__VA_ARGS__)
+#define metrics_info(...)                      METRICS__USED(__VA_ARGS__)
+#define metrics_info_v(...)                    METRICS__USED(__VA_ARGS__)
+#define metrics_counter_add(...)               METRICS__USED(__VA_ARGS__)
+#define metrics_counter_inc(...)               METRICS__USED(__VA_ARGS__)
+#define metrics_counter_add_call(...)          METRICS__USED(__VA_ARGS__)
+#define metrics_updown_add(...)                METRICS__USED(__VA_ARGS__)
+#define metrics_updown_inc(...)                METRICS__USED(__VA_ARGS__)
+#define metrics_updown_dec(...)                METRICS__USED(__VA_ARGS__)
+#define metrics_updown_add_call(...)           METRICS__USED(__VA_ARGS__)
+#define metrics_meter_mark(...)                METRICS__USED(__VA_ARGS__)
+#define metrics_meter_mark_call(...)           METRICS__USED(__VA_ARGS__)
+#define metrics_gauge_set(...)                 METRICS__USED(__VA_ARGS__)
+#define metrics_gauge_add(...)                 METRICS__USED(__VA_ARGS__)
+#define metrics_gauge_callback(...)            METRICS__USED(__VA_ARGS__)
+#define metrics_histogram_update(...)          METRICS__USED(__VA_ARGS__)
+#define metrics_timer_update(...)              METRICS__USED(__VA_ARGS__)
+#define metrics_timer_since(...)               METRICS__USED(__VA_ARGS__)
+#define metrics_set_add(...)                   METRICS__USED(__VA_ARGS__)
+#define metrics_now()                          ((uint64_t)0)
+#define metrics_elapsed_ns(start)              (METRICS__USED(start), (uint64_t)0)
+#define metrics_timer_start(T)                 METRICS__USED(T)
+#define metrics_timer_stop(T)                  METRICS__USED(T)
+#define metrics_timer_stop_as(T, OTHER)        METRICS__USED(T, OTHER)
+#define metrics_timer_cancel(T)                METRICS__USED(T)
+#define METRICS_TIME_SCOPE(T)                  METRICS__USED(T)
+#define METRICS_INC(...)                       METRICS__USED(__VA_ARGS__)
+#define METRICS_ADD(...)                       METRICS__USED(__VA_ARGS__)
+#define METRICS_MARK(...)                      METRICS__USED(__VA_ARGS__)
+#define METRICS_SET(...)                       METRICS__USED(__VA_ARGS__)
+#define METRICS_UPDATE(...)                    METRICS__USED(__VA_ARGS__)
+#define METRICS_UNIQUE(...)                    METRICS__USED(__VA_ARGS__)
+#define METRICS_TIME(...)                      METRICS__USED(__VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

@@ -26,7 +26,7 @@ enum { THREADS_MAX = 64, CONNECTIONS_MAX = 1000, GRACE_S = 1, SEND_TIMEOUT_S = 5
 
 struct worker {
     struct worker_options options;
-    int epoll;
+    int epoll, signals; /* signals: a signalfd for SIGTERM */
     /* Everything below is protected by lock. */
     pthread_mutex_t lock;
     pthread_cond_t ready; /* something was queued, or the worker ends */
@@ -168,17 +168,17 @@ static void connection_accept(struct worker *worker)
 }
 
 /* One turn of the loop: wait a quarter of a second at most for something to happen. */
-static void loop_turn(struct worker *worker, int signals)
+static void loop_turn(struct worker *worker)
 {
     struct epoll_event events[64];
     int n = epoll_wait(worker->epoll, events, 64, 250);
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr == &worker->options.listener) {
             connection_accept(worker);
-        } else if (events[i].data.ptr == worker) {
+        } else if (events[i].data.ptr == &worker->signals) {
             struct signalfd_siginfo ignored;
             pthread_mutex_lock(&worker->lock);
-            worker->draining = read(signals, &ignored, sizeof ignored) > 0 || worker->draining;
+            worker->draining = read(worker->signals, &ignored, sizeof ignored) > 0 || worker->draining;
             pthread_mutex_unlock(&worker->lock);
         } else {
             queue_put(worker, events[i].data.ptr);
@@ -186,11 +186,11 @@ static void loop_turn(struct worker *worker, int signals)
     }
 }
 
-static void loop_run(struct worker *worker, int signals)
+static void loop_run(struct worker *worker)
 {
     double polled = 0, drain_since = 0;
     for (;;) {
-        loop_turn(worker, signals);
+        loop_turn(worker);
         double now = now_s();
         if (now - polled >= 1) {
             metrics_poll(worker->options.registry); /* runs queue_depth() */
@@ -207,24 +207,22 @@ static void loop_run(struct worker *worker, int signals)
     }
 }
 
-/* The event loop listens to the listener and to SIGTERM; returns the signal's descriptor, or -1. */
-static int loop_open(struct worker *worker)
+/* The event loop listens to the listener and to SIGTERM. */
+static bool loop_open(struct worker *worker)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    worker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event on_signal = {.events = EPOLLIN, .data.ptr = worker};
+    struct epoll_event on_signal = {.events = EPOLLIN, .data.ptr = &worker->signals};
     struct epoll_event on_accept = {.events = EPOLLIN | EPOLLEXCLUSIVE,
                                     .data.ptr = &worker->options.listener};
-    if (signals < 0 || worker->epoll < 0 ||
-        epoll_ctl(worker->epoll, EPOLL_CTL_ADD, signals, &on_signal) != 0 ||
-        epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->options.listener, &on_accept) != 0)
-        return -1;
-    return signals;
+    return worker->signals >= 0 && worker->epoll >= 0 &&
+           epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->signals, &on_signal) == 0 &&
+           epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->options.listener, &on_accept) == 0;
 }
 
 int worker_run(const struct worker_options *options)
@@ -235,8 +233,7 @@ int worker_run(const struct worker_options *options)
     worker.last = &worker.first;
     pthread_mutex_init(&worker.lock, NULL);
     pthread_cond_init(&worker.ready, NULL);
-    int signals = loop_open(&worker);
-    if (signals < 0) {
+    if (!loop_open(&worker)) {
         perror("worker: cannot make an event loop");
         return EXIT_FAILURE;
     }
@@ -244,7 +241,7 @@ int worker_run(const struct worker_options *options)
     app_queue_depth(queue_depth, &worker);
     int started = 0, wanted = options->threads < THREADS_MAX ? options->threads : THREADS_MAX;
     while (started < wanted && pthread_create(&threads[started], NULL, thread_run, &worker) == 0) started++;
-    if (started > 0) loop_run(&worker, signals);
+    if (started > 0) loop_run(&worker);
 
     pthread_mutex_lock(&worker.lock);
     worker.ending = true;

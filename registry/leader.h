@@ -20,6 +20,8 @@
 
 #include <mtx/snapshot.h>
 
+#pragma GCC visibility push(default)
+
 typedef struct metrics_leader metrics_leader_t;
 
 /*
@@ -49,5 +51,7 @@ metrics_snapshot_t *metrics_leader_sample(metrics_leader_t *leader, metrics_erro
 
 /* The snapshot is safe in the log: the next sample may close the next interval. */
 void metrics_leader_logged(metrics_leader_t *leader, const metrics_snapshot_t *snapshot);
+
+#pragma GCC visibility pop
 
 #endif

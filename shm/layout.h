@@ -291,13 +291,15 @@ _Static_assert(sizeof(struct segment_slot) == 64, "slot records are 64 bytes");
 struct segment_group {
     uint64_t ticket[SEGMENT_GROUP_GAUGES];
     uint64_t block[SEGMENT_SLOT_BLOCKS];
+    uint64_t older; /* offset of the group allocated before this one, or 0; the newest is in group_cursor */
+    uint64_t pad[7];
 };
 struct segment_pair {
     uint64_t value; /* bits of an f64 */
     uint64_t stamp; /* ticket << 1 | came from a callback; 0 = never set */
 };
 enum { SEGMENT_GROUP_BLOCK = SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES * 16 };
-_Static_assert(sizeof(struct segment_group) == 576, "groups are 576 bytes");
+_Static_assert(sizeof(struct segment_group) == 640, "groups are 640 bytes");
 
 /* --- Arithmetic of the layout, shared by writers and readers ---------------------------------------------- */
 

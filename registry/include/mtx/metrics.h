@@ -40,6 +40,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define METRICS_VERSION   "0.1.0"
 #define METRICS_NAME_MAX  255
@@ -487,6 +488,7 @@ static inline int metrics__zero(void)
 #define METRICS_TIME(...)                      METRICS__USED(__VA_ARGS__)
 #endif
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -35,6 +35,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 typedef struct metrics_reader metrics_reader_t;
 typedef struct metrics_snapshot metrics_snapshot_t;
@@ -297,6 +298,7 @@ typedef void metrics_damage_fn(void *arg, uint64_t offset, const char *what);
 /* Examine every structure of the file. Returns the number of damages (each told to fn), or -1 with *error. */
 int metrics_segment_check(const char *path, metrics_damage_fn *fn, void *arg, metrics_error_t *error);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

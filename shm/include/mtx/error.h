@@ -12,6 +12,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* code, text. The numbers are part of the ABI: append only. */
 #define METRICS_ERRORS(X)                                                                                    \
@@ -52,6 +53,7 @@ typedef struct metrics_error {
 /* The general text of a code; never NULL. Thread- and signal-safe. */
 const char *metrics_strerror(int code);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * The first cache line of every handle whose cells live in lanes. Frozen: inline updates compiled into user
@@ -158,6 +159,7 @@ static inline __attribute__((always_inline)) void metrics__add(const struct metr
     }
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

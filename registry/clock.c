@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clock.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <mtx/metrics.h>
+
+#include "atomic.h"
+#include "process.h"
+
+#define SECOND UINT64_C(1000000000)
+#define MINUTE (60 * SECOND)
+
+/*
+ * ns = (ticks * mult) >> 32. The words change together only in the sense that each alone is right: mult is
+ * always a valid rate, and anchor/next are used by one refiner at a time.
+ */
+static struct {
+    bool counter;          /* false: metrics_now() is CLOCK_MONOTONIC in ns */
+    uint64_t mult;         /* ns per tick, 32.32 */
+    uint64_t next;         /* counter value at which to refine */
+    uint64_t busy;         /* 1 = somebody is refining */
+    uint64_t anchor_ticks; /* a pair of simultaneous readings */
+    uint64_t anchor_ns;
+} clk = {.mult = UINT64_C(1) << 32, .next = UINT64_MAX};
+
+static uint64_t monotonic_ns(clockid_t id)
+{
+    struct timespec ts;
+    clock_gettime(id, &ts);
+    return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t counter(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    uint64_t t;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+    return t;
+#endif
+}
+
+/* Both clocks at one moment: of a few tries the one with the shortest bracket. */
+static void read_both(uint64_t *ticks, uint64_t *ns)
+{
+    uint64_t shortest = UINT64_MAX;
+    for (int i = 0; i < 5; i++) {
+        uint64_t before = counter(), now = monotonic_ns(CLOCK_MONOTONIC), after = counter();
+        if (after - before < shortest) {
+            shortest = after - before;
+            *ticks = before + (after - before) / 2;
+            *ns = now;
+        }
+    }
+}
+
+static bool counter_trusted(void)
+{
+#if defined(__aarch64__)
+    return true;
+#else
+    char source[32] = "";
+    FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+    if (!f) return false;
+    bool tsc = fgets(source, sizeof source, f) && !strcmp(source, "tsc\n");
+    fclose(f);
+    return tsc;
+#endif
+}
+
+/* Set the rate from the anchor to now; the next look is when the base has doubled. */
+static void refine(uint64_t ticks, uint64_t ns)
+{
+    uint64_t base_ticks = ticks - clk.anchor_ticks, base_ns = ns - clk.anchor_ns;
+    if (base_ticks == 0 || (int64_t)base_ns <= 0) return;
+    mem_store(&clk.mult, (uint64_t)(((unsigned __int128)base_ns << 32) / base_ticks));
+    mem_store(&clk.next, ticks + (base_ns < MINUTE ? base_ticks : base_ticks * MINUTE / base_ns));
+    if (base_ns >= MINUTE) {
+        clk.anchor_ticks = ticks;
+        clk.anchor_ns = ns;
+    }
+}
+
+/* Called by whoever stops a timer after `next`. A signal handler that finds it busy goes on with the old rate. */
+static void __attribute__((noinline)) refine_now(void)
+{
+    uint64_t idle = 0, ticks, ns;
+    if (!mem_cas(&clk.busy, &idle, 1)) return;
+    read_both(&ticks, &ns);
+    refine(ticks, ns);
+    mem_publish(&clk.busy, 0);
+}
+
+static void init_once(void)
+{
+    if (!counter_trusted()) return;
+    uint64_t ticks, ns;
+    read_both(&clk.anchor_ticks, &clk.anchor_ns);
+    do {
+        read_both(&ticks, &ns);
+    } while (ns - clk.anchor_ns < 250000);
+    refine(ticks, ns);
+    mem_store(&clk.next, ticks + (ticks - clk.anchor_ticks) * 20);
+    __atomic_store_n(&clk.counter, true, __ATOMIC_RELEASE);
+}
+
+void metrics__clock_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
+}
+
+uint64_t metrics_now(void)
+{
+    return __atomic_load_n(&clk.counter, __ATOMIC_RELAXED) ? counter() : monotonic_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t metrics_elapsed_ns(uint64_t start)
+{
+    uint64_t now = metrics_now();
+    if ((int64_t)(now - start) <= 0) return 0; /* counters of two sockets may differ by a little */
+    if (__builtin_expect(now >= mem_load(&clk.next), 0)) refine_now();
+    return (uint64_t)(((unsigned __int128)(now - start) * mem_load(&clk.mult)) >> 32);
+}
+
+/* A child of a thread that was refining would never refine again. */
+static void nothing(void)
+{
+}
+static void child(void)
+{
+    mem_store(&clk.busy, 0);
+}
+__attribute__((constructor)) static void fork_hooks(void)
+{
+    process_on_fork(&(struct process_fork_hooks){nothing, nothing, child});
+}
+
+uint32_t metrics__tick_exact(const segment_t *seg)
+{
+    uint64_t ns = monotonic_ns(CLOCK_MONOTONIC_COARSE), origin = seg->time_offset;
+    return (uint32_t)((ns > origin ? ns - origin : 0) / (SECOND / 8)) + 1;
+}
+
+uint32_t metrics__tick(const segment_t *seg)
+{
+    struct process_thread *t = &process_thread;
+    uint64_t word = mem_load(&seg->head->clock); /* ORD-12 */
+    if (word != t->stale_clock && ++t->updates % 64) return (uint32_t)(word >> 32);
+    uint32_t now = metrics__tick_exact(seg);
+    if (now > (uint32_t)word) {
+        t->stale_clock = word; /* until it moves again */
+        return now;
+    }
+    return (uint32_t)(word >> 32);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clock.h - the clock behind timers, and the coarse time behind reservoirs.
+ *
+ * Durations come from the CPU's counter where the kernel trusts it too (clock source tsc; aarch64's generic
+ * timer always), else from CLOCK_MONOTONIC. Counter ticks never enter the segment. The counter's rate is
+ * measured against CLOCK_MONOTONIC: a first, short measurement when the library is first used, refined at 5 ms,
+ * 10 ms, 20 ms ... one minute, and from then on over the last minute.
+ */
+#ifndef METRICS_REGISTRY_CLOCK_H
+#define METRICS_REGISTRY_CLOCK_H
+
+#include <stdint.h>
+
+#include "segment.h"
+
+/* Choose and measure the clock; idempotent, thread-safe; takes about a quarter of a millisecond once. */
+void metrics__clock_init(void);
+
+/*
+ * [S] Segment time in 1/8 s, from 1, for the reservoirs. The leader's clock word where it moves, else
+ * CLOCK_MONOTONIC_COARSE. A word that stands still is noticed at every 64th call of a thread.
+ */
+uint32_t metrics__tick(const segment_t *seg);
+/* [S] The same, from the kernel's clock: for the rare updates that are kept. */
+uint32_t metrics__tick_exact(const segment_t *seg);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* counter.c - a total that only grows. Its update is inline, in <mtx/metrics.h>. */
+#include <stdarg.h>
+
+#include "handle.h"
+#include "noop.h"
+
+void metrics_counter_add_call(metrics_counter_t *c, uint64_t n)
+{
+    metrics_counter_add(c, n);
+}
+
+METRICS__FRONT_ENDS(counter)
+METRICS__SITE_RESOLVER(counter)
+
+static struct metrics__handle noop = METRICS__NOOP_CELL;
+
+const struct metrics__kind metrics__kind_counter = {
+    .name = "counter",
+    .handle_size = sizeof(struct metrics__handle),
+    .overflows = true,
+    .noop = &noop,
+    .bind = metrics__bind_cells,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gauge.c - a level per process, merged by readers over the processes that live.
+ *
+ * The value stands in this process's slot (slot.c). The handle remembers where that is, and for which process:
+ * after a fork the token differs and the child finds its own slot at its first set.
+ */
+#include "gauge.h"
+
+#include <math.h>
+#include <stdarg.h>
+
+#include "atomic.h"
+#include "process.h"
+
+struct metrics_gauge {
+    struct metrics__handle h;
+    uint64_t place;              /* group | index (layout.h) */
+    mem_pair_t *pair;            /* this process's value */
+    uint64_t token;              /* the process for which `pair` holds */
+    bool persistent;             /* in the ownerless slot 0: shared by all processes, outlives them */
+    bool ticketed;               /* readers want to know who was last */
+    metrics_gauge_fn *fn;        /* callback; under the registry's lock, like the next three */
+    void *arg;
+    uint64_t fn_token;           /* the process that registered it */
+    struct metrics_gauge *next;  /* in the registry's list of gauges that ever had one */
+    bool listed;
+};
+
+static mem_pair_t *find_pair(metrics_gauge_t *g)
+{
+    uint64_t token = process_token();
+    if (__builtin_expect(mem_load_acquire(&g->token) == token, 1)) return g->pair;
+    int slot = g->persistent ? 0 : slot_self(g->h.seg);
+    struct segment_pair *pair = slot < 0 ? NULL : group_pair(g->h.seg, g->place, slot);
+    if (!pair) {
+        segment_lose(g->h.seg, LOSS_SLOT, NULL, 0);
+        return NULL;
+    }
+    g->pair = (mem_pair_t *)pair; /* the same for every thread of this process */
+    mem_publish(&g->token, token);
+    return g->pair;
+}
+
+static uint64_t next_stamp(metrics_gauge_t *g, bool from_callback)
+{
+    return (g->ticketed ? group_ticket(g->h.seg, g->place) : 1) << 1 | from_callback;
+}
+
+static void set(metrics_gauge_t *g, double value, bool from_callback)
+{
+    mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL;
+    if (!pair) return;
+    mem_pair_t v = {mem_f64_to_bits(value), next_stamp(g, from_callback)}, old;
+    if (!g->persistent) {
+        mem_pair_store(pair, v);
+        return;
+    }
+    do { /* other processes write here too: value and stamp change together, whatever the CPU's stores are */
+        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)};
+    } while (!mem_pair_cas(pair, old, v));
+}
+
+void metrics_gauge_set(metrics_gauge_t *g, double value)
+{
+    set(g, value, false);
+}
+
+void metrics_gauge_add(metrics_gauge_t *g, double delta)
+{
+    mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL, old, v;
+    if (!pair) return;
+    v.hi = next_stamp(g, false);
+    do {
+        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)};
+        double before = old.hi ? mem_bits_to_f64(old.lo) : 0;
+        v.lo = mem_f64_to_bits((isnan(before) ? 0 : before) + delta);
+    } while (!mem_pair_cas(pair, old, v));
+}
+
+void metrics_gauge_callback(metrics_gauge_t *g, metrics_gauge_fn *fn, void *arg)
+{
+    metrics_registry_t *r = g->h.registry;
+    if (!g->h.seg) return;
+    pthread_mutex_lock(&r->lock);
+    g->fn = fn;
+    g->arg = arg;
+    g->fn_token = process_token();
+    if (!g->listed) {
+        g->next = r->callbacks;
+        r->callbacks = g;
+        g->listed = true;
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (!fn) set(g, NAN, false);
+}
+
+void metrics__gauge_poll(metrics_registry_t *r)
+{
+    uint64_t token = process_token();
+    pthread_mutex_lock(&r->lock);
+    /* Gauges leave the list never and join it at the front, so the walk survives the pauses. */
+    for (metrics_gauge_t *g = r->callbacks; g; g = g->next) {
+        metrics_gauge_fn *fn = g->fn_token == token ? g->fn : NULL;
+        void *arg = g->arg;
+        if (!fn) continue;
+        pthread_mutex_unlock(&r->lock);
+        set(g, fn(arg), true);
+        pthread_mutex_lock(&r->lock);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+METRICS__FRONT_ENDS(gauge)
+METRICS__SITE_RESOLVER(gauge)
+
+static int bind(struct metrics__handle *h, const struct metrics__series *s)
+{
+    metrics_gauge_t *g = (metrics_gauge_t *)h;
+    uint64_t place = mem_load_acquire(&s->record->storage[0]); /* ORD-3 */
+    if (!place) {
+        uint64_t fresh = group_place(s->seg);
+        if (!fresh) return LOSS_SEGMENT_FULL;
+        place = record_set_storage(s->record, 0, fresh);
+    }
+    if (!segment_at(s->seg, layout_gauge_group(place), sizeof(struct segment_group))) return LOSS_DAMAGE;
+    g->place = place;
+    g->persistent = s->settings->persistent;
+    g->ticketed = s->settings->merge == METRICS_MERGE_LAST && !g->persistent;
+    return -1;
+}
+
+static metrics_gauge_t noop;
+
+const struct metrics__kind metrics__kind_gauge = {
+    .name = "gauge",
+    .handle_size = sizeof(metrics_gauge_t),
+    .noop = &noop,
+    .bind = bind,
+};

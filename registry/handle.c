@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handle.c - find or create: from name and tags to a handle.
+ *
+ * Two steps. This process's own table maps the arguments, just as they were written, to a handle: one hash, no
+ * lock, no check, no look into the segment. What it does not know goes the long way, under the registry's lock:
+ * check and sort, find or create the record in the segment, its storage and a handle. Refusals are not
+ * remembered in the table: a flood of bad names must not grow it.
+ */
+#include "handle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "atomic.h"
+
+/* --- The process's own table ------------------------------------------------------------------------------ */
+
+struct table_entry {
+    uint64_t hash;
+    void *handle; /* NULL = forgotten */
+    size_t length;
+    unsigned char key[];
+};
+/* Open addressing, at most half full, replaced whole when it grows; old ones are kept for readers in flight. */
+struct metrics__table {
+    struct metrics__table *older;
+    size_t mask, used;
+    struct table_entry *entries[];
+};
+
+static void *table_find(const struct metrics__table *t, const struct metrics__key *key, uint64_t hash)
+{
+    if (!t) return NULL;
+    for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+        struct table_entry *e = __atomic_load_n(&t->entries[i], __ATOMIC_ACQUIRE);
+        if (!e) return NULL;
+        if (e->hash == hash && e->length == key->length && !memcmp(e->key, key->bytes, key->length))
+            return __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE);
+    }
+}
+
+static void table_put(struct metrics__table *t, struct table_entry *e)
+{
+    size_t i = e->hash & t->mask;
+    while (t->entries[i]) i = (i + 1) & t->mask;
+    __atomic_store_n(&t->entries[i], e, __ATOMIC_RELEASE);
+    t->used++;
+}
+
+static struct metrics__table *table_grow(struct metrics__table *old)
+{
+    size_t size = old ? (old->mask + 1) * 2 : 256;
+    struct metrics__table *t = calloc(1, sizeof *t + size * sizeof *t->entries);
+    if (!t) return NULL;
+    t->older = old;
+    t->mask = size - 1;
+    for (size_t i = 0; old && i <= old->mask; i++)
+        if (old->entries[i]) table_put(t, old->entries[i]);
+    return t;
+}
+
+/* Without memory the table simply does not learn: the next find goes the long way again. */
+static void table_add(metrics_registry_t *r, const struct metrics__key *key, uint64_t hash, void *handle)
+{
+    struct metrics__table *t = r->table;
+    if (!t || t->used * 2 >= t->mask) t = table_grow(t);
+    struct table_entry *e = t ? malloc(sizeof *e + key->length) : NULL;
+    if (!e) {
+        if (t != r->table) free(t);
+        return;
+    }
+    e->hash = hash;
+    e->handle = handle;
+    e->length = key->length;
+    memcpy(e->key, key->bytes, key->length);
+    table_put(t, e);
+    __atomic_store_n(&r->table, t, __ATOMIC_RELEASE);
+}
+
+void metrics__forget(metrics_registry_t *r, const void *handle)
+{
+    struct metrics__table *t = r->table;
+    for (size_t i = 0; t && i <= t->mask; i++)
+        if (t->entries[i] && t->entries[i]->handle == handle)
+            __atomic_store_n(&t->entries[i]->handle, NULL, __ATOMIC_RELEASE);
+}
+
+/* --- The record in the segment ------------------------------------------------------------------------------ */
+
+/* Why a series was not had: a loss, and the words for it. -1 = it was had. */
+struct refusal {
+    int loss, code;
+    const char *why;
+};
+static const struct refusal had = {-1, 0, NULL};
+static const struct refusal full = {LOSS_SEGMENT_FULL, METRICS_E_FULL,
+                                    "the segment is full: make it larger (segment_bytes) or use fewer series"};
+static const struct refusal damaged = {LOSS_DAMAGE, METRICS_E_DAMAGED, "its bytes in the segment make no sense"};
+static const struct refusal limit = {LOSS_CARDINALITY, METRICS_E_CARDINALITY,
+                                     "the family has reached its limit of series: use fewer tag values, or raise "
+                                     "series_limit"};
+static const struct refusal clash = {LOSS_KIND, METRICS_E_KIND, "the name is in use by another kind of metric"};
+static const struct refusal no_memory = {LOSS_MEMORY, METRICS_E_MEMORY, "this process has no memory for a handle"};
+
+/* A search under way. */
+struct finding {
+    metrics_registry_t *r;
+    const struct metrics__kind *kind;
+    unsigned number;
+    struct metrics__key key;        /* of the series */
+    uint64_t family_offset;
+    struct metrics__family_record *family;
+    struct metrics__settings settings;
+    double bounds[METRICS__BOUNDS_MAX];
+};
+
+static bool is_tagged(const struct metrics__key *key)
+{
+    return strlen((const char *)key->bytes + 1) + 2 < key->length;
+}
+
+/* Admit one more series to the family: false at its limit. */
+static bool admit(struct finding *f)
+{
+    uint32_t most = f->settings.series_limit ? f->settings.series_limit : f->r->seg->head->family_series;
+    uint32_t n = mem_load32(&f->family->series);
+    do {
+        if (n >= most) return false;
+    } while (!mem_cas32(&f->family->series, &n, n + 1));
+    return true;
+}
+
+static void unadmit(struct finding *f)
+{
+    uint32_t n = mem_load32(&f->family->series);
+    while (n && !mem_cas32(&f->family->series, &n, n - 1)) {
+    }
+}
+
+/* Find or make the record with that key. */
+static struct refusal find_record(struct finding *f, const struct metrics__key *key, bool limited, uint64_t *offset)
+{
+    segment_t *seg = f->r->seg;
+    *offset = index_find(seg, key->bytes, key->length, index_hash(key->bytes, key->length));
+    if (*offset) return had;
+    if (limited && !admit(f)) return limit;
+    uint64_t mine = record_new(seg, RECORD_SERIES, (uint8_t)f->number, key->bytes, key->length, 0);
+    struct segment_record *record = mine ? record_at(seg, mine) : NULL;
+    if (record) {
+        record->link = f->family_offset;
+        uint64_t length = record->length;
+        *offset = index_insert(seg, mine);
+        if (*offset != mine) arena_return(seg, mine, length);
+    }
+    if (limited && (!*offset || *offset != mine)) unadmit(f);
+    return *offset ? had : full;
+}
+
+/* A handle of the record at offset, with storage; NULL on refusal. */
+static struct refusal make_handle(struct finding *f, uint64_t offset, void **out)
+{
+    struct metrics__series s = {.seg = f->r->seg, .offset = offset, .record = record_at(f->r->seg, offset),
+                                .family = f->family, .settings = &f->settings, .bounds = f->bounds};
+    if (!s.record || s.record->type != RECORD_SERIES) return damaged;
+    if (s.record->kind != f->number) return clash;
+    if (metrics__plan((enum metrics__kind_number)f->number, &f->settings, f->bounds, &s.plan)) return damaged;
+    struct metrics__handle *h = NULL;
+    if (posix_memalign((void **)&h, 64, layout_round_up(f->kind->handle_size, 64))) return no_memory;
+    memset(h, 0, f->kind->handle_size);
+    h->registry = f->r;
+    h->kind = (uint8_t)f->number;
+    h->seg = f->r->seg;
+    int loss = f->kind->bind(h, &s);
+    if (loss >= 0) {
+        free(h);
+        return loss == LOSS_SEGMENT_FULL ? full : loss == LOSS_MEMORY ? no_memory : damaged;
+    }
+    uint32_t state = mem_load32(&s.record->state);
+    while ((state & RECORD_RETIRED) && !mem_cas32(&s.record->state, &state, state & ~(uint32_t)RECORD_RETIRED)) {
+    }
+    *out = h;
+    return had;
+}
+
+/* The kind of a family is set by its first series and holds for all (ORD-11). */
+static struct refusal find_family(struct finding *f)
+{
+    static const double none[1];
+    struct metrics__settings settings = metrics__default_settings();
+    const char *name = (const char *)f->key.bytes + 1;
+    f->family_offset = metrics__family(f->r, name, &settings, none);
+    if (!f->family_offset) return full;
+    f->family = metrics__family_at(f->r->seg, f->family_offset, &f->settings, f->bounds);
+    if (!f->family) return damaged;
+    uint32_t kind = 0;
+    if (!mem_cas32(&f->family->kind, &kind, f->number) && kind != f->number) return clash;
+    return had;
+}
+
+/* The family's overflow series: made with its first tagged series, so that it is there when room is not. */
+static void *find_overflow(struct finding *f)
+{
+    struct metrics__key key;
+    void *handle = NULL;
+    if (!f->family || !f->kind->overflows || !is_tagged(&f->key)) return NULL;
+    uint64_t offset = mem_load_acquire(&f->family->overflow); /* ORD-2 */
+    if (!offset) {
+        metrics__key_overflow(&key, &f->key);
+        if (find_record(f, &key, false, &offset).loss >= 0) return NULL;
+        uint64_t none = 0;
+        if (!mem_cas(&f->family->overflow, &none, offset)) offset = none; /* ORD-2 */
+    }
+    struct segment_record *record = record_at(f->r->seg, offset);
+    if (!record || record->key_length > METRICS__KEY_MAX) return NULL;
+    key.length = record->key_length;
+    memcpy(key.bytes, record_key(record), key.length);
+    uint64_t hash = index_hash(key.bytes, key.length);
+    key.bytes[0] = (unsigned char)f->number;
+    if ((handle = table_find(f->r->table, &key, hash))) return handle;
+    if (make_handle(f, offset, &handle).loss >= 0) return NULL;
+    table_add(f->r, &key, hash, handle);
+    return handle;
+}
+
+static struct refusal find_series(struct finding *f, void **handle)
+{
+    uint64_t offset;
+    struct refusal no = find_family(f);
+    if (no.loss >= 0) return no;
+    if (is_tagged(&f->key) && !mem_load(&f->family->overflow)) find_overflow(f);
+    no = find_record(f, &f->key, true, &offset);
+    return no.loss >= 0 ? no : make_handle(f, offset, handle);
+}
+
+/* --- Both steps --------------------------------------------------------------------------------------------- */
+
+/* The registry's lock is held. */
+static void *find_slowly(struct finding *f, const char *const *list, size_t n)
+{
+    char text[512];
+    void *handle = NULL;
+    const char *wrong = metrics__key_series(&f->key, list, n);
+    struct refusal no = {LOSS_NAME, METRICS_E_NAME, wrong};
+    if (!wrong) no = find_series(f, &handle);
+    if (no.loss < 0) return handle;
+    metrics__name_text(text, sizeof text, list, n);
+    metrics__refuse(f->r, (enum segment_loss)no.loss, no.code, text, "%s %s was refused: %s", f->kind->name, text, no.why);
+    if (no.loss == LOSS_CARDINALITY || no.loss == LOSS_SEGMENT_FULL) handle = find_overflow(f);
+    return handle ? handle : f->kind->noop;
+}
+
+static void *find_locked(metrics_registry_t *r, unsigned number, const char *const *list, size_t n,
+                         const struct metrics__key *raw, uint64_t hash)
+{
+    const struct metrics__kind *kind = metrics__kind_of(number);
+    void *handle = raw ? table_find(r->table, raw, hash) : NULL;
+    if (handle) return handle;
+    struct finding *f = malloc(sizeof *f);
+    if (!f) return kind->noop;
+    f->r = r;
+    f->kind = kind;
+    f->number = number;
+    f->family = NULL;
+    uint64_t refused = r->refused;
+    handle = find_slowly(f, list, n);
+    if (refused == r->refused) {
+        /* The same series may be known under another order of tags: one series, one handle. */
+        unsigned char first = f->key.bytes[0];
+        f->key.bytes[0] = (unsigned char)number;
+        uint64_t sorted_hash = index_hash(f->key.bytes, f->key.length);
+        void *known = table_find(r->table, &f->key, sorted_hash);
+        if (known) {
+            free(handle);
+            handle = known;
+        } else {
+            table_add(r, &f->key, sorted_hash, handle);
+        }
+        if (raw && (raw->length != f->key.length || memcmp(raw->bytes, f->key.bytes, raw->length)))
+            table_add(r, raw, hash, handle);
+        f->key.bytes[0] = first;
+    }
+    free(f);
+    return handle;
+}
+
+void *metrics__find(metrics_registry_t *r, unsigned number, const char *const *list, size_t n)
+{
+    struct metrics__key raw;
+    const struct metrics__kind *kind = metrics__kind_of(number);
+    if (!r || !r->seg || r->seg->closed) return kind->noop;
+    bool whole = metrics__key_raw(&raw, (unsigned char)number, list, n);
+    uint64_t hash = whole ? index_hash(raw.bytes, raw.length) : 0;
+    void *handle = whole ? table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw, hash) : NULL;
+    if (handle) return handle;
+    pthread_mutex_lock(&r->lock);
+    handle = find_locked(r, number, list, n, whole ? &raw : NULL, hash);
+    pthread_mutex_unlock(&r->lock);
+    return handle;
+}
+
+void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *list, size_t n)
+{
+    uint32_t generation = __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED);
+    void *handle = metrics__find(metrics_default(), kind, list, n);
+    __atomic_store_n(&site->handle, handle, __ATOMIC_RELEASE);
+    __atomic_store_n(&site->generation, generation, __ATOMIC_RELAXED);
+    return handle;
+}
+
+void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
+{
+    struct metrics__key key;
+    if (!r || !r->seg || r->seg->closed || metrics__key_series(&key, list, n)) return;
+    uint64_t offset = index_find(r->seg, key.bytes, key.length, index_hash(key.bytes, key.length));
+    struct segment_record *record = offset ? record_at(r->seg, offset) : NULL;
+    if (!record || record->type != RECORD_SERIES) return;
+    uint32_t state = mem_load32(&record->state);
+    while (!mem_cas32(&record->state, &state, state | RECORD_RETIRED)) {
+    }
+    key.bytes[0] = record->kind;
+    pthread_mutex_lock(&r->lock);
+    void *handle = table_find(r->table, &key, index_hash(key.bytes, key.length));
+    if (handle) metrics__forget(r, handle);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* --- Storage ------------------------------------------------------------------------------------------------ */
+
+int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s)
+{
+    uint64_t place = mem_load_acquire(&s->record->storage[0]); /* ORD-3 */
+    if (!place) {
+        uint64_t fresh = lane_place(s->seg, s->plan.cells);
+        if (!fresh) return LOSS_SEGMENT_FULL;
+        place = record_set_storage(s->record, 0, fresh);
+        /* The loser's shared cells stay unused; a large extent goes back. */
+        if (place != fresh && s->plan.cells > SEGMENT_LANE_SHARED)
+            arena_return(s->seg, fresh,
+                         layout_stride(s->plan.cells) *
+                             layout_lanes(s->plan.cells, s->seg->head->lanes_cpu, s->seg->head->lanes_atomic));
+    }
+    return lane_bind(s->seg, place, s->plan.cells, &h->cells) ? (int)LOSS_DAMAGE : -1;
+}
+
+void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes, int *loss)
+{
+    uint64_t at = mem_load_acquire(&s->record->storage[i]); /* ORD-3 */
+    if (!at) {
+        uint64_t fresh = arena_alloc(s->seg, bytes);
+        if (!fresh) {
+            *loss = LOSS_SEGMENT_FULL;
+            return NULL;
+        }
+        at = record_set_storage(s->record, i, fresh);
+        if (at != fresh) arena_return(s->seg, fresh, bytes);
+    }
+    void *block = at % SEGMENT_ALIGN ? NULL : segment_at(s->seg, at, bytes);
+    *loss = block ? -1 : (int)LOSS_DAMAGE;
+    if (block) arena_touch(s->seg, at, bytes);
+    return block;
+}

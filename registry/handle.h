@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handle.h - the writer's side of a registry: handles, how they are found, and what a kind must provide.
+ *
+ * A handle is process-private memory that leads to a series' storage. Handles are never freed: user code, its
+ * children and its signal handlers may hold them for ever, also after metrics_close().
+ */
+#ifndef METRICS_REGISTRY_HANDLE_H
+#define METRICS_REGISTRY_HANDLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <mtx/metrics.h>
+
+#include "format.h"
+#include "plan.h"
+#include "segment.h"
+
+/* What every handle begins with: one cache line. seg is NULL in a no-op handle. */
+struct metrics__handle {
+    struct metrics__cells cells;
+    segment_t *seg;
+    metrics_registry_t *registry;
+    uint8_t kind;
+};
+_Static_assert(sizeof(struct metrics__handle) <= 64, "a handle's head is one cache line");
+
+/* Everything that a kind needs to make a handle of a series. */
+struct metrics__series {
+    segment_t *seg;
+    uint64_t offset;                          /* of the record */
+    struct segment_record *record;
+    const struct metrics__family_record *family;
+    const struct metrics__settings *settings; /* private, checked copy */
+    const double *bounds;                     /* likewise */
+    struct metrics__plan plan;
+};
+
+/* The writer's side of a kind. One const object at the end of <kind>.c; kinds.def lists them. */
+struct metrics__kind {
+    const char *name;
+    size_t handle_size;
+    bool overflows; /* refused series are counted in the family's overflow series */
+    void *noop;     /* the handle of those that cannot be */
+    /* Give the series its storage if it has none (ORD-3) and fill in the handle, which is zeroed but for its
+     * registry and kind. A loss to count, or -1 if all went well. */
+    int (*bind)(struct metrics__handle *h, const struct metrics__series *s);
+};
+#define KIND(NUMBER, NAME) extern const struct metrics__kind metrics__kind_##NAME;
+#include "kinds.def"
+#undef KIND
+/* NULL for numbers that this version does not know. */
+const struct metrics__kind *metrics__kind_of(unsigned number);
+
+/* A place of plan.cells cells at storage[0] for the series; binds h->cells. For kinds that keep cells. */
+int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s);
+/* A block at storage[i]; NULL when full or damaged (*loss says which). */
+void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes, int *loss);
+
+/* --- Registry -------------------------------------------------------------------------------------------- */
+
+struct metrics__table; /* name -> handle, in this process (handle.c) */
+
+struct metrics_registry {
+    segment_t *seg;              /* NULL: a no-op registry */
+    pthread_mutex_t lock;        /* creation of series and handles, callbacks; not taken by updates or hot finds */
+    struct metrics__table *table;
+    metrics_error_t status;      /* why it is a no-op */
+    metrics_error_t refusal;     /* the last one; under lock */
+    uint64_t refused;            /* how many, in this process */
+    struct metrics_gauge *callbacks; /* list of gauges that have one; under lock */
+    struct metrics_registry *next;   /* all registries, for the fork handlers */
+};
+
+/* Count and remember a refusal. name may be NULL. The lock is held. */
+void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The handle of {name, key, value...}; the kind's no-op if there cannot be one. Never NULL. */
+void *metrics__find(metrics_registry_t *r, unsigned kind, const char *const *name_tags, size_t n);
+
+/* Forget what the table says about a series, so that the next find looks into the segment. The lock is held. */
+void metrics__forget(metrics_registry_t *r, const void *handle);
+
+/* The variadic front ends gather their list with this: at most METRICS_TAGS_MAX tags, or n is one too many. */
+#define METRICS__GATHER(NAME)                                                                                \
+    const char *list[2 * METRICS_TAGS_MAX + 2] = {NAME};                                                     \
+    size_t n = 1;                                                                                            \
+    va_list ap;                                                                                              \
+    va_start(ap, NAME);                                                                                      \
+    for (const char *s; (s = va_arg(ap, const char *)) != NULL;)                                             \
+        if (n < sizeof list / sizeof *list) list[n++] = s;                                                   \
+    va_end(ap)
+
+/* The three public ways to a handle of a kind. */
+#define METRICS__FRONT_ENDS(KIND_NAME)                                                                       \
+    metrics_##KIND_NAME##_t *metrics_##KIND_NAME##_v(metrics_registry_t *r, const char *const *l, size_t n)  \
+    {                                                                                                        \
+        return metrics__find(r, KIND_##KIND_NAME, l, n);                                                     \
+    }                                                                                                        \
+    metrics_##KIND_NAME##_t *metrics__##KIND_NAME(metrics_registry_t *r, const char *name, ...)              \
+    {                                                                                                        \
+        METRICS__GATHER(name);                                                                               \
+        return metrics__find(r, KIND_##KIND_NAME, list, n);                                                  \
+    }
+#define METRICS__SITE_RESOLVER(KIND_NAME)                                                                    \
+    void *metrics__site_resolve_##KIND_NAME(struct metrics__site *site, const char *const *l, size_t n)      \
+    {                                                                                                        \
+        return metrics__site_resolve(site, KIND_##KIND_NAME, l, n);                                          \
+    }
+void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *l, size_t n);
+
+/* --- Families (family.c) ---------------------------------------------------------------------------------- */
+
+/* Offset of the family's record, created with these settings if new. 0 when full or damaged. The lock is held. */
+uint64_t metrics__family(metrics_registry_t *r, const char *name, const struct metrics__settings *settings,
+                         const double *bounds);
+/* Its record, checked, or NULL; *settings and *bounds (METRICS__BOUNDS_MAX) are private copies. */
+struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offset,
+                                                  struct metrics__settings *settings, double *bounds);
+/* Settings of a family that nobody described. */
+struct metrics__settings metrics__default_settings(void);
+
+/* --- Names (name.c) --------------------------------------------------------------------------------------- */
+
+enum { METRICS__KEY_MAX = 4096 };
+
+struct metrics__key {
+    size_t length;
+    unsigned char bytes[METRICS__KEY_MAX];
+};
+
+/* first byte, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too long. */
+bool metrics__key_raw(struct metrics__key *key, unsigned char first, const char *const *name_tags, size_t n);
+
+/* The series key of format.h: checked and sorted by tag. NULL, or a sentence fragment that says what is wrong. */
+const char *metrics__key_series(struct metrics__key *key, const char *const *name_tags, size_t n);
+
+/* The same with every tag value replaced: the family's overflow series. */
+void metrics__key_overflow(struct metrics__key *key, const struct metrics__key *series);
+
+/* The family key. NULL, or what is wrong. */
+const char *metrics__key_family(struct metrics__key *key, const char *name);
+
+/* Human form for messages: name{key=value,...} of a raw list, cut to n bytes. */
+void metrics__name_text(char *out, size_t n, const char *const *name_tags, size_t count);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* histogram.c - a distribution of doubles. */
+#include <math.h>
+#include <stdarg.h>
+
+#include "distribution.h"
+
+void metrics_histogram_update(metrics_histogram_t *h, double value)
+{
+    if (__builtin_expect(isfinite(value), 1))
+        metrics__distribution_update(&h->d, value);
+    else
+        metrics__distribution_ignore(&h->d);
+}
+
+METRICS__FRONT_ENDS(histogram)
+METRICS__SITE_RESOLVER(histogram)
+
+static metrics_histogram_t noop;
+
+const struct metrics__kind metrics__kind_histogram = {
+    .name = "histogram",
+    .handle_size = sizeof(metrics_histogram_t),
+    .overflows = true,
+    .noop = &noop,
+    .bind = metrics__distribution_bind,
+};

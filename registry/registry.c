@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry.c - open, close, default; what a process does once. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "clock.h"
+#include "error.h"
+#include "gauge.h"
+#include "handle.h"
+#include "noop.h"
+#include "process.h"
+
+enum { DEFAULT_BYTES = 32 << 20, DEFAULT_SLOTS = 4096, DEFAULT_FAMILY_SERIES = 10000 };
+
+uint32_t metrics__generation = 1;
+uint64_t metrics__noop_cell;
+
+const struct metrics__kind *metrics__kind_of(unsigned number)
+{
+    static const struct metrics__kind *const kinds[] = {
+#define KIND(NUMBER, NAME) [NUMBER] = &metrics__kind_##NAME,
+#include "kinds.def"
+#undef KIND
+    };
+    return number < sizeof kinds / sizeof *kinds ? kinds[number] : NULL;
+}
+
+/* Even an update that goes nowhere enters a restartable section, so it must find the thread's struct rseq. */
+__attribute__((constructor)) static void prepare_noops(void)
+{
+    for (unsigned k = 1; metrics__kind_of(k); k++)
+        ((struct metrics__handle *)metrics__kind_of(k)->noop)->cells.rseq = process_rseq_offset();
+}
+
+void metrics__add_atomic(const struct metrics__cells *c, uint64_t n)
+{
+    mem_add((uint64_t *)(c->atomic + lane_stripe(c) * c->stride), n); /* ORD-5 */
+}
+
+/* --- Forks: no child may inherit a lock that a thread of its parent held ------------------------------------ */
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static metrics_registry_t *all;
+
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&list_lock);
+    for (metrics_registry_t *r = all; r; r = r->next) pthread_mutex_lock(&r->lock);
+}
+static void fork_parent(void)
+{
+    for (metrics_registry_t *r = all; r; r = r->next) pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&list_lock);
+}
+static void fork_child(void)
+{
+    for (metrics_registry_t *r = all; r; r = r->next) pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_init(&list_lock, NULL);
+}
+__attribute__((constructor)) static void fork_hooks(void)
+{
+    process_on_fork(&(struct process_fork_hooks){fork_prepare, fork_parent, fork_child});
+}
+
+/* --- Opening ------------------------------------------------------------------------------------------------ */
+
+static const char *default_path(char *buf, size_t n)
+{
+    const char *path = secure_getenv("MTX_SEGMENT");
+    if (path && *path) return path;
+    snprintf(buf, n, "/dev/shm/mtx-%u.seg", (unsigned)geteuid());
+    return buf;
+}
+
+static int read_group(const char *name, struct segment_options *o, metrics_error_t *error)
+{
+    char buf[4096];
+    struct group g, *found;
+    int rc = getgrnam_r(name, &g, buf, sizeof buf, &found);
+    if (!found) return metrics__fail(error, METRICS_E_ARGUMENT, rc, "there is no group named %s", name);
+    o->group_given = true;
+    o->group = g.gr_gid;
+    return 0;
+}
+
+static int read_owner(const char *name, struct segment_options *o, metrics_error_t *error)
+{
+    char buf[4096];
+    struct passwd p, *found;
+    int rc = getpwnam_r(name, &p, buf, sizeof buf, &found);
+    if (!found) return metrics__fail(error, METRICS_E_ARGUMENT, rc, "there is no user named %s", name);
+    o->owner_given = true;
+    o->owner = p.pw_uid;
+    return 0;
+}
+
+static int read_options(const metrics_options_t *given, struct segment_options *o, metrics_error_t *error)
+{
+    metrics_options_t m = {0};
+    if (given && given->size < sizeof(size_t))
+        return metrics__fail(error, METRICS_E_ARGUMENT, 0, "metrics_open: set .size of metrics_options_t");
+    if (given) memcpy(&m, given, given->size < sizeof m ? given->size : sizeof m);
+    *o = (struct segment_options){
+        .path = m.path,
+        .size = layout_round_up(m.segment_bytes ? m.segment_bytes : DEFAULT_BYTES, SEGMENT_PAGE),
+        .reset = m.attach == METRICS_RESET,
+        .mode = m.mode ? m.mode : m.group ? 0660 : 0600,
+        .slots = m.slots ? m.slots + 1 : DEFAULT_SLOTS,
+        .family_series = m.family_series ? m.family_series : DEFAULT_FAMILY_SERIES,
+        .lanes = m.lanes,
+        .preallocate = m.preallocate != 0,
+        .world_writable = m.world_writable != 0,
+    };
+    if (o->size < SEGMENT_SIZE_MIN || o->size > SEGMENT_SIZE_MAX)
+        return metrics__fail(error, METRICS_E_ARGUMENT, 0, "segment_bytes must be 64 KiB to 1 TiB");
+    if (o->slots > DEFAULT_SLOTS) o->slots = DEFAULT_SLOTS;
+    if (o->lanes > SEGMENT_LANES_MAX)
+        return metrics__fail(error, METRICS_E_ARGUMENT, 0, "lanes must be at most %d", SEGMENT_LANES_MAX);
+    if (o->mode > 07777 || ((o->mode & 02) && !o->world_writable))
+        return metrics__fail(error, METRICS_E_ARGUMENT, 0,
+                             "mode %04o lets everybody write: set world_writable as well if that is meant", o->mode);
+    int rc = m.group ? read_group(m.group, o, error) : 0;
+    return rc || !m.owner ? rc : read_owner(m.owner, o, error);
+}
+
+static metrics_registry_t *new_registry(void)
+{
+    metrics_registry_t *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_lock(&list_lock);
+    r->next = all;
+    all = r;
+    pthread_mutex_unlock(&list_lock);
+    return r;
+}
+
+/* Stands in when there is not even memory for a registry. */
+static metrics_registry_t nothing = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                     .status = {METRICS_E_MEMORY, ENOMEM, "no memory for a registry"}};
+
+metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error)
+{
+    char path[64];
+    struct segment_options o;
+    metrics_error_t dummy;
+    if (!error) error = &dummy;
+    memset(error, 0, sizeof *error);
+    process_init();
+    metrics__clock_init();
+    metrics_registry_t *r = new_registry();
+    if (!r) {
+        *error = nothing.status;
+        return &nothing;
+    }
+    int rc = read_options(options, &o, error);
+    if (!rc && !o.path) o.path = default_path(path, sizeof path);
+    if (!rc) rc = segment_open(&r->seg, &o, error);
+    if (rc) r->status = *error;
+    return r;
+}
+
+static metrics_registry_t *the_default = &nothing;
+
+static void open_default(void)
+{
+    metrics_error_t error;
+    const char *quiet = getenv("MTX_QUIET");
+    the_default = metrics_open(NULL, &error);
+    const char *trouble = error.code ? error.text : the_default->seg ? the_default->seg->warning : "";
+    if (*trouble && !(quiet && !strcmp(quiet, "1")))
+        fprintf(stderr, "mtx: %s%s\n", trouble, error.code ? "; metrics are not recorded" : "");
+}
+
+metrics_registry_t *metrics_default(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int saved = errno;
+    pthread_once(&once, open_default);
+    errno = saved;
+    return the_default;
+}
+
+void metrics_close(metrics_registry_t **registry)
+{
+    metrics_registry_t *r = *registry;
+    *registry = NULL;
+    if (!r || r == &nothing || r == the_default || !r->seg) return;
+    pthread_mutex_lock(&r->lock);
+    segment_close(r->seg);
+    metrics__fail(&r->status, METRICS_E_CLOSED, 0, "the registry was closed");
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* --- Status ------------------------------------------------------------------------------------------------- */
+
+void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name, const char *fmt, ...)
+{
+    char text[sizeof r->refusal.text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    metrics__fail(&r->refusal, code, 0, "%s", text);
+    r->refused++;
+    segment_lose(r->seg, loss, name, name ? strlen(name) : 0);
+}
+
+int metrics_status(metrics_registry_t *r, metrics_error_t *error)
+{
+    metrics_error_t dummy;
+    if (!error) error = &dummy;
+    memset(error, 0, sizeof *error);
+    if (!r) {
+        metrics__fail(error, METRICS_E_ARGUMENT, 0, "there is no registry");
+        return -METRICS_E_ARGUMENT;
+    }
+    pthread_mutex_lock(&r->lock);
+    int n = r->refused > INT32_MAX ? INT32_MAX : (int)r->refused;
+    if (!r->seg || r->seg->closed) {
+        *error = r->status;
+        n = -r->status.code;
+    } else if (n) {
+        *error = r->refusal;
+    } else if (r->seg->warning[0]) {
+        metrics__fail(error, METRICS_OK, 0, "%s", r->seg->warning);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+/* --- Per process -------------------------------------------------------------------------------------------- */
+
+void metrics_poll(metrics_registry_t *r)
+{
+    if (!r || !r->seg || r->seg->closed) return;
+    slot_claim_again(r->seg);
+    metrics__gauge_poll(r);
+    int slot = slot_self(r->seg);
+    struct segment_slot *record = slot > 0 ? slot_record(r->seg, slot) : NULL;
+    if (record) mem_store(&record->polled, segment_now(r->seg));
+}
+
+void metrics_prepare(metrics_registry_t *r)
+{
+    if (!r || !r->seg || r->seg->closed) return;
+    slot_claim_again(r->seg);
+    slot_self(r->seg);
+    process_random();
+    arena_touch(r->seg, 0, mem_load(&r->seg->head->arena_next));
+}

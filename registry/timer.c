@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* timer.c - a distribution of durations, kept in nanoseconds; its rates are folded from its count. */
+#include <stdarg.h>
+
+#include "distribution.h"
+
+void metrics_timer_update(metrics_timer_t *t, uint64_t nanoseconds)
+{
+    metrics__distribution_update(&t->d, (double)nanoseconds);
+}
+
+void metrics_timer_since(metrics_timer_t *t, uint64_t start)
+{
+    metrics__distribution_update(&t->d, (double)metrics_elapsed_ns(start));
+}
+
+METRICS__FRONT_ENDS(timer)
+METRICS__SITE_RESOLVER(timer)
+
+static metrics_timer_t noop;
+
+const struct metrics__kind metrics__kind_timer = {
+    .name = "timer",
+    .handle_size = sizeof(metrics_timer_t),
+    .overflows = true,
+    .noop = &noop,
+    .bind = metrics__distribution_bind,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* updown.c - a total that goes up and down (two's complement in the cell). Its update is inline, in <mtx/metrics.h>. */
+#include <stdarg.h>
+
+#include "handle.h"
+#include "noop.h"
+
+void metrics_updown_add_call(metrics_updown_t *c, int64_t n)
+{
+    metrics_updown_add(c, n);
+}
+
+METRICS__FRONT_ENDS(updown)
+
+static struct metrics__handle noop = METRICS__NOOP_CELL;
+
+const struct metrics__kind metrics__kind_updown = {
+    .name = "updown",
+    .handle_size = sizeof(struct metrics__handle),
+    .overflows = true,
+    .noop = &noop,
+    .bind = metrics__bind_cells,
+};

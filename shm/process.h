@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * process.h - who am I: a random token per process that notices forks, and random numbers per thread.
+ *
+ * The token lives in a page that the kernel wipes in a forked child (MADV_WIPEONFORK; pthread_atfork as well,
+ * for kernels without). So token zero means "just forked": a new token is drawn, threads reseed their
+ * generators (else all workers would draw the same numbers) and gauges claim a new process slot.
+ */
+#ifndef METRICS_SHM_PROCESS_H
+#define METRICS_SHM_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Set up the token page and the fork handlers; idempotent. 0 or -1 without memory. */
+int process_init(void);
+
+/* Called in prepare / parent / child of every fork, in this order of registration reversed. At most 4. */
+struct process_fork_hooks {
+    void (*prepare)(void), (*parent)(void), (*child)(void);
+};
+void process_on_fork(const struct process_fork_hooks *hooks);
+
+extern uint64_t *process_token_page; /* never NULL after process_init() */
+uint64_t process_renew(void);        /* draw a new token if there is none; returns it */
+
+/* [S] This process's token, never 0. */
+static inline uint64_t process_token(void)
+{
+    uint64_t t = __atomic_load_n(process_token_page, __ATOMIC_RELAXED);
+    return __builtin_expect(t != 0, 1) ? t : process_renew();
+}
+
+/* Per thread; initial-exec, because the default model costs a call. */
+struct process_thread {
+    uint64_t seed;          /* generator state */
+    uint64_t token;         /* process for which it was seeded */
+    uint32_t cpu_start, cpu; /* a struct rseq that says "no CPU", for threads without a real one */
+    uint64_t rseq_cs;
+    uint32_t updates;       /* since this thread last looked at a clock */
+    uint32_t claiming;       /* 1 = this thread is inside slot_self() */
+    uint64_t stale_clock;    /* the leader's clock word when it was found to have expired; 0 at first = no word */
+};
+extern __thread struct process_thread process_thread __attribute__((tls_model("initial-exec")));
+_Static_assert(sizeof(struct process_thread) <= 64, "TLS of a library is scarce");
+
+void process_reseed(void);
+
+/* [S] 64 random bits: splitmix64 (Steele, Lea, Flood 2014), seeded by getrandom(2) per thread and process. */
+static inline uint64_t process_random(void)
+{
+    struct process_thread *t = &process_thread;
+    if (__builtin_expect(t->token != __atomic_load_n(process_token_page, __ATOMIC_RELAXED) || !t->token, 0))
+        process_reseed();
+    uint64_t z = (t->seed += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Offset from the thread pointer to the struct rseq to use: glibc's, or the one above that has no CPU. */
+intptr_t process_rseq_offset(void);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "error.h"
+#include "file.h"
+#include "process.h"
+
+/* How often a creation or replacement by others may make us start over. */
+enum { OPEN_TRIES = 100 };
+
+/* CLOCK_MONOTONIC is shifted inside a time namespace; the segment uses the initial one's. */
+uint64_t segment_timens_offset(void)
+{
+    FILE *f = fopen("/proc/self/timens_offsets", "re");
+    if (!f) return 0;
+    char line[96];
+    long long seconds = 0, nanoseconds = 0;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "monotonic %lld %lld", &seconds, &nanoseconds) == 2) break;
+    fclose(f);
+    return (uint64_t)(seconds * 1000000000LL + nanoseconds);
+}
+
+uint64_t segment_now(const segment_t *seg)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    uint64_t now = (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+    return now - seg->time_offset;
+}
+
+int segment_fd(const segment_t *seg)
+{
+    struct stat st;
+    int saved = errno;
+    bool ours = seg->fd >= 0 && fstat(seg->fd, &st) == 0 && st.st_dev == seg->dev && st.st_ino == seg->ino;
+    errno = saved;
+    return ours ? seg->fd : -1;
+}
+
+/* Another inode may take the name while we look: start over, but not for ever. */
+static int open_or_create(const struct segment_options *o, int *fd, struct stat *st, metrics_error_t *error)
+{
+    int rc = 0;
+    bool reset = o->reset;
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        rc = file_open(o, fd, st, error);
+        if (rc == METRICS_E_MISSING) {
+            rc = file_create(o, false, error);
+            reset = false;
+            if (rc && rc != METRICS_E_BUSY) return rc;
+        } else if (rc == 0 && reset && file_lock(*fd, F_WRLCK, LOCK_ATTACHED) == 0) {
+            /* Nobody else is attached, and whoever opens it now finds the lock and tries again. */
+            rc = file_create(o, true, error);
+            close(*fd);
+            reset = false;
+            if (rc) return rc;
+        } else if (rc != METRICS_E_BUSY) {
+            return rc;
+        } else {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+    return rc ? rc : metrics__fail(error, METRICS_E_BUSY, 0, "%s is replaced again and again", o->path);
+}
+
+static void note_filesystem(segment_t *seg)
+{
+    struct statfs fs;
+    if (fstatfs(seg->fd, &fs) == 0 && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+        snprintf(seg->warning, sizeof seg->warning,
+                 "the segment is not on tmpfs: the kernel writes it to disk now and then; use /dev/shm");
+}
+
+static int map_file(segment_t *seg, const struct segment_options *o, metrics_error_t *error)
+{
+    seg->base = mmap(NULL, seg->size, PROT_READ | PROT_WRITE, MAP_SHARED, seg->fd, 0);
+    if (seg->base == MAP_FAILED)
+        return metrics__fail(error, METRICS_E_MEMORY, errno, "cannot map %llu bytes of %s",
+                             (unsigned long long)seg->size, o->path);
+    seg->head = (struct segment_header *)seg->base;
+    madvise(seg->base, seg->size, MADV_DONTDUMP);
+    seg->time_offset = segment_timens_offset() + seg->head->created_monotonic;
+    return 0;
+}
+
+static void note_kept(segment_t *seg, const struct segment_options *o, uint64_t age)
+{
+    if (o->reset && age > 1000000000u)
+        snprintf(seg->warning, sizeof seg->warning,
+                 "the segment was not reset: other processes are attached to it");
+}
+
+int segment_open(segment_t **out, const struct segment_options *o, metrics_error_t *error)
+{
+    *out = NULL;
+    process_init();
+    segment_t *seg = calloc(1, sizeof *seg);
+    if (!seg) return metrics__fail(error, METRICS_E_MEMORY, ENOMEM, "no memory to open %s", o->path);
+    struct stat st;
+    seg->fd = -1;
+    int rc = open_or_create(o, &seg->fd, &st, error);
+    if (!rc) {
+        seg->size = (uint64_t)st.st_size;
+        seg->dev = st.st_dev;
+        seg->ino = st.st_ino;
+        seg->path = realpath(o->path, NULL);
+        rc = seg->path ? map_file(seg, o, error)
+                       : metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot resolve %s", o->path);
+    }
+    if (rc) {
+        if (seg->fd >= 0) close(seg->fd);
+        free(seg->path);
+        free(seg);
+        return rc;
+    }
+    memset(error, 0, sizeof *error); /* what went before, "missing" say, was only a step */
+    note_filesystem(seg);
+    note_kept(seg, o, segment_now(seg));
+    *out = seg;
+    return 0;
+}
+
+void segment_close(segment_t *seg)
+{
+    if (seg->closed) return;
+    seg->closed = true;
+    /*
+     * Other threads, signal handlers and forgotten handles may still write here. Over the same addresses goes
+     * memory of our own; the file's mapping, and with it every lock that it pinned, is gone in the same step.
+     */
+    void *hole = mmap(seg->base, seg->size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    (void)hole; /* on failure the old mapping stays, which is as safe */
+    if (seg->slot_page) munmap(seg->slot_page, SEGMENT_PAGE);
+    seg->slot_page = NULL;
+    int fd = segment_fd(seg);
+    seg->fd = -1;
+    if (fd >= 0) close(fd);
+}
+
+void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length)
+{
+    if (seg->closed) return;
+    mem_add(&seg->head->loss[reason], 1);
+    if (!name) return;
+    uint64_t n = mem_add(&seg->head->refusals, 1);
+    struct segment_refusal *r =
+        (struct segment_refusal *)(seg->base + SEGMENT_REFUSALS) + n % SEGMENT_REFUSAL_COUNT;
+    mem_store(&r->seq, 0);
+    mem_fence_release();
+    r->reason = reason;
+    r->length = (uint32_t)(length < sizeof r->name ? length : sizeof r->name);
+    memcpy(r->name, name, r->length);
+    mem_publish(&r->seq, n + 1); /* ORD-13 */
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segment.h - a segment as a writer has it: the mapped file, its arena, and what this process knows of it.
+ *
+ * Everything below is thread-safe and process-safe unless it says otherwise. Calls marked [S] are
+ * async-signal-safe and leave errno alone. Offsets read from the segment are checked before use: another
+ * process wrote them.
+ */
+#ifndef METRICS_SHM_SEGMENT_H
+#define METRICS_SHM_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <mtx/error.h>
+
+#include "layout.h"
+
+struct segment_options {
+    const char *path;
+    uint64_t size;       /* bytes, a multiple of SEGMENT_PAGE */
+    bool reset;          /* replace an existing segment if nobody else is attached */
+    uint32_t mode;       /* permission bits of a new file */
+    bool group_given, owner_given;
+    gid_t group;
+    uid_t owner;
+    uint32_t slots;
+    uint32_t family_series;
+    uint32_t lanes;      /* 0 = highest online CPU + 1 */
+    bool preallocate;
+    bool world_writable; /* accept a file that everybody may write */
+};
+
+typedef struct segment {
+    unsigned char *base;
+    struct segment_header *head; /* == base */
+    uint64_t size;
+    uint64_t time_offset;        /* CLOCK_MONOTONIC - time_offset = segment time */
+    char *path;
+    int fd;                      /* the host may have closed it: never use without segment_fd() */
+    dev_t dev;
+    ino_t ino;
+    uint64_t spare;              /* a block that lost its race, for the next allocation (arena.c) */
+    bool closed;                 /* mapping replaced by private memory: everything is a no-op */
+    char warning[160];           /* why it works less well than it could, or "" */
+    /* This process's slot (slot.c). */
+    uint64_t slot_claim;         /* token of the process that claims or has claimed */
+    uint64_t slot_ready;         /* token of the process for which `slot` holds */
+    int32_t slot;                /* -1 = none to be had */
+    void *slot_page;             /* the mapping that keeps the lock's file description */
+} segment_t;
+
+/*
+ * Create or attach. *out is NULL on error and *error (never NULL) says why. The caller owns it and ends it with
+ * segment_close(). Not async-signal-safe.
+ */
+int segment_open(segment_t **out, const struct segment_options *options, metrics_error_t *error);
+
+/*
+ * Replace the mapping by private memory at the same addresses, which lets go of every lock at once, and turns
+ * updates that are under way in other threads into writes that nobody sees. The struct stays valid for ever.
+ */
+void segment_close(segment_t *seg);
+
+/* A descriptor of the segment's file, or -1 if the host has closed it (and perhaps reused its number). */
+int segment_fd(const segment_t *seg);
+
+/* How far this time namespace's CLOCK_MONOTONIC is ahead of the initial one's, in ns (may be negative). */
+uint64_t segment_timens_offset(void);
+
+/* [S] Nanoseconds since the segment was created. */
+uint64_t segment_now(const segment_t *seg);
+
+/* [S] Count something that was not recorded; `name` may be NULL, else it also goes to the ring of refusals. */
+void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length);
+
+/* [S] The address of n bytes at an offset, or NULL if they are not inside the arena. */
+static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n)
+{
+    if (offset < SEGMENT_ARENA || offset > seg->size || n > seg->size - offset) return NULL;
+    return seg->base + offset;
+}
+
+/* --- arena.c --------------------------------------------------------------------------------------------- */
+
+/*
+ * [S] Allocate a zero-filled block of size bytes, aligned to SEGMENT_ALIGN, with memory behind it (ORD-4).
+ * Returns its offset, or 0 if the segment or its file system is full. Never SIGBUS.
+ */
+uint64_t arena_alloc(segment_t *seg, uint64_t size);
+
+/* [S] Hand back a block that nobody was told about. It is zeroed and serves a later allocation, or is lost. */
+void arena_return(segment_t *seg, uint64_t offset, uint64_t size);
+
+/* [S] Map the pages of a block into this process now, so that the first update does not fault. */
+void arena_touch(const segment_t *seg, uint64_t offset, uint64_t size);
+
+/* Give memory to [0, end). 0, or -1 if there is none. [S] but for kernels before 5.14. */
+int arena_populate(segment_t *seg, uint64_t end);
+
+/* --- index.c --------------------------------------------------------------------------------------------- */
+
+/* The hash that is part of the format: XXH3_64bits, seed 0. [S] */
+uint64_t index_hash(const void *key, size_t length);
+
+/* [S] The record at an offset if it is whole and inside the arena, else NULL. */
+struct segment_record *record_at(const segment_t *seg, uint64_t offset);
+static inline unsigned char *record_key(const struct segment_record *r)
+{
+    return (unsigned char *)r + RECORD_KEY;
+}
+static inline void *record_payload(const struct segment_record *r)
+{
+    return (unsigned char *)r + r->payload;
+}
+
+/*
+ * A new record, not yet in the index: head, key and a zeroed payload of payload_length bytes. Returns its offset or 0 when
+ * full. The caller fills in the payload and link, then calls index_insert() or arena_return(offset, length).
+ */
+uint64_t record_new(segment_t *seg, uint8_t type, uint8_t kind, const void *key, size_t key_length,
+                    size_t payload_length);
+
+/* [S] Offset of the record with that key, or 0. */
+uint64_t index_find(const segment_t *seg, const void *key, size_t length, uint64_t hash);
+
+/*
+ * Publish the record (ORD-2). Returns its offset, or that of the one that was there first (the caller returns
+ * its own block), or 0 if the index cannot grow.
+ */
+uint64_t index_insert(segment_t *seg, uint64_t offset);
+
+/*
+ * Set a record's storage[i] to offset unless it is set already (ORD-3); returns what holds now. The caller
+ * returns its block if it is not that.
+ */
+uint64_t record_set_storage(struct segment_record *r, int i, uint64_t offset);
+
+/* --- lane.c ---------------------------------------------------------------------------------------------- */
+
+struct metrics__cells;
+
+/* A place for that many cells in all lanes, zeroed. Offset or 0 when full. */
+uint64_t lane_place(segment_t *seg, uint64_t cells);
+
+/* Fill in the handle's first line for a place. -1 if the place is not inside the arena. */
+int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metrics__cells *out);
+
+/* [S] Which atomic lane this thread uses. */
+unsigned lane_stripe(const struct metrics__cells *c);
+
+/* --- slot.c ---------------------------------------------------------------------------------------------- */
+
+/*
+ * [S] This process's slot; claimed at the first call, and anew after a fork. -1 = none to be had (the caller
+ * counts a loss). slot_claim_again() tries once more after such a failure.
+ */
+int slot_self(segment_t *seg);
+void slot_claim_again(segment_t *seg);
+struct segment_slot *slot_record(segment_t *seg, int slot);
+
+/* A place for one gauge: offset of its group | index; 0 when full. */
+uint64_t group_place(segment_t *seg);
+/* [S] The pair of a gauge in a slot, allocated if need be; NULL when full or damaged. */
+struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot);
+/* [S] The gauge's next ticket. */
+uint64_t group_ticket(segment_t *seg, uint64_t place);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slot.c - process slots: who lives, proven by a kernel lock.
+ *
+ * The lock belongs to an open file description of its own, which nothing but one page's mapping keeps alive:
+ * the descriptor is closed at once, so closefrom() in the host does not release it, and the page is not
+ * inherited by forks (MADV_DONTFORK), so a living child does not hold it for a dead parent. It falls at exit,
+ * at SIGKILL and at exec; it is seen across pid namespaces and through read-only descriptors.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "file.h"
+#include "process.h"
+
+/* How long other threads wait for the one that claims; then their update is dropped and counted. */
+enum { CLAIM_YIELDS = 100000 };
+
+/*
+ * Held while a descriptor of the lock's description is open: a fork in between would hand a copy of it to the
+ * child, whose life would then count for the parent's.
+ */
+static pthread_mutex_t open_window = PTHREAD_MUTEX_INITIALIZER;
+
+static void window_lock(void)
+{
+    pthread_mutex_lock(&open_window);
+}
+static void window_unlock(void)
+{
+    pthread_mutex_unlock(&open_window);
+}
+static void window_child(void)
+{
+    pthread_mutex_init(&open_window, NULL);
+}
+__attribute__((constructor)) static void window_hooks(void)
+{
+    process_on_fork(&(struct process_fork_hooks){window_lock, window_unlock, window_child});
+}
+
+struct segment_slot *slot_record(segment_t *seg, int slot)
+{
+    uint64_t *where = &seg->head->slot_block[slot / SEGMENT_SLOT_BLOCK];
+    uint64_t block = mem_load_acquire(where), bytes = SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot);
+    if (!block) {
+        uint64_t fresh = arena_alloc(seg, bytes), none = 0;
+        if (!fresh) return NULL;
+        block = mem_cas(where, &none, fresh) ? fresh : none;
+        if (block != fresh) arena_return(seg, fresh, bytes);
+    }
+    struct segment_slot *records = segment_at(seg, block, bytes);
+    return records ? records + slot % SEGMENT_SLOT_BLOCK : NULL;
+}
+
+/* --- Gauge groups ---------------------------------------------------------------------------------------- */
+
+uint64_t group_place(segment_t *seg)
+{
+    uint64_t now = mem_load_acquire(&seg->head->group_cursor), fresh = 0, next;
+    do {
+        if (now && (now & 63) < SEGMENT_GROUP_GAUGES) {
+            next = now + 1;
+        } else {
+            if (!fresh) fresh = arena_alloc(seg, sizeof(struct segment_group));
+            struct segment_group *g = segment_at(seg, fresh, sizeof *g);
+            if (!g) return 0;
+            g->older = layout_gauge_group(now);
+            next = fresh | 1;
+        }
+    } while (!mem_cas(&seg->head->group_cursor, &now, next));
+    if (fresh && layout_gauge_group(next) != fresh) arena_return(seg, fresh, sizeof(struct segment_group));
+    return layout_gauge_group(next) | ((next & 63) - 1);
+}
+
+static struct segment_group *group_at(const segment_t *seg, uint64_t place)
+{
+    return segment_at(seg, layout_gauge_group(place), sizeof(struct segment_group));
+}
+
+struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
+{
+    struct segment_group *g = group_at(seg, place);
+    if (!g) return NULL;
+    uint64_t *where = &g->block[slot / SEGMENT_SLOT_BLOCK];
+    uint64_t block = mem_load_acquire(where);
+    if (!block) {
+        uint64_t fresh = arena_alloc(seg, SEGMENT_GROUP_BLOCK), none = 0;
+        if (!fresh) return NULL;
+        block = mem_cas(where, &none, fresh) ? fresh : none;
+        if (block != fresh) arena_return(seg, fresh, SEGMENT_GROUP_BLOCK);
+    }
+    struct segment_pair *pairs = segment_at(seg, block, SEGMENT_GROUP_BLOCK);
+    if (!pairs) return NULL;
+    return pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES + layout_gauge_index(place);
+}
+
+uint64_t group_ticket(segment_t *seg, uint64_t place)
+{
+    struct segment_group *g = group_at(seg, place);
+    return g ? mem_add(&g->ticket[layout_gauge_index(place)], 1) + 1 : 0;
+}
+
+/* --- Claiming -------------------------------------------------------------------------------------------- */
+
+/*
+ * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Groups are
+ * listed newest first and so at falling offsets; anything else is damage and ends the walk.
+ */
+static void zero_pairs(segment_t *seg, int slot)
+{
+    uint64_t at = layout_gauge_group(mem_load_acquire(&seg->head->group_cursor)), next;
+    for (; at; at = next < at ? next : 0) {
+        struct segment_group *g = group_at(seg, at);
+        if (!g) return;
+        next = g->older;
+        uint64_t block = mem_load_acquire(&g->block[slot / SEGMENT_SLOT_BLOCK]);
+        struct segment_pair *pairs = block ? segment_at(seg, block, SEGMENT_GROUP_BLOCK) : NULL;
+        if (pairs)
+            memset(pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES, 0,
+                   SEGMENT_GROUP_GAUGES * sizeof *pairs);
+    }
+}
+
+static void fill_record(segment_t *seg, int slot, bool weak)
+{
+    struct segment_slot *r = slot_record(seg, slot);
+    if (!r) return;
+    mem_store(&r->token, process_token());
+    mem_store(&r->started, segment_now(seg));
+    mem_store(&r->polled, 0);
+    mem_store32(&r->pid, (uint32_t)getpid());
+    mem_store32(&r->weak, weak);
+    prctl(PR_GET_NAME, r->name, 0, 0, 0);
+}
+
+/*
+ * Take the lowest free slot on this descriptor. Two locks, because a reader may look at any moment: while only
+ * LOCK_CLAIM is held the slot is still dead to it, and a dead owner's values cannot come alive again (ORD-7).
+ */
+static int take_lowest(segment_t *seg, int fd, bool weak)
+{
+    for (int s = 1; s < (int)seg->head->slots; s++) {
+        int saved = errno;
+        bool mine = weak ? fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_start = (off_t)(LOCK_CLAIM + s),
+                                                              .l_len = 1}) == 0
+                         : file_lock(fd, F_WRLCK, LOCK_CLAIM + (uint64_t)s) == 0;
+        errno = saved;
+        if (!mine) continue;
+        if (!slot_record(seg, s)) return -1;
+        zero_pairs(seg, s);
+        fill_record(seg, s, weak);
+        if (weak)
+            return fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_start = (off_t)(LOCK_ALIVE + s),
+                                                      .l_len = 1}) == 0
+                       ? s
+                       : -1;
+        return file_lock(fd, F_WRLCK, LOCK_ALIVE + (uint64_t)s) == 0 ? s : -1;
+    }
+    return -1;
+}
+
+/* The proper way: a description of our own, pinned by a page. -2 = it cannot be had here. */
+static int claim_pinned(segment_t *seg)
+{
+    pthread_mutex_lock(&open_window);
+    int slot = -2, fd = file_reopen(seg, O_RDWR);
+    void *page = fd < 0 ? MAP_FAILED : mmap(NULL, SEGMENT_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    if (page != MAP_FAILED) {
+        madvise(page, SEGMENT_PAGE, MADV_DONTFORK);
+        slot = take_lowest(seg, fd, false);
+        seg->slot_page = page;
+    }
+    if (fd >= 0) close(fd);
+    pthread_mutex_unlock(&open_window);
+    /* Does the lock outlive the descriptor on this file system? Ask through another description. */
+    if (slot > 0 && (fd = file_reopen(seg, O_RDONLY)) >= 0) {
+        if (file_locked(fd, LOCK_ALIVE + (uint64_t)slot) == 0) slot = -2;
+        close(fd);
+    }
+    if (slot < 0 && seg->slot_page) {
+        munmap(seg->slot_page, SEGMENT_PAGE);
+        seg->slot_page = NULL;
+    }
+    return slot;
+}
+
+/* After chroot or setuid the file cannot be opened again: a POSIX lock on the descriptor that we inherited. */
+static int claim_weak(segment_t *seg)
+{
+    int fd = segment_fd(seg);
+    return fd < 0 ? -1 : take_lowest(seg, fd, true);
+}
+
+static int claim(segment_t *seg)
+{
+    if (seg->closed) return -1;
+    int saved = errno;
+    seg->slot_page = NULL; /* a forked child does not have its parent's */
+    int slot = claim_pinned(seg);
+    if (slot == -2) slot = claim_weak(seg);
+    errno = saved;
+    return slot;
+}
+
+int slot_self(segment_t *seg)
+{
+    uint64_t token = process_token();
+    if (__builtin_expect(mem_load_acquire(&seg->slot_ready) == token, 1)) return seg->slot;
+    if (process_thread.claiming) return -1; /* a signal handler inside our own claim */
+    uint64_t other = mem_load(&seg->slot_claim);
+    if (other != token && mem_cas(&seg->slot_claim, &other, token)) {
+        process_thread.claiming = 1;
+        seg->slot = claim(seg);
+        process_thread.claiming = 0;
+        mem_publish(&seg->slot_ready, token);
+        return seg->slot;
+    }
+    for (int i = 0; i < CLAIM_YIELDS; i++) {
+        if (mem_load_acquire(&seg->slot_ready) == token) return seg->slot;
+        sched_yield();
+    }
+    return -1;
+}
+
+void slot_claim_again(segment_t *seg)
+{
+    uint64_t token = process_token();
+    if (mem_load_acquire(&seg->slot_ready) != token || seg->slot >= 0) return;
+    mem_store(&seg->slot_claim, 0);
+    mem_publish(&seg->slot_ready, 0);
+    slot_self(seg);
+}

@@ -29,6 +29,7 @@ struct backend_common {
     int time_unit;                 /* enum backend_time_unit: durations are converted to it */
     uint64_t max_lag;              /* older intervals are sent as one */
     uint64_t retry_least, retry_most;
+    char *path; /* scraped ones: where the page stands */
 };
 enum backend_empty { BACKEND_EMPTY_ABSENT, BACKEND_EMPTY_ZERO };
 enum backend_time_unit { BACKEND_SECONDS, BACKEND_MILLISECONDS, BACKEND_MICROSECONDS, BACKEND_NANOSECONDS };

@@ -79,6 +79,23 @@ static const struct option backend_push_rows[] = {
     {.name = NULL},
 };
 
+/* Only for those that are asked. */
+static bool backend_check_path(const char *path, struct buf *why)
+{
+    if (path[0] == '/' && path[1] && strncmp(path, "/-/", 3)) return true;
+    buf_printf(why, "\"%s\" is not a path such as /metrics (those below /-/ are taken)", path);
+    return false;
+}
+static const struct option backend_scrape_rows[] = {
+    {.name = "path",
+     .type = OPTION_STRING,
+     COMMON(path),
+     .def = "/metrics",
+     .check = backend_check_path,
+     .help = "where the page stands on the address given in `http`"},
+    {.name = NULL},
+};
+
 const struct backend *backend_find(const char *type)
 {
     for (const struct backend *const *b = backends; *b; b++)
@@ -106,7 +123,8 @@ static void backend_tables_make(void)
     for (size_t i = 0; backends[i]; i++) {
         size_t n = backend_join(backend_tables[i], 0, backends[i]->options);
         n = backend_join(backend_tables[i], n, backend_common_rows);
-        if (!backend_is_scraped(backends[i])) backend_join(backend_tables[i], n, backend_push_rows);
+        backend_join(backend_tables[i], n,
+                     backend_is_scraped(backends[i]) ? backend_scrape_rows : backend_push_rows);
     }
 }
 

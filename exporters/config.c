@@ -200,6 +200,14 @@ struct config *config_parse(const char *name, const char *text, size_t n, expand
     return config;
 }
 
+bool config_override(struct config *config, const char *name, const char *value, struct buf *why)
+{
+    bool file;
+    const struct option *row = option_find(config_rows, name, &file);
+    option_clear(row, config);
+    return option_parse(row, config, value, why);
+}
+
 /* Reads the file whole; false with the reason if it cannot be read or is no size for a configuration. */
 static bool config_read(const char *path, struct buf *text, struct buf *mistakes)
 {

@@ -55,6 +55,9 @@ struct config *config_parse(const char *name, const char *text, size_t n, expand
 /* No file: the default segment, every 10 s, to the console and the scrape endpoint. */
 struct config *config_default(expand_env_fn *env, struct buf *mistakes);
 
+/* Sets a top-level option in place of what the file said. False, with the reason, if the value is wrong. */
+bool config_override(struct config *config, const char *name, const char *value, struct buf *why);
+
 void config_free(struct config **config);
 
 /* The settings in force as YAML; secrets are hidden. For --check. */

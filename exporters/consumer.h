@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consumer.h - brings one backend its snapshots: next from the log, delta against the base, encode, hand to
+ * the transport, settle. One thread each, so that a backend that hangs or is down delays no other.
+ *
+ * consumer_step() does what is due and returns when it wants to be called again; it never sleeps. The thread
+ * is a loop around it, and a test calls it with a clock of its own.
+ */
+#ifndef EXPORTERS_CONSUMER_H
+#define EXPORTERS_CONSUMER_H
+
+#include "config.h"
+#include "log.h"
+#include "wake.h"
+
+struct consumer;
+struct meta;
+
+struct consumer_options {
+    const struct config_backend *backend; /* with settings and selection it must outlive the consumer */
+    const struct option_tags *tags;       /* top level */
+    struct ledger *ledger;
+    struct meta *meta; /* may be NULL */
+    struct wake *wake; /* called when a log has something new */
+    const metrics_clock_t *clock;
+    uint64_t seed; /* of the jitter */
+};
+
+/* NULL, with the reason, if its transport or session refuses the settings or memory is out. */
+struct consumer *consumer_new(const struct consumer_options *options, struct buf *why);
+
+/* Stops the thread if there is one, detaches from all logs, frees. The cursors stay in the logs. */
+void consumer_free(struct consumer **consumer);
+
+/* Begin to follow a log (a reference is kept), or leave it and drop its cursor for that reason. Thread-safe,
+ * and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
+ */
+bool consumer_follow(struct consumer *consumer, struct log *log);
+void consumer_leave(struct consumer *consumer, struct log *log, enum ledger_reason reason);
+
+/* Does one thing that is due. Returns the monotonic time of the next, CLOCK_NEVER to wait for the logs. */
+uint64_t consumer_step(struct consumer *consumer);
+
+/* Runs the steps in a thread of its own until consumer_free(). */
+bool consumer_start(struct consumer *consumer);
+
+/* Open files anew before the next payload. Thread-safe. */
+void consumer_reopen(struct consumer *consumer);
+
+/* True if nothing is queued or under way. Thread-safe. */
+bool consumer_idle(struct consumer *consumer);
+
+const char *consumer_name(const struct consumer *consumer);
+
+/* Queue and lag over all logs followed. Thread-safe. */
+struct log_lag consumer_lag(struct consumer *consumer);
+
+#endif

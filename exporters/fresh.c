@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fresh.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <urcu-bp.h>
+
+/* What is published: immutable until a grace period after it was replaced. */
+struct fresh_node {
+    metrics_snapshot_t *snapshot;
+    uint64_t taken;
+};
+
+struct fresh {
+    const metrics_clock_t *clock;
+    pthread_mutex_t lock; /* of the reader; one thread at a time reads the segment */
+    metrics_reader_t *reader;
+    struct fresh_node *published; /* RCU; written under the lock */
+};
+
+struct fresh *fresh_open(const char *path, const metrics_clock_t *clock, metrics_error_t *error)
+{
+    struct fresh *fresh = calloc(1, sizeof *fresh);
+    metrics_reader_options_t options = {.size = sizeof options, .clock = *clock};
+    if (fresh) fresh->reader = metrics_reader_open(path, &options, error);
+    if (!fresh || !fresh->reader) {
+        free(fresh);
+        return NULL;
+    }
+    fresh->clock = clock;
+    pthread_mutex_init(&fresh->lock, NULL);
+    return fresh;
+}
+
+/* A reference to what is published, if it is young enough. */
+static metrics_snapshot_t *fresh_published(struct fresh *fresh, uint64_t now, uint64_t most)
+{
+    metrics_snapshot_t *snapshot = NULL;
+    urcu_bp_read_lock();
+    const struct fresh_node *node = rcu_dereference(fresh->published);
+    /* It holds a reference of its own until every section that can see it has ended. */
+    if (node && (now < node->taken || now - node->taken < most))
+        snapshot = metrics_snapshot_retain(node->snapshot);
+    urcu_bp_read_unlock();
+    return snapshot;
+}
+
+static void fresh_replace(struct fresh *fresh, struct fresh_node *node)
+{
+    struct fresh_node *old = fresh->published;
+    rcu_assign_pointer(fresh->published, node);
+    urcu_bp_synchronize_rcu();
+    if (old) metrics_snapshot_release(&old->snapshot);
+    free(old);
+}
+
+metrics_snapshot_t *fresh_get(struct fresh *fresh)
+{
+    metrics_snapshot_t *snapshot = fresh_published(fresh, clock_mono(fresh->clock), FRESH_NS);
+    if (snapshot) return snapshot;
+    pthread_mutex_lock(&fresh->lock);
+    /* Perhaps the one who held the lock has just made what we want. */
+    uint64_t now = clock_mono(fresh->clock);
+    snapshot = fresh_published(fresh, now, FRESH_NS);
+    struct fresh_node *node = snapshot ? NULL : calloc(1, sizeof *node);
+    if (node) {
+        node->taken = now;
+        node->snapshot = metrics_snapshot_take(fresh->reader, NULL);
+        if (node->snapshot) {
+            snapshot = metrics_snapshot_retain(node->snapshot);
+            fresh_replace(fresh, node);
+        } else {
+            free(node);
+        }
+    }
+    if (!snapshot) snapshot = fresh_published(fresh, now, UINT64_MAX);
+    pthread_mutex_unlock(&fresh->lock);
+    return snapshot;
+}
+
+void fresh_close(struct fresh **fresh)
+{
+    struct fresh *f = *fresh;
+    if (!f) return;
+    fresh_replace(f, NULL);
+    metrics_reader_close(&f->reader);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+    *fresh = NULL;
+}

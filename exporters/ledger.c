@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ledger {
+    pthread_mutex_t lock; /* of all below; a leaf */
+    size_t n;
+    struct ledger_page pages[LEDGER_BACKENDS];
+};
+
+const char *ledger_reason_name(enum ledger_reason reason)
+{
+    static const char *const names[] = {
+#define LEDGER_REASON(ID, NAME) NAME,
+        LEDGER_REASONS(LEDGER_REASON)
+#undef LEDGER_REASON
+    };
+    return names[reason];
+}
+
+const char *ledger_signal_name(enum ledger_signal signal)
+{
+    static const char *const names[] = {"metrics"};
+    return names[signal];
+}
+
+struct ledger *ledger_new(void)
+{
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    if (ledger) pthread_mutex_init(&ledger->lock, NULL);
+    return ledger;
+}
+
+void ledger_free(struct ledger **ledger)
+{
+    if (!*ledger) return;
+    for (size_t i = 0; i < (*ledger)->n; i++) free((char *)(uintptr_t)(*ledger)->pages[i].name);
+    pthread_mutex_destroy(&(*ledger)->lock);
+    free(*ledger);
+    *ledger = NULL;
+}
+
+int ledger_open(struct ledger *ledger, const char *name)
+{
+    size_t id = 0;
+    pthread_mutex_lock(&ledger->lock);
+    while (id < ledger->n && strcmp(ledger->pages[id].name, name)) id++;
+    if (id == ledger->n) {
+        char *copy = id < LEDGER_BACKENDS ? strdup(name) : NULL;
+        if (copy) ledger->pages[ledger->n++].name = copy;
+    }
+    int found = id < ledger->n ? (int)id : LEDGER_NONE;
+    pthread_mutex_unlock(&ledger->lock);
+    return found;
+}
+
+/* One change under the lock: `n` to the counter at `offset` of the account; from the queue if `settles`. */
+static void ledger_add(struct ledger *ledger, int id, enum ledger_signal signal, size_t offset, uint64_t n,
+                       int queue)
+{
+    if (id < 0 || !n) return;
+    pthread_mutex_lock(&ledger->lock);
+    struct ledger_account *a = &ledger->pages[id].account[signal];
+    *(uint64_t *)(void *)((char *)a + offset) += n;
+    a->queued += queue < 0 ? 0 - n : queue > 0 ? n : 0;
+    pthread_mutex_unlock(&ledger->lock);
+}
+
+#define LEDGER_OF(FIELD) offsetof(struct ledger_account, FIELD)
+
+void ledger_take(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n)
+{
+    ledger_add(ledger, id, signal, LEDGER_OF(taken), n, 1);
+}
+
+void ledger_deliver(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n, uint64_t points)
+{
+    ledger_add(ledger, id, signal, LEDGER_OF(delivered), n, -1);
+    ledger_add(ledger, id, signal, LEDGER_OF(points), points, 0);
+}
+
+void ledger_merge(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n)
+{
+    ledger_add(ledger, id, signal, LEDGER_OF(merged), n, -1);
+}
+
+void ledger_drop(struct ledger *ledger, int id, enum ledger_signal signal, enum ledger_reason reason,
+                 uint64_t n)
+{
+    ledger_add(ledger, id, signal, LEDGER_OF(dropped) + reason * sizeof(uint64_t), n, -1);
+}
+
+void ledger_rebased(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n)
+{
+    ledger_add(ledger, id, signal, LEDGER_OF(rebased), n, 0);
+}
+
+void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal)
+{
+    ledger_add(ledger, id, signal, LEDGER_OF(retries), 1, 0);
+}
+
+size_t ledger_read(struct ledger *ledger, struct ledger_page pages[LEDGER_BACKENDS])
+{
+    pthread_mutex_lock(&ledger->lock);
+    size_t n = ledger->n;
+    memcpy(pages, ledger->pages, n * sizeof *pages);
+    pthread_mutex_unlock(&ledger->lock);
+    return n;
+}
+
+uint64_t ledger_dropped(const struct ledger_account *account)
+{
+    uint64_t sum = 0;
+    for (int r = 0; r < LEDGER_REASON_COUNT; r++) sum += account->dropped[r];
+    return sum;
+}
+
+bool ledger_balanced(const struct ledger_account *account)
+{
+    return account->taken == account->delivered + account->merged + account->queued + ledger_dropped(account);
+}

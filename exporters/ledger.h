@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ledger.h - what became of every reading, per backend and signal:
+ *
+ *     taken = delivered + merged + queued + dropped{reason}
+ *
+ * The functions that change it keep that equation, so it can only be broken by a bug in this file. One struct
+ * under one lock; the lock is a leaf (nothing else is locked under it), so all calls are safe in any thread.
+ */
+#ifndef EXPORTERS_LEDGER_H
+#define EXPORTERS_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a reading was never delivered. */
+#define LEDGER_REASONS(X)                                                                                    \
+    X(LEDGER_REFUSED, "refused")     /* the backend said never */                                            \
+    X(LEDGER_TOO_LARGE, "too_large") /* alone already more than the backend takes */                         \
+    X(LEDGER_THINNED, "thinned")     /* a level between two others, lost when intervals were merged */       \
+    X(LEDGER_REMOVED, "removed")     /* its backend, or its name in the backend's filter, left the config */ \
+    X(LEDGER_SHUTDOWN, "shutdown")   /* still queued when the exporter had to end */                         \
+    X(LEDGER_ENCODE, "encode")       /* out of memory while it was turned into bytes */
+enum ledger_reason {
+#define LEDGER_REASON(ID, NAME) ID,
+    LEDGER_REASONS(LEDGER_REASON)
+#undef LEDGER_REASON
+        LEDGER_REASON_COUNT
+};
+const char *ledger_reason_name(enum ledger_reason reason);
+
+/* What flows through it: the unit is the reading. */
+enum ledger_signal { LEDGER_METRICS, LEDGER_SIGNAL_COUNT };
+const char *ledger_signal_name(enum ledger_signal signal);
+
+struct ledger_account {
+    uint64_t taken, delivered, merged, queued, dropped[LEDGER_REASON_COUNT];
+    /* Beside the equation: */
+    uint64_t rebased; /* readings whose interval counted as zero, see view.h */
+    uint64_t points;  /* what went over the wire for them */
+    uint64_t retries; /* payloads that had to be sent again */
+};
+
+struct ledger;
+struct ledger *ledger_new(void);
+void ledger_free(struct ledger **ledger);
+
+enum { LEDGER_BACKENDS = 64, LEDGER_NONE = -1 };
+
+/* The account of the backend of that name, opened if new; LEDGER_NONE when there are LEDGER_BACKENDS already.
+ * An account is never closed: what was counted stays. */
+int ledger_open(struct ledger *ledger, const char *name);
+
+/* n readings were queued. */
+void ledger_take(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
+
+/* n readings leave the queue: delivered, merged into a later interval, or dropped. */
+void ledger_deliver(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n, uint64_t points);
+void ledger_merge(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
+void ledger_drop(struct ledger *ledger, int id, enum ledger_signal signal, enum ledger_reason reason,
+                 uint64_t n);
+
+void ledger_rebased(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
+void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal);
+
+/* A copy of all accounts, taken at one moment; ids from 0. Returns how many there are (at most
+ * LEDGER_BACKENDS). */
+struct ledger_page {
+    const char *name; /* lives as long as the ledger */
+    struct ledger_account account[LEDGER_SIGNAL_COUNT];
+};
+size_t ledger_read(struct ledger *ledger, struct ledger_page pages[LEDGER_BACKENDS]);
+
+/* All that was dropped, and whether the equation holds. */
+uint64_t ledger_dropped(const struct ledger_account *account);
+bool ledger_balanced(const struct ledger_account *account);
+
+#endif

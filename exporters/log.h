@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log.h - the snapshots of one segment on their way to the backends: appended by the sampler, read by one
+ * cursor per backend, each at its own speed.
+ *
+ * A cursor knows the next snapshot, how many of its readings the backend has accepted, and its *base*: the
+ * last snapshot that was accepted whole, from which deltas count. The base is kept however long the backend
+ * takes.
+ *
+ * Over its bounds the log thins: two neighbouring snapshots become one that covers both intervals. Totals,
+ * buckets and distinct counts stay exact; plain levels between are lost. Each cursor gets its snapshots
+ * strictly in order, and never part of an interval twice.
+ *
+ * This one lives in memory: newest snapshots as they are, older ones packed. What is in it ends with the
+ * process. All functions are thread-safe; each cursor is used by one thread.
+ */
+#ifndef EXPORTERS_LOG_H
+#define EXPORTERS_LOG_H
+
+#include "clock.h"
+#include "ledger.h"
+#include "view.h"
+
+struct log;
+
+struct log_limits {
+    uint64_t size;   /* bytes of packed snapshots */
+    uint64_t age_ns; /* a snapshot older than this is merged into the next */
+};
+
+/* The ledger must outlive the log. One reference; NULL without memory. */
+struct log *log_new(const struct log_limits *limits, struct ledger *ledger);
+
+/* References, thread-safe. The last release frees the log; *log becomes NULL. */
+struct log *log_retain(struct log *log);
+void log_release(struct log **log);
+
+/* New bounds, from the next append on. */
+void log_set_limits(struct log *log, const struct log_limits *limits);
+
+/*
+ * Appends a snapshot (keeps a reference of its own) and counts it as taken for every cursor. A snapshot that
+ * closes the same interval of the same segment as the last one is refused: 0 then, 1 if appended, -1 without
+ * memory (nothing was changed).
+ */
+int log_append(struct log *log, metrics_snapshot_t *snapshot);
+
+enum { LOG_CURSORS = LEDGER_BACKENDS };
+
+/*
+ * The cursor of that name: a new one, which begins after the last snapshot and has no base, or the one that
+ * log_detach() left behind, with what is queued counted anew for the selection. The selection must live until
+ * the cursor is detached or dropped. LEDGER_NONE when there are LOG_CURSORS.
+ */
+int log_attach(struct log *log, const char *name, const struct selection *sel);
+
+/* The cursor stays, its snapshots go on being taken (under the selection's last counts: none until attached).
+ */
+void log_detach(struct log *log, int cursor);
+
+/* The cursor ends; what is queued for it is dropped for that reason. */
+void log_drop(struct log *log, int cursor, enum ledger_reason reason);
+
+/* Drops every cursor that nobody is attached to. */
+void log_drop_detached(struct log *log, enum ledger_reason reason);
+
+/* A snapshot as a cursor gets it. Both are references of the receiver's, given back by log_done() or
+ * log_undo(). */
+struct log_next {
+    metrics_snapshot_t *snapshot;
+    metrics_snapshot_t *base; /* NULL: none */
+    size_t position;          /* readings that were accepted earlier */
+    uint64_t through;         /* the last entry that it stands for */
+};
+
+/*
+ * The next snapshot for the cursor. Intervals that ended more than max_lag_ns before the newest one are
+ * merged into one first. False if there is none. Until log_done() or log_undo() the cursor stays where it is.
+ */
+bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next *next);
+
+/* The first n of the readings still queued in `next` are settled: delivered, or dropped for a reason. The
+ * position and the ledger move together. */
+void log_delivered(struct log *log, int cursor, struct log_next *next, size_t n, size_t points);
+void log_dropped(struct log *log, int cursor, struct log_next *next, size_t n, enum ledger_reason reason);
+
+/* All of `next` is settled: it becomes the base, the cursor moves on. */
+void log_done(struct log *log, int cursor, struct log_next *next);
+
+/* Gives `next` back as it is; it comes again. */
+void log_undo(struct log *log, int cursor, struct log_next *next);
+
+/* How far a cursor is behind: snapshots queued, and the age of the oldest against the newest. */
+struct log_lag {
+    uint64_t snapshots, ns;
+};
+struct log_lag log_lag(struct log *log, int cursor);
+
+/* Bytes of packed snapshots, and how many snapshots there are. */
+struct log_size {
+    uint64_t bytes, snapshots;
+};
+struct log_size log_size(struct log *log);
+
+#endif

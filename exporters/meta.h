@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meta.h - the exporter's metrics about itself: ordinary series, written with the public API into the first
+ * segment that it leads, and so reported like all others. docs/exporter.md lists them.
+ *
+ * All functions are thread-safe. Without a segment they do nothing.
+ */
+#ifndef EXPORTERS_META_H
+#define EXPORTERS_META_H
+
+#include "consumer.h"
+
+struct meta;
+struct meta *meta_new(void);
+void meta_free(struct meta **meta);
+
+/* Write into this segment from now on (NULL: into none). False, with the reason, if it cannot be written to.
+ */
+bool meta_attach(struct meta *meta, const char *path, struct buf *why);
+
+/* A payload went to a backend's transport and took this long. */
+void meta_sent(struct meta *meta, const char *backend, uint64_t ns);
+
+/* A snapshot was taken and took this long. */
+void meta_sampled(struct meta *meta, uint64_t ns);
+
+/* A scrape was answered: how long, how many bytes. */
+void meta_scraped(struct meta *meta, const char *backend, uint64_t ns, uint64_t bytes);
+
+/* What has happened according to the ledger since the last call is added to the counters. */
+void meta_ledger(struct meta *meta, struct ledger *ledger);
+
+/* How far a backend is behind. */
+void meta_lag(struct meta *meta, const char *backend, struct log_lag lag);
+
+/* The state of the segment. */
+void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
+                  const metrics_snapshot_header_t *header, struct log_size log);
+
+#endif

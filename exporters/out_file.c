@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * out_file.c - appends each reading as one JSON object on one line.
+ *
+ *     backends:
+ *       - type: file
+ *         path: /var/log/shop/metrics.jsonl
+ *
+ *     {"time":"2026-11-21T01:20:30.000Z","interval":10,"name":"http.requests","tags":{"status":"200"},
+ *      "count":1203,"count_delta":100}
+ *
+ * Totals stand beside what was added to them in the interval. Rotate the file and send SIGHUP: it is opened
+ * anew.
+ */
+#include "attribute.h"
+#include "descriptor.h"
+#include "json.h"
+#include "view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct file_settings {
+    struct backend_common common;
+    char *path;
+};
+
+static const struct option file_options[] = {
+    BACKEND_ATTRIBUTES("sum, min, max, mean, stddev, p50, p95, p99, m1_rate"),
+    BACKEND_TIME_UNIT("s"),
+    {.name = "path",
+     .type = OPTION_STRING,
+     OPTION_FIELD(struct file_settings, path),
+     .required = true,
+     .help = "file that lines are appended to; made if it is not there"},
+    {.name = NULL},
+};
+
+/* --- Lines -----------------------------------------------------------------------------------------------
+ */
+
+static void file_value(struct json *j, const metrics_row_t *row)
+{
+    if (row->type == METRICS_U64)
+        jsonw_u64(j, row->value.u);
+    else if (row->type == METRICS_I64)
+        jsonw_i64(j, row->value.i);
+    else
+        jsonw_f64(j, row->value.f);
+}
+
+static void file_head(struct json *j, const struct view *view, const struct item *item,
+                      const metrics_row_t *first)
+{
+    struct buf time = {0};
+    struct tags tags = {0};
+    buf_time(&time, view->wall_ns);
+    jsonw_object(j);
+    jsonw_key_str(j, "time", buf_text(&time));
+    jsonw_key_f64(j, "interval", (double)view->interval_ns / 1e9);
+    jsonw_key_str(j, "name", item->name);
+    jsonw_key(j, "tags");
+    jsonw_object(j);
+    if (!item_tags(item, first, &tags)) j->out->failed = true;
+    for (size_t i = 0; i < tags.n; i++) jsonw_key_str(j, tags.at[i].key, tags.at[i].value);
+    jsonw_object_end(j);
+    if (item->unit[0]) jsonw_key_str(j, "unit", item_unit(view, item));
+    buf_free(&time);
+    tags_free(&tags);
+}
+
+/* Buckets, each with its upper bound; the last has none. */
+static size_t file_buckets(struct json *j, const struct rows *rows)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        const metrics_row_t *row = &rows->at[i];
+        if (row->nature != METRICS_BUCKET) continue;
+        if (!n++) {
+            jsonw_key(j, "buckets");
+            jsonw_array(j);
+        }
+        jsonw_object(j);
+        jsonw_key_f64(j, "le", row->parameter);
+        jsonw_key(j, "count");
+        file_value(j, row);
+        jsonw_object_end(j);
+    }
+    if (n) jsonw_array_end(j);
+    return n;
+}
+
+/* The same row as it stands among the rows of the interval, or NULL. */
+static const metrics_row_t *file_twin(const struct rows *interval, const metrics_row_t *row)
+{
+    return row->nature == METRICS_TOTAL ? rows_find(interval, row->attribute) : NULL;
+}
+
+/* The rows from `at` on that belong to the same worker, as one object. Returns where the next one begins. */
+static size_t file_line(struct json *j, const struct view *view, const struct item *item,
+                        const struct rows *rows, const struct rows *interval, size_t at, size_t *points)
+{
+    char suffix[64];
+    int64_t worker = rows->at[at].worker;
+    file_head(j, view, item, &rows->at[at]);
+    for (; at < rows->n && rows->at[at].worker == worker; at++) {
+        const metrics_row_t *row = &rows->at[at], *delta = file_twin(interval, row);
+        if (row->nature == METRICS_BUCKET || row->nature == METRICS_DISTRIBUTION) continue;
+        size_t n = strlen(metrics_row_suffix(row, suffix, 24));
+        jsonw_key(j, suffix);
+        file_value(j, row);
+        *points += 1;
+        if (!delta || item->rebased) continue;
+        memcpy(suffix + n, "_delta", 7);
+        jsonw_key(j, suffix);
+        file_value(j, delta);
+    }
+    *points += file_buckets(j, rows);
+    jsonw_object_end(j);
+    buf_char(j->out, '\n');
+    return at;
+}
+
+static size_t file_encode(const struct batch *batch, struct payload *payload)
+{
+    struct rows rows = {0}, interval = {0};
+    size_t points = 0;
+    for (size_t i = batch->from; i < batch->to; i++) {
+        const struct item *item = &batch->view->items[i];
+        struct json j;
+        if (!item_rows(batch->view, item, METRICS_LIFETIME, &rows) ||
+            !item_rows(batch->view, item, METRICS_INTERVAL, &interval)) {
+            payload->body.failed = true;
+            break;
+        }
+        jsonw_begin(&j, &payload->body);
+        for (size_t at = 0; at < rows.n;)
+            at = file_line(&j, batch->view, item, &rows, &interval, at, &points);
+    }
+    rows_free(&rows);
+    rows_free(&interval);
+    return points;
+}
+
+/* --- The file --------------------------------------------------------------------------------------------
+ */
+
+struct file_link {
+    const struct file_settings *settings;
+    int fd; /* -1: to be opened by the next send */
+};
+
+static int file_open_path(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+/* A path that cannot be opened now is a mistake in the configuration and told as such. */
+static void *file_open(const void *settings, struct buf *why)
+{
+    struct file_link *link = calloc(1, sizeof *link);
+    if (!link) {
+        buf_str(why, "out of memory");
+        return NULL;
+    }
+    link->settings = settings;
+    link->fd = file_open_path(link->settings->path);
+    if (link->fd >= 0) return link;
+    buf_printf(why, "cannot open %s: %s", link->settings->path, strerror(errno));
+    free(link);
+    return NULL;
+}
+
+static void file_send(void *arg, const struct payload *payload, struct answer *answer)
+{
+    struct file_link *link = arg;
+    if (link->fd < 0) link->fd = file_open_path(link->settings->path);
+    if (link->fd >= 0) {
+        descriptor_send(link->fd, payload, answer);
+        return;
+    }
+    answer->outcome = OUTCOME_RETRY;
+    buf_printf(&answer->why, "cannot open %s: %s", link->settings->path, strerror(errno));
+}
+
+static void file_reopen(void *arg)
+{
+    struct file_link *link = arg;
+    if (link->fd >= 0) close(link->fd);
+    link->fd = -1;
+}
+
+static void file_close(void **arg)
+{
+    file_reopen(*arg);
+    free(*arg);
+    *arg = NULL;
+}
+
+static const struct transport file_transport = {
+    .name = "file", .open = file_open, .send = file_send, .reopen = file_reopen, .close = file_close};
+
+const struct backend backend_file = {
+    .name = "file",
+    .summary = "one JSON object per reading and interval, appended to a file",
+    .options = file_options,
+    .settings_size = sizeof(struct file_settings),
+    .wants = {.totals = METRICS_LIFETIME,
+              .sampled = METRICS_RECENT,
+              .natures = METRICS_ATTR(METRICS_BUCKETS_LE)},
+    .transport = &file_transport,
+    .encode = file_encode,
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prometheus_name.h"
+
+#include "json.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every spelling that is understood, with the base unit that it is a multiple of. */
+static const struct prometheus_spelling {
+    const char *name, *base;
+    double factor;
+} prometheus_spellings[] = {
+    {"seconds", "seconds", 1},
+    {"second", "seconds", 1},
+    {"s", "seconds", 1},
+    {"milliseconds", "seconds", 1e-3},
+    {"ms", "seconds", 1e-3},
+    {"microseconds", "seconds", 1e-6},
+    {"us", "seconds", 1e-6},
+    {"nanoseconds", "seconds", 1e-9},
+    {"ns", "seconds", 1e-9},
+    {"minutes", "seconds", 60},
+    {"hours", "seconds", 3600},
+    {"days", "seconds", 86400},
+    {"bytes", "bytes", 1},
+    {"byte", "bytes", 1},
+    {"By", "bytes", 1},
+    {"kilobytes", "bytes", 1e3},
+    {"kibibytes", "bytes", 1024},
+    {"KiB", "bytes", 1024},
+    {"megabytes", "bytes", 1e6},
+    {"mebibytes", "bytes", 1048576},
+    {"MiB", "bytes", 1048576},
+    {"gigabytes", "bytes", 1e9},
+    {"gibibytes", "bytes", 1073741824},
+    {"GiB", "bytes", 1073741824},
+    {"bits", "bytes", 0.125},
+    {"ratio", "ratio", 1},
+    {"percent", "ratio", 0.01},
+    {"%", "ratio", 0.01},
+    {"celsius", "celsius", 1},
+    {"meters", "meters", 1},
+    {"grams", "grams", 1},
+    {"joules", "joules", 1},
+    {"volts", "volts", 1},
+    {"amperes", "amperes", 1},
+    {"watts", "watts", 1},
+    {"hertz", "hertz", 1},
+};
+
+static const struct prometheus_spelling *prometheus_spelling(const char *unit)
+{
+    for (size_t i = 0; i < sizeof prometheus_spellings / sizeof *prometheus_spellings; i++)
+        if (!strcmp(prometheus_spellings[i].name, unit)) return &prometheus_spellings[i];
+    return NULL;
+}
+
+struct prometheus_unit prometheus_unit(const char *unit)
+{
+    const struct prometheus_spelling *s = prometheus_spelling(unit);
+    return s ? (struct prometheus_unit){s->base, s->factor} : (struct prometheus_unit){"", 1};
+}
+
+/* Letters, digits and underscores, no two of them in a row, no digit first. */
+static void prometheus_word(const char *name, struct buf *out)
+{
+    size_t from = out->len;
+    if (isdigit((unsigned char)*name)) buf_char(out, '_');
+    for (; *name; name++) {
+        bool good = isascii((unsigned char)*name) && isalnum((unsigned char)*name);
+        if (good)
+            buf_char(out, *name);
+        else if (out->len == from || out->data[out->len - 1] != '_')
+            buf_char(out, '_');
+    }
+    if (out->len == from) buf_char(out, '_');
+}
+
+/* Cuts "_word" from the end, unless nothing would be left before it. */
+static bool prometheus_cut(struct buf *out, size_t from, const char *word)
+{
+    size_t n = strlen(word), len = out->len - from;
+    if (!n || len < n + 2 || strcmp(out->data + out->len - n, word) || out->data[out->len - n - 1] != '_')
+        return false;
+    buf_cut(out, out->len - n - 1);
+    return true;
+}
+
+void prometheus_family_name(const char *name, const char *unit, const char *part, struct buf *out)
+{
+    size_t from = out->len;
+    const struct prometheus_spelling *s = prometheus_spelling(unit);
+    prometheus_word(name, out);
+    if (out->failed) return;
+    prometheus_cut(out, from, "total");
+    if (s && !prometheus_cut(out, from, s->base)) prometheus_cut(out, from, s->name);
+    /* A name that is nothing but its unit says it once. */
+    bool whole = s && !strcmp(out->data + from, s->base);
+    if (*part) buf_printf(out, "_%s", part);
+    if (s && (*part || !whole)) buf_printf(out, "_%s", s->base);
+}
+
+void prometheus_label_name(const char *key, struct buf *out)
+{
+    static const char *const taken[] = {"le", "quantile", "mtx_name", NULL};
+    size_t from = out->len;
+    prometheus_word(key, out);
+    if (out->failed) return;
+    bool reserved = !strncmp(key, "__", 2);
+    for (int i = 0; taken[i]; i++) reserved |= !strcmp(out->data + from, taken[i]);
+    if (!reserved) return;
+    char *word = strdup(out->data + from);
+    buf_cut(out, from);
+    buf_printf(out, "tag%s%s", word && *word == '_' ? "" : "_", word ? word : "");
+    if (!word) out->failed = true;
+    free(word);
+}
+
+static void prometheus_escape(const char *text, const char *what, struct buf *out)
+{
+    struct buf valid = {0};
+    jsonw_utf8(&valid, text, strlen(text));
+    if (!buf_ok(&valid)) out->failed = true;
+    for (const char *c = buf_text(&valid); *c; c++) {
+        if (strchr(what, *c)) {
+            buf_char(out, '\\');
+            buf_char(out, *c == '\n' ? 'n' : *c);
+        } else {
+            buf_char(out, *c);
+        }
+    }
+    buf_free(&valid);
+}
+
+void prometheus_label_value(const char *value, struct buf *out)
+{
+    size_t n = strlen(value);
+    bool plain = true;
+    for (size_t i = 0; plain && i < n; i++) plain = value[i] > 0x1f && value[i] != '"' && value[i] != '\\';
+    if (plain)
+        buf_mem(out, value, n); /* nearly all of them */
+    else
+        prometheus_escape(value, "\\\"\n", out);
+}
+
+void prometheus_help(const char *help, bool openmetrics, struct buf *out)
+{
+    prometheus_escape(help, openmetrics ? "\\\"\n" : "\\\n", out);
+}
+
+/* The shortest digits that read back as v, and where the point stands: 0.d1d2d3... x 10^point. */
+static int prometheus_digits(double v, char digits[20])
+{
+    char text[40];
+    for (int n = 14; n < 17; n++) {
+        snprintf(text, sizeof text, "%.*e", n, v);
+        if (strtod(text, NULL) == v) break;
+    }
+    char *e = strchr(text, 'e');
+    size_t n = 0;
+    for (char *c = text; c < e; c++)
+        if (isdigit((unsigned char)*c) && n < 19) digits[n++] = *c;
+    while (n > 1 && digits[n - 1] == '0') n--;
+    digits[n] = '\0';
+    return atoi(e + 1) + 1;
+}
+
+void prometheus_number(double v, struct buf *out)
+{
+    char digits[20];
+    if (!isfinite(v) || v == 0) {
+        if (v == 0)
+            buf_str(out, "0.0");
+        else
+            buf_f64(out, v);
+        return;
+    }
+    int point = prometheus_digits(fabs(v), digits), n = (int)strlen(digits);
+    if (v < 0) buf_char(out, '-');
+    if (point - 1 < -4 || point > 6) {
+        buf_char(out, digits[0]);
+        if (n > 1) buf_printf(out, ".%s", digits + 1);
+        buf_printf(out, "e%c%02d", point > 0 ? '+' : '-', abs(point - 1));
+    } else if (point <= 0) {
+        buf_printf(out, "0.%.*s%s", -point, "0000", digits);
+    } else if (n <= point) {
+        buf_printf(out, "%s%.*s.0", digits, point - n, "000000");
+    } else {
+        buf_printf(out, "%.*s.%s", point, digits, digits + point);
+    }
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sampler.h - finds the segments, leads them, and takes a snapshot of each on every multiple of the interval.
+ *
+ * One thread calls sampler_step(); it never sleeps and says when it wants to be called again. What else
+ * happens when a segment comes or goes is the owner's, through the hooks, which are called in that thread.
+ */
+#ifndef EXPORTERS_SAMPLER_H
+#define EXPORTERS_SAMPLER_H
+
+#include "source.h"
+
+struct sampler;
+
+struct sampler_hooks {
+    void (*began)(void *arg, struct source *source); /* before its first snapshot */
+    void (*ended)(void *arg, struct source *source); /* its log is empty; it is freed after this */
+    void (*sampled)(void *arg);                      /* all segments were sampled */
+    void (*looked)(void *arg, bool busy); /* about once a second; busy: another exporter leads one */
+    void *arg;
+};
+
+struct sampler_options {
+    const metrics_clock_t *clock;
+    struct ledger *ledger;
+    struct meta *meta;
+    struct sampler_hooks hooks;
+};
+
+/* NULL without memory. */
+struct sampler *sampler_new(const struct sampler_options *options);
+void sampler_free(struct sampler **sampler);
+
+/* Which segments (paths, patterns; none = the default path), how often, how much log. Copies what it needs.
+ * Thread-safe; a segment that is no longer named is sampled a last time and ends. False without memory. */
+bool sampler_configure(struct sampler *sampler, const struct option_list *segments, uint64_t interval,
+                       const struct log_limits *limits);
+
+/* Does what is due. Returns the monotonic time at which it wants to be called again. */
+uint64_t sampler_step(struct sampler *sampler);
+
+/* Samples everything now, whatever the time: the last words before the end. */
+void sampler_finish(struct sampler *sampler);
+
+/* How many segments are being followed. Thread-safe. */
+size_t sampler_attached(struct sampler *sampler);
+
+/* References to a fresh snapshot of each segment (not of replaced ones). At most `most`; returns how many.
+ * Thread-safe. */
+size_t sampler_fresh(struct sampler *sampler, metrics_snapshot_t **snapshots, size_t most);
+
+/* Calls fn with each source while none can go. Thread-safe; fn must not call back. */
+void sampler_each(struct sampler *sampler, void (*fn)(void *arg, struct source *source), void *arg);
+
+#endif

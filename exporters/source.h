@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source.h - one segment that is followed: the leader's hold on it, its log, its fresh snapshots.
+ *
+ * A source is one incarnation of a segment. When its file is replaced the old source goes on until its
+ * writers are done, beside a new one. All functions belong to the sampler's thread, unless they say
+ * otherwise.
+ */
+#ifndef EXPORTERS_SOURCE_H
+#define EXPORTERS_SOURCE_H
+
+#include "complain.h"
+#include "fresh.h"
+#include "log.h"
+#include "meta.h"
+
+#include "leader.h"
+
+struct source {
+    struct source *next;
+    char *path;
+    metrics_leader_t *leader; /* NULL once it has ended */
+    struct log *log;
+    struct fresh *fresh;
+    bool replaced;  /* the path leads elsewhere now */
+    bool ended;     /* nothing more comes; the log may still hold something */
+    unsigned quiet; /* intervals in a row without any change, while replaced */
+    metrics_snapshot_t *last;
+    struct complain trouble;
+};
+
+/* Leads the segment at path. NULL with *error: METRICS_E_MISSING, _BUSY (another exporter leads it)... */
+struct source *source_open(const char *path, const metrics_clock_t *clock, const struct log_limits *limits,
+                           struct ledger *ledger, metrics_error_t *error);
+
+/* Does the leader's chores; returns after how many nanoseconds again. */
+uint64_t source_tick(struct source *source);
+
+/* Closes the interval, reads everything, appends it to the log. False if that failed: it is told and the
+ * interval stays open. `meta` may be NULL. */
+bool source_sample(struct source *source, const metrics_clock_t *clock, struct meta *meta);
+
+/* True if the file was replaced or removed. Sets `replaced` for good. */
+bool source_check_replaced(struct source *source);
+
+/* True if a replaced segment's writers are done with it: nobody attached, or nothing moved for a while. */
+bool source_is_drained(struct source *source);
+
+/* Lets go of the segment; the log stays until source_free(). */
+void source_end(struct source *source);
+void source_free(struct source **source);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+
+#include "glob.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Selection -------------------------------------------------------------------------------------------
+ */
+
+static int view_tag_order(const void *a, const void *b)
+{
+    return strcmp(((const metrics_tag_t *)a)->key, ((const metrics_tag_t *)b)->key);
+}
+
+static const char *const view_time_units[] = {"seconds", "milliseconds", "microseconds", "nanoseconds"};
+static const double view_time_factors[] = {1, 1e3, 1e6, 1e9};
+
+bool selection_compile(struct selection *sel, const struct backend *backend,
+                       const struct backend_common *settings, const struct option_tags *top)
+{
+    *sel = (struct selection){.backend = backend, .settings = settings};
+    sel->time_factor = view_time_factors[settings->time_unit];
+    sel->time_unit = view_time_units[settings->time_unit];
+    attributes_compile(&settings->attributes, &sel->attributes);
+    sel->attributes.mask |= backend->wants.natures;
+    sel->tags = calloc(top->n + settings->tags.n + 1, sizeof *sel->tags);
+    if (!sel->tags) return false;
+    for (size_t i = 0; i < settings->tags.n; i++)
+        sel->tags[sel->tag_count++] =
+            (metrics_tag_t){settings->tags.items[i].key, settings->tags.items[i].value};
+    for (size_t i = 0; i < top->n; i++)
+        if (!option_tag_value(&settings->tags, top->items[i].key))
+            sel->tags[sel->tag_count++] = (metrics_tag_t){top->items[i].key, top->items[i].value};
+    qsort(sel->tags, sel->tag_count, sizeof *sel->tags, view_tag_order);
+    return true;
+}
+
+void selection_free(struct selection *sel)
+{
+    free(sel->tags);
+    *sel = (struct selection){0};
+}
+
+bool selection_passes(const struct selection *sel, const char *name)
+{
+    const struct option_list *in = &sel->settings->include, *out = &sel->settings->exclude;
+    return (!in->n || glob_any(in->items, in->n, name)) && !glob_any(out->items, out->n, name);
+}
+
+/* A level now, and nothing else: what was is gone with its interval. A level of the interval (how many
+ * distinct things) is merged as exactly as a total. */
+static bool view_is_level(const metrics_reading_t *reading)
+{
+    metrics_row_t row;
+    metrics_row_options_t one = {.size = sizeof one, .attributes = METRICS_ATTR(METRICS_VALUE)};
+    size_t n = metrics_reading_rows(reading, NULL, &one, &row, 1);
+    return n && row.nature == METRICS_LEVEL && row.scope != METRICS_INTERVAL && !row.additive;
+}
+
+struct selection_count selection_count(const struct selection *sel, const metrics_snapshot_t *snapshot)
+{
+    struct selection_count count = {0};
+    for (size_t i = 0, n = metrics_snapshot_count(snapshot); i < n; i++) {
+        const metrics_reading_t *reading = metrics_snapshot_reading(snapshot, i);
+        if (!selection_passes(sel, metrics_reading_name(reading))) continue;
+        count.readings++;
+        count.levels += view_is_level(reading);
+    }
+    return count;
+}
+
+/* --- Items -----------------------------------------------------------------------------------------------
+ */
+
+void view_begin(struct view *view, const struct selection *sel, uint64_t wall_ns, uint64_t interval_ns)
+{
+    *view = (struct view){.selection = sel, .wall_ns = wall_ns, .interval_ns = interval_ns};
+}
+
+void view_free(struct view *view)
+{
+    free(view->items);
+    arena_free(&view->arena);
+    *view = (struct view){0};
+}
+
+/* Merges the selection's tags under the series' own; both lists are sorted. */
+static bool view_tags(struct view *view, struct item *item, const metrics_tag_t *own, size_t n)
+{
+    const struct selection *sel = view->selection;
+    item->tags = own;
+    item->tag_count = n;
+    if (!sel->tag_count) return true;
+    metrics_tag_t *all = arena_alloc(&view->arena, (n + sel->tag_count) * sizeof *all);
+    size_t a = 0, b = 0, out = 0;
+    while (all && (a < n || b < sel->tag_count)) {
+        int order = a == n ? 1 : b == sel->tag_count ? -1 : strcmp(own[a].key, sel->tags[b].key);
+        if (order == 0) b++; /* the series' own wins */
+        all[out++] = order <= 0 ? own[a] : sel->tags[b];
+        *(order <= 0 ? &a : &b) += 1;
+    }
+    item->tags = all;
+    item->tag_count = out;
+    return all != NULL;
+}
+
+static const char *view_name(struct view *view, const char *name)
+{
+    const char *prefix = view->selection->settings->prefix;
+    size_t p = prefix ? strlen(prefix) : 0, n = strlen(name);
+    if (!p) return name;
+    char *whole = arena_alloc(&view->arena, p + n + 1);
+    if (whole) {
+        memcpy(whole, prefix, p);
+        memcpy(whole + p, name, n);
+    }
+    return whole;
+}
+
+/* The rules at the top of view.h. */
+static void view_base(struct view *view, struct item *item, const metrics_snapshot_t *now,
+                      const metrics_snapshot_t *base)
+{
+    const metrics_snapshot_header_t *h = metrics_snapshot_header(now),
+                                    *b = base ? metrics_snapshot_header(base) : NULL;
+    bool known = b && b->incarnation == h->incarnation;
+    item->base = known ? metrics_snapshot_find(base, item->now) : NULL;
+    if (item->base) return;
+    bool born_since = b && (!known || item->start_wall_ns >= b->wall_ns);
+    if (born_since || (!b && h->first_export)) return;
+    item->base = item->now;
+    item->rebased = true;
+    view->rebased++;
+}
+
+static struct item *view_room(struct view *view)
+{
+    if (view->n == view->room) {
+        size_t room = view->room ? view->room * 2 : 256;
+        struct item *items = realloc(view->items, room * sizeof *items);
+        if (!items) return NULL;
+        view->items = items;
+        view->room = room;
+    }
+    struct item *item = &view->items[view->n];
+    *item = (struct item){0};
+    return item;
+}
+
+bool view_add(struct view *view, const metrics_snapshot_t *now, const metrics_snapshot_t *base)
+{
+    for (size_t i = 0, n = metrics_snapshot_count(now); i < n; i++) {
+        const metrics_reading_t *reading = metrics_snapshot_reading(now, i);
+        const char *name = metrics_reading_name(reading);
+        size_t tag_count;
+        const metrics_tag_t *tags = metrics_reading_tags(reading, &tag_count);
+        if (!selection_passes(view->selection, name)) continue;
+        struct item *item = view_room(view);
+        if (!item || !view_tags(view, item, tags, tag_count)) return false;
+        item->own_name = name;
+        item->name = view_name(view, name);
+        item->unit = metrics_reading_unit(reading);
+        item->help = metrics_reading_help(reading);
+        item->start_wall_ns = metrics_reading_start(reading);
+        item->now = reading;
+        if (!item->name) return false;
+        view_base(view, item, now, base);
+        view->n++;
+    }
+    return true;
+}
+
+bool view_add_level(struct view *view, const char *name, const char *help, double value)
+{
+    if (!selection_passes(view->selection, name)) return true;
+    struct item *item = view_room(view);
+    metrics_row_t *row = arena_alloc(&view->arena, sizeof *row);
+    if (!item || !row || !view_tags(view, item, NULL, 0)) return false;
+    *row = (metrics_row_t){.attribute = METRICS_VALUE,
+                           .nature = METRICS_LEVEL,
+                           .type = METRICS_F64,
+                           .value.f = value,
+                           .unit = "",
+                           .worker = -1};
+    item->own_name = name;
+    item->name = view_name(view, name);
+    item->unit = "";
+    item->help = help;
+    item->fixed = row;
+    item->fixed_count = 1;
+    if (!item->name) return false;
+    view->n++;
+    return true;
+}
+
+static int view_item_order(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    for (size_t i = 0; !order; i++) {
+        if (i == x->tag_count || i == y->tag_count) return (x->tag_count > i) - (y->tag_count > i);
+        order = strcmp(x->tags[i].key, y->tags[i].key);
+        if (!order) order = strcmp(x->tags[i].value, y->tags[i].value);
+    }
+    return order;
+}
+
+void view_sort(struct view *view)
+{
+    if (view->n) qsort(view->items, view->n, sizeof *view->items, view_item_order);
+}
+
+/* --- Rows ------------------------------------------------------------------------------------------------
+ */
+
+void rows_free(struct rows *rows)
+{
+    free(rows->at);
+    *rows = (struct rows){0};
+}
+
+static bool rows_reserve(struct rows *rows, size_t n)
+{
+    if (n <= rows->room) return true;
+    metrics_row_t *at = realloc(rows->at, n * sizeof *at);
+    if (!at) return false;
+    rows->at = at;
+    rows->room = n;
+    return true;
+}
+
+/* Durations leave the registry in seconds. */
+static void item_convert(const struct selection *sel, metrics_row_t *row)
+{
+    if (sel->time_factor == 1 || strcmp(row->unit, "seconds")) return;
+    double factor =
+        row->attribute == METRICS_SUM_SQUARES ? sel->time_factor * sel->time_factor : sel->time_factor;
+    row->value.f = metrics_row_number(row) * factor;
+    row->type = METRICS_F64;
+    row->unit = sel->time_unit;
+}
+
+bool item_rows(const struct view *view, const struct item *item, enum metrics_scope totals, struct rows *rows)
+{
+    const struct selection *sel = view->selection;
+    const metrics_row_options_t options = {
+        .size = sizeof options,
+        .attributes = sel->attributes.mask,
+        .quantiles = sel->attributes.quantiles,
+        .quantile_count = sel->attributes.quantile_count,
+        .totals = totals,
+        .sampled = sel->backend->wants.sampled,
+        .empty_zero = sel->settings->empty == BACKEND_EMPTY_ZERO,
+    };
+    rows->n = item->now ? metrics_reading_rows(item->now, item->base, &options, rows->at, rows->room)
+                        : item->fixed_count;
+    if (rows->n > rows->room) {
+        if (!rows_reserve(rows, rows->n)) return false;
+        if (item->now) metrics_reading_rows(item->now, item->base, &options, rows->at, rows->room);
+    }
+    if (!item->now) memcpy(rows->at, item->fixed, rows->n * sizeof *rows->at);
+    for (size_t i = 0; i < rows->n; i++) item_convert(sel, &rows->at[i]);
+    return true;
+}
+
+const char *item_unit(const struct view *view, const struct item *item)
+{
+    return strcmp(item->unit, "seconds") ? item->unit : view->selection->time_unit;
+}
+
+const metrics_row_t *rows_find(const struct rows *rows, enum metrics_attribute attribute)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        if (rows->at[i].attribute == attribute) return &rows->at[i];
+    return NULL;
+}
+
+void tags_free(struct tags *tags)
+{
+    free(tags->own);
+    *tags = (struct tags){0};
+}
+
+bool item_tags(const struct item *item, const metrics_row_t *row, struct tags *tags)
+{
+    tags->at = item->tags;
+    tags->n = item->tag_count;
+    if (row->worker < 0) return true;
+    if (tags->room < item->tag_count + 1) {
+        metrics_tag_t *own = realloc(tags->own, (item->tag_count + 1) * sizeof *own);
+        if (!own) return false;
+        tags->own = own;
+        tags->room = item->tag_count + 1;
+    }
+    snprintf(tags->worker, sizeof tags->worker, "%" PRId64, row->worker);
+    size_t at = 0, n = 0;
+    while (at < item->tag_count && strcmp(item->tags[at].key, "worker") < 0)
+        tags->own[n++] = item->tags[at++];
+    tags->own[n++] = (metrics_tag_t){"worker", tags->worker};
+    /* A tag of that name would hide which worker it is. */
+    if (at < item->tag_count && !strcmp(item->tags[at].key, "worker")) at++;
+    while (at < item->tag_count) tags->own[n++] = item->tags[at++];
+    tags->at = tags->own;
+    tags->n = n;
+    return true;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view.h - a snapshot as one backend sees it: the readings that pass its filter, under its prefix and with
+ * its tags, each beside the reading from which its deltas count. What encode() is given is a stretch of a
+ * view.
+ *
+ *     delta of a total = its value now - its value in the base, where the base is the snapshot that the
+ *     backend accepted last:
+ *       1. the same series (name, tags, start, incarnation) is in the base: subtract that;
+ *       2. it was born after the base was taken, or belongs to another incarnation, or no exporter ever read
+ * this segment before: subtract nothing;
+ *       3. else (the backend is new, or the series was left out as damaged last time) nobody knows what was
+ *          reported already: this interval counts as zero, and the reading is counted as rebased.
+ *
+ * A selection is compiled once per backend and then only read; a view belongs to one thread.
+ */
+#ifndef EXPORTERS_VIEW_H
+#define EXPORTERS_VIEW_H
+
+#include "arena.h"
+#include "attribute.h"
+#include "backend.h"
+
+/* What a backend's settings mean for readings, ready for use. */
+struct selection {
+    const struct backend *backend;
+    const struct backend_common *settings;
+    metrics_tag_t *tags; /* top level and backend merged, sorted by key */
+    size_t tag_count;
+    struct attributes attributes;
+    double time_factor;
+    const char *time_unit;
+};
+
+/* Both must outlive the selection. False without memory. */
+bool selection_compile(struct selection *sel, const struct backend *backend,
+                       const struct backend_common *settings, const struct option_tags *top);
+void selection_free(struct selection *sel);
+
+/* True if the backend reports series of that name. */
+bool selection_passes(const struct selection *sel, const char *name);
+
+/* How many readings of a snapshot pass, and how many of those are plain levels, which a merge of intervals
+ * would lose (all others keep their totals). */
+struct selection_count {
+    uint64_t readings, levels;
+};
+struct selection_count selection_count(const struct selection *sel, const metrics_snapshot_t *snapshot);
+
+/* One reading as the backend sees it. */
+struct item {
+    const char *name;     /* with the prefix */
+    const char *own_name; /* without it */
+    const metrics_tag_t
+        *tags; /* sorted by key; the worker of unmerged levels is not among them, see item_tags() */
+    size_t tag_count;
+    const char *unit, *help; /* "" if none */
+    uint64_t start_wall_ns;
+    const metrics_reading_t *now, *base; /* base NULL: deltas count from zero. now NULL: `fixed` is all */
+    const metrics_row_t *fixed;          /* rows that come from no segment */
+    size_t fixed_count;
+    bool rebased;
+};
+
+struct view {
+    const struct selection *selection;
+    struct item *items; /* in the order of the snapshot: by name, then by tags */
+    size_t n, room;
+    uint64_t wall_ns, interval_ns;
+    size_t rebased;
+    struct arena arena;
+};
+
+/* An empty view of a moment; then snapshots are added. view_free() gives it back. */
+void view_begin(struct view *view, const struct selection *sel, uint64_t wall_ns, uint64_t interval_ns);
+
+/* Adds what passes of a snapshot, which must outlive the view. base may be NULL (see rule 3 above). False
+ * without memory. */
+bool view_add(struct view *view, const metrics_snapshot_t *now, const metrics_snapshot_t *base);
+
+/* Adds a series that no segment holds: one level, with no tags but the backend's. `name` and `help` are
+ * constants. Filtered like all others. */
+bool view_add_level(struct view *view, const char *name, const char *help, double value);
+
+/* Sorts by name and tags again, after more than one snapshot was added. */
+void view_sort(struct view *view);
+void view_free(struct view *view);
+
+/* What encode() is given: items [from, to) of a view. */
+struct batch {
+    const struct view *view;
+    size_t from, to;
+    const void *settings; /* the backend's whole settings struct */
+    const void *session;  /* NULL without one */
+    unsigned form;        /* scrape transport: which of the media types */
+    struct buf *notes;    /* may be NULL: one line for each reading that had to be left out or renamed */
+};
+
+/* Rows of an item; memory that is used again and again. Zero at first; rows_free() at the end. */
+struct rows {
+    metrics_row_t *at;
+    size_t n, room;
+};
+/*
+ * Expands an item into the rows that its backend wants, durations in the backend's unit. Totals are of the
+ * given scope. False without memory. The rows are valid until the next call with the same `rows`.
+ */
+bool item_rows(const struct view *view, const struct item *item, enum metrics_scope totals,
+               struct rows *rows);
+void rows_free(struct rows *rows);
+
+/* The unit in which the item's values are sent: the backend's for durations, else the family's; "" if none.
+ */
+const char *item_unit(const struct view *view, const struct item *item);
+
+/* The first row of that attribute, or NULL. */
+const metrics_row_t *rows_find(const struct rows *rows, enum metrics_attribute attribute);
+
+/* The tags of one row: the item's, plus `worker` for a level that is not merged. Zero at first; tags_free()
+ * at the end; valid until the next call. False without memory. */
+struct tags {
+    const metrics_tag_t *at; /* sorted by key */
+    size_t n, room;
+    metrics_tag_t *own;
+    char worker[24];
+};
+bool item_tags(const struct item *item, const metrics_row_t *row, struct tags *tags);
+void tags_free(struct tags *tags);
+
+#endif

@@ -32,7 +32,7 @@ code_in() {
     local pattern=$1 file
     shift
     sources "$@" | sort | while read -r file; do
-        perl -0pe 's{("(?:\\.|[^"\\])*")|(/\*.*?\*/)|(//[^\n]*)}
+        perl -0pe 's{(\x27(?:\\.|[^\x27\\])\x27|"(?:\\.|[^"\\])*")|(/\*.*?\*/)|(//[^\n]*)}
                     {my $s = $&; my $n = ($s =~ tr/\n//); defined $1 ? "\"\"" : "\n" x $n}gesx' "$file" |
             grep -v '^ *# *include' -n | grep -E "^[0-9]+:.*$pattern" | sed "s|^|$file:|"
     done

@@ -187,10 +187,10 @@ struct segment_header {
     uint64_t logged;       /* the last epoch known to be safe in a log; epoch - 1 - logged = 0 or 1 */
     uint64_t fold;         /* EWMA fold number (ORD-9); 0 = never folded */
     uint64_t fold_time[2]; /* segment time in ns of fold n, at [n & 1] */
-    uint64_t closed_time;  /* segment time in ns at which the open epoch began */
+    uint64_t closed_time;  /* segment time in ns at which the open epoch began, i.e. the last one was closed */
     uint64_t sweep;        /* position of the slow sweep over extremes */
-    uint64_t exported;     /* 1 = an interval was closed at least once */
-    uint64_t pad6[1];
+    uint64_t exported;     /* 1 = an interval was logged at least once */
+    uint64_t pending_from; /* like closed_time, of the epoch before the open one */
     /* Losses, by reason. */
     uint64_t loss[SEGMENT_LOSSES];
     /* Process slots: offsets of blocks of 64 slot records. */

@@ -272,12 +272,20 @@ typedef struct metrics_row_options {
 /*
  * Expand a reading into rows (at most max; returns how many there are, which may be more than max: call again
  * with more room). base is the same series in an earlier snapshot, or NULL; totals of METRICS_INTERVAL scope
- * are now - base (base NULL: since the series began). options may be NULL. Pure: no clock, no allocation.
- * Distribution rows point into the snapshot (or, for bucket intervals, into scratch memory that the reading's
- * snapshot owns and which a later call with the same reading overwrites: copy it if you keep it).
+ * are now - base (base NULL: since the series began). options may be NULL. Reads no clock and changes nothing:
+ * any number of threads may expand one snapshot. A METRICS_WHOLE row points to the lifetime buckets or recent
+ * centroids, which belong to the snapshot; for intervals see metrics_reading_distribution().
  */
 size_t metrics_reading_rows(const metrics_reading_t *now, const metrics_reading_t *base,
                             const metrics_row_options_t *options, metrics_row_t *rows, size_t max);
+
+/*
+ * The distribution of an interval: buckets now - base (into room, which takes bucket_count of the METRICS_WHOLE
+ * row), or the centroids of the snapshot's own interval. Its count and sum are now - base. 0, or -1 if the
+ * reading has no distribution or room is too small. Pure.
+ */
+int metrics_reading_distribution(const metrics_reading_t *now, const metrics_reading_t *base, metrics_bucket_t *room,
+                                 size_t room_count, metrics_distribution_t *out);
 
 /* The elements of a small set as 48-bit hashes; *n = 0 when there are too many to be kept. */
 const uint64_t *metrics_reading_elements(const metrics_reading_t *reading, size_t *n);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "atomic.h"
+#include "error.h"
+
+static int check_file(const char *path, const struct stat *st, bool world_writable, metrics_error_t *error)
+{
+    if (!S_ISREG(st->st_mode))
+        return metrics__fail(error, METRICS_E_UNSAFE, 0, "%s is not a regular file", path);
+    if (st->st_uid != 0 && st->st_uid != geteuid() && geteuid() != 0 && !(st->st_mode & S_IRGRP))
+        return metrics__fail(error, METRICS_E_UNSAFE, 0, "%s belongs to uid %u, not to root or uid %u", path,
+                             (unsigned)st->st_uid, (unsigned)geteuid());
+    if (st->st_nlink > 1)
+        return metrics__fail(error, METRICS_E_UNSAFE, 0, "%s has %lu names (hard links)", path,
+                             (unsigned long)st->st_nlink);
+    if ((st->st_mode & S_IWOTH) && !world_writable)
+        return metrics__fail(error, METRICS_E_UNSAFE, 0,
+                             "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options", path,
+                             (unsigned)(st->st_mode & 07777));
+    return 0;
+}
+
+static int check_limits(const char *path, const struct segment_header *h, uint64_t size, metrics_error_t *error)
+{
+    uint32_t a = h->lanes_atomic;
+    if (h->size != size || size < SEGMENT_SIZE_MIN || size > SEGMENT_SIZE_MAX)
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has %llu bytes, its header says %llu: truncated?", path,
+                             (unsigned long long)size, (unsigned long long)h->size);
+    if (h->lanes_cpu > SEGMENT_LANES_MAX || !a || a > 64 || (a & (a - 1)) || !h->slots ||
+        h->slots > SEGMENT_SLOT_BLOCKS * SEGMENT_SLOT_BLOCK || h->features >> 32 || !h->incarnation)
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has a header that this version cannot use", path);
+    return 0;
+}
+
+static int check_header(const char *path, const struct segment_header *h, uint64_t size, metrics_error_t *error)
+{
+    if (memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic))
+        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (wrong magic number)", path);
+    if (h->byte_order != SEGMENT_BYTE_ORDER)
+        return metrics__fail(error, METRICS_E_ARCH, 0, "%s was made on a machine of another byte order", path);
+    if (h->major != SEGMENT_MAJOR)
+        return metrics__fail(error, METRICS_E_VERSION, 0, "%s has format %u.%u, this program reads %u.x", path, h->major,
+                             h->minor, SEGMENT_MAJOR);
+    if (h->checksum != XXH3_64bits(h, offsetof(struct segment_header, checksum)))
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s is damaged: its header does not match its checksum", path);
+    return check_limits(path, h, size, error);
+}
+
+static int open_checked(view_t *v, bool world_writable, bool write, metrics_error_t *error)
+{
+    struct stat st;
+    v->fd = open(v->path, (write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (v->fd < 0 && errno == ENOENT)
+        return metrics__fail(error, METRICS_E_MISSING, ENOENT, "there is no segment at %s", v->path);
+    if (v->fd < 0 && errno == ELOOP)
+        return metrics__fail(error, METRICS_E_UNSAFE, ELOOP, "%s is a symbolic link: name the file itself", v->path);
+    if (v->fd < 0 || fstat(v->fd, &st))
+        return metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot open %s", v->path);
+    v->dev = st.st_dev;
+    v->ino = st.st_ino;
+    v->size = (uint64_t)st.st_size;
+    int rc = check_file(v->path, &st, world_writable, error);
+    if (rc) return rc;
+    ssize_t n = pread(v->fd, &v->head, sizeof v->head, 0);
+    if (n != sizeof v->head)
+        return n < 0 ? metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot read %s", v->path)
+                     : metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)", v->path, n);
+    return check_header(v->path, &v->head, v->size, error);
+}
+
+int view_open(view_t *v, const char *path, bool world_writable, bool write, metrics_error_t *error)
+{
+    memset(v, 0, sizeof *v);
+    v->fd = -1;
+    v->path = strdup(path);
+    int rc = v->path ? open_checked(v, world_writable, write, error)
+                     : metrics__fail(error, METRICS_E_MEMORY, ENOMEM, "no memory to open %s", path);
+    if (rc) view_close(v);
+    return rc;
+}
+
+void view_close(view_t *v)
+{
+    if (v->map) munmap(v->map, v->size);
+    if (v->fd >= 0) close(v->fd);
+    free(v->path);
+    v->map = NULL;
+    v->path = NULL;
+    v->fd = -1;
+}
+
+int view_read(const view_t *v, uint64_t offset, void *buf, size_t n)
+{
+    if (offset > v->size || n > v->size - offset) return -1;
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(v->fd, (char *)buf + done, n - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return -1;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+int view_head(const view_t *v, struct segment_header *out)
+{
+    if (view_read(v, 0, out, sizeof *out)) return -1;
+    /* The constants were checked when we opened; take no others. */
+    memcpy(out, &v->head, offsetof(struct segment_header, arena_next));
+    return 0;
+}
+
+/* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot say. */
+static int first_lock(const view_t *v, uint64_t byte, uint64_t n, uint64_t *at)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = (off_t)n};
+    if (fcntl(v->fd, F_OFD_GETLK, &lock)) return -1;
+    *at = (uint64_t)lock.l_start;
+    return lock.l_type != F_UNLCK;
+}
+
+int view_locked(const view_t *v, uint64_t byte)
+{
+    uint64_t at;
+    return first_lock(v, byte, 1, &at);
+}
+
+uint32_t view_alive(const view_t *v, uint8_t *alive, uint32_t n)
+{
+    uint32_t count = 0;
+    memset(alive, 0, n);
+    if (n) alive[0] = 1;
+    /* The kernel names one lock of the range, not always the lowest: ask again on both sides of it. */
+    struct {
+        uint32_t from, to;
+    } stack[64] = {{1, n}};
+    for (int depth = 1; depth > 0;) {
+        uint32_t from = stack[--depth].from, to = stack[depth].to;
+        uint64_t at;
+        if (from >= to || first_lock(v, LOCK_ALIVE + from, to - from, &at) != 1) continue;
+        uint32_t s = at < LOCK_ALIVE + from ? from : (uint32_t)(at - LOCK_ALIVE);
+        if (s >= to) continue;
+        alive[s] = 1;
+        count++;
+        if (depth + 2 <= 64) {
+            stack[depth].from = from, stack[depth++].to = s;
+            stack[depth].from = s + 1, stack[depth++].to = to;
+        } else { /* deeper than any sane answer leads: ask one by one */
+            for (uint32_t i = from; i < to; i++)
+                if (i != s && view_locked(v, LOCK_ALIVE + i) == 1) alive[i] = 1, count++;
+        }
+    }
+    return count;
+}
+
+bool view_replaced(const view_t *v)
+{
+    struct stat st;
+    return lstat(v->path, &st) || st.st_dev != v->dev || st.st_ino != v->ino;
+}
+
+uint64_t view_resident(const view_t *v)
+{
+    struct stat st;
+    return fstat(v->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+uint64_t view_time_offset(const view_t *v)
+{
+    FILE *f = fopen("/proc/self/timens_offsets", "re");
+    char line[96];
+    long long s = 0, ns = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "monotonic %lld %lld", &s, &ns) == 2) break;
+    if (f) fclose(f);
+    return v->head.created_monotonic + (uint64_t)(s * 1000000000LL + ns);
+}
+
+int view_lead(view_t *v)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)LOCK_LEADER, .l_len = 1};
+    return fcntl(v->fd, F_OFD_SETLK, &lock);
+}
+
+int view_map(view_t *v)
+{
+    void *map = mmap(NULL, v->size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+    if (map == MAP_FAILED) return -1;
+    v->map = map;
+    madvise(map, v->size, MADV_DONTDUMP);
+    return 0;
+}
+
+void *view_at(const view_t *v, uint64_t offset, uint64_t n)
+{
+    if (!v->map || offset > v->size || n > v->size - offset) return NULL;
+    /* ORD-4: below `populated` a touch cannot fault for lack of memory. */
+    const struct segment_header *h = (const struct segment_header *)v->map;
+    return offset + n <= mem_load_acquire(&h->populated) ? v->map + offset : NULL;
+}

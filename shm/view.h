@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view.h - a segment as a reader has it: a read-only descriptor, never a mapping.
+ *
+ * Readers copy with pread() and look at their private copy. So a truncated file is a short read and not SIGBUS,
+ * nothing changes between a check and its use, and reading a hole of the sparse file allocates nothing (a
+ * read-only mapping would, and fail on a full tmpfs).
+ *
+ * The leader alone also maps the file for writing, see view_map().
+ */
+#ifndef METRICS_SHM_VIEW_H
+#define METRICS_SHM_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <mtx/error.h>
+
+#include "layout.h"
+
+typedef struct view {
+    int fd;
+    char *path; /* as given */
+    dev_t dev;
+    ino_t ino;
+    uint64_t size;
+    struct segment_header head; /* its constants are checked; the rest is as old as view_open() */
+    unsigned char *map;         /* writable, for the leader; else NULL */
+} view_t;
+
+/*
+ * Open and check: a plain file of root, of our own uid or readable by our group, with one name, with a header
+ * that makes sense. 0 or a metrics_code with *error. write = also allow view_map(). End with view_close().
+ */
+int view_open(view_t *v, const char *path, bool world_writable, bool write, metrics_error_t *error);
+void view_close(view_t *v);
+
+/* Copy n bytes at offset. 0, or -1 if they are not there (truncated, beyond the end). */
+int view_read(const view_t *v, uint64_t offset, void *buf, size_t n);
+
+/* A fresh copy of the header. 0 or -1. */
+int view_head(const view_t *v, struct segment_header *out);
+
+/* Does somebody hold the byte's lock? 1, 0, -1 if the kernel cannot say. */
+int view_locked(const view_t *v, uint64_t byte);
+
+/* Set alive[s] for each slot that lives, slot 0 included; n slots. Returns how many besides slot 0. */
+uint32_t view_alive(const view_t *v, uint8_t *alive, uint32_t n);
+
+/* Does the path lead to another file now, or to none? */
+bool view_replaced(const view_t *v);
+
+/* Memory that the file occupies, in bytes. */
+uint64_t view_resident(const view_t *v);
+
+/* Segment time of a CLOCK_MONOTONIC reading of this process's time namespace: subtract this. */
+uint64_t view_time_offset(const view_t *v);
+
+/* Take the leader's lock (this descriptor must be writable). 0, or -1 if it is taken. */
+int view_lead(view_t *v);
+/* Map the file for writing. 0 or -1. */
+int view_map(view_t *v);
+/* The mapped bytes [offset, offset + n), or NULL if they have no memory behind them or are not inside the file. */
+void *view_at(const view_t *v, uint64_t offset, uint64_t n);
+
+#endif

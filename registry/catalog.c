@@ -167,6 +167,7 @@ static struct metrics__series_read *read_series(const struct metrics_reader *r, 
     if (!s || !metrics__kind_read_of(rec->kind) || !read_key(&r->catalog->pool, rec, s)) return NULL;
     s->offset = offset;
     s->kind = rec->kind;
+    s->overflow = (rec->flags & RECORD_OVERFLOW) != 0;
     s->created = rec->created;
     s->identity = rec->hash;
     s->family = read_family(r, rec->link, rec->kind);

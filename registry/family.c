@@ -100,16 +100,17 @@ static bool same_settings(const struct metrics__family_record *f, const struct m
 static bool add_text(metrics_registry_t *r, struct metrics__family_record *f, const metrics_family_t *from)
 {
     const char *unit = from->unit ? from->unit : "", *help = from->help ? from->help : "";
-    size_t unit_n = strlen(unit) + 1, help_n = strlen(help) + 1;
+    size_t unit_n = strnlen(unit, 63) + 1, help_n = strnlen(help, 1023) + 1;
     if ((unit_n == 1 && help_n == 1) || mem_load_acquire(&f->text)) return true;
     uint64_t offset = record_new(r->seg, RECORD_TEXT, 0, "", 0, unit_n + help_n);
     if (!offset) return false;
     struct segment_record *record = record_at(r->seg, offset);
     char *text = record_payload(record);
-    memcpy(text, unit, unit_n);
-    memcpy(text + unit_n, help, help_n);
+    memcpy(text, unit, unit_n - 1);
+    memcpy(text + unit_n, help, help_n - 1);
     uint64_t none = 0, length = record->length;
     if (!mem_cas(&f->text, &none, offset)) arena_return(r->seg, offset, length); /* ORD-2 */
+    mem_add(&r->seg->head->records, 1);                                            /* readers look again */
     return true;
 }
 

@@ -25,6 +25,9 @@
 
 enum { RECORD_SERIES = 1, RECORD_FAMILY = 2, RECORD_TEXT = 3 };
 
+/* Flags of a series record. */
+enum { RECORD_OVERFLOW = 1 }; /* a family's overflow series: readers leave it out while it is empty */
+
 enum metrics__kind_number {
 #define KIND(NUMBER, NAME) KIND_##NAME = NUMBER,
 #include "kinds.def"

@@ -141,21 +141,22 @@ static void unadmit(struct finding *f)
 }
 
 /* Find or make the record with that key. */
-static struct refusal find_record(struct finding *f, const struct metrics__key *key, bool limited, uint64_t *offset)
+static struct refusal find_record(struct finding *f, const struct metrics__key *key, bool overflow, uint64_t *offset)
 {
     segment_t *seg = f->r->seg;
     *offset = index_find(seg, key->bytes, key->length, index_hash(key->bytes, key->length));
     if (*offset) return had;
-    if (limited && !admit(f)) return limit;
+    if (!overflow && !admit(f)) return limit;
     uint64_t mine = record_new(seg, RECORD_SERIES, (uint8_t)f->number, key->bytes, key->length, 0);
     struct segment_record *record = mine ? record_at(seg, mine) : NULL;
     if (record) {
         record->link = f->family_offset;
+        record->flags = overflow ? RECORD_OVERFLOW : 0;
         uint64_t length = record->length;
         *offset = index_insert(seg, mine);
         if (*offset != mine) arena_return(seg, mine, length);
     }
-    if (limited && (!*offset || *offset != mine)) unadmit(f);
+    if (!overflow && (!*offset || *offset != mine)) unadmit(f);
     return *offset ? had : full;
 }
 
@@ -179,7 +180,10 @@ static struct refusal make_handle(struct finding *f, uint64_t offset, void **out
         return loss == LOSS_SEGMENT_FULL ? full : loss == LOSS_MEMORY ? no_memory : damaged;
     }
     uint32_t state = mem_load32(&s.record->state);
-    while ((state & RECORD_RETIRED) && !mem_cas32(&s.record->state, &state, state & ~(uint32_t)RECORD_RETIRED)) {
+    if (state & RECORD_RETIRED) {
+        while (!mem_cas32(&s.record->state, &state, state & ~(uint32_t)RECORD_RETIRED)) {
+        }
+        mem_add(&f->r->seg->head->records, 1); /* readers look again */
     }
     *out = h;
     return had;
@@ -209,7 +213,7 @@ static void *find_overflow(struct finding *f)
     uint64_t offset = mem_load_acquire(&f->family->overflow); /* ORD-2 */
     if (!offset) {
         metrics__key_overflow(&key, &f->key);
-        if (find_record(f, &key, false, &offset).loss >= 0) return NULL;
+        if (find_record(f, &key, true, &offset).loss >= 0) return NULL;
         uint64_t none = 0;
         if (!mem_cas(&f->family->overflow, &none, offset)) offset = none; /* ORD-2 */
     }
@@ -231,7 +235,7 @@ static struct refusal find_series(struct finding *f, void **handle)
     struct refusal no = find_family(f);
     if (no.loss >= 0) return no;
     if (is_tagged(&f->key) && !mem_load(&f->family->overflow)) find_overflow(f);
-    no = find_record(f, &f->key, true, &offset);
+    no = find_record(f, &f->key, false, &offset);
     return no.loss >= 0 ? no : make_handle(f, offset, handle);
 }
 
@@ -320,6 +324,7 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     uint32_t state = mem_load32(&record->state);
     while (!mem_cas32(&record->state, &state, state | RECORD_RETIRED)) {
     }
+    mem_add(&r->seg->head->records, 1); /* readers look again */
     key.bytes[0] = record->kind;
     pthread_mutex_lock(&r->lock);
     void *handle = table_find(r->table, &key, index_hash(key.bytes, key.length));

@@ -146,7 +146,8 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     info->slots_limit = h.slots - 1;
     info->writers = view_alive(&r->view, r->alive, h.slots);
     info->attached = view_locked(&r->view, LOCK_ATTACHED) == 1;
-    info->leader = view_locked(&r->view, LOCK_LEADER) == 1;
+    /* A lock does not stand in the way of its own holder. */
+    info->leader = r->view.map || view_locked(&r->view, LOCK_LEADER) == 1;
     info->epoch = h.epoch ? h.epoch - 1 : 0;
     info->folds = h.fold;
     memcpy(info->losses, h.loss, sizeof info->losses);

@@ -46,7 +46,7 @@ struct metrics__family_read {
 struct metrics__series_read {
     uint64_t offset;
     uint8_t kind;
-    bool retired;
+    bool retired, overflow;
     uint64_t created; /* segment time, ns */
     uint64_t storage[2];
     const char *name;

@@ -204,12 +204,12 @@ metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth 
         t.series = series;
         struct metrics_reading *reading = &s->readings[s->count];
         identify(r, series, reading);
-        if (metrics__kind_read_of(series->kind)->load(&t, reading))
+        bool good = metrics__kind_read_of(series->kind)->load(&t, reading);
+        s->header.series_damaged += !good;
+        if (good && !(series->overflow && !reading->count))
             s->count++;
-        else {
+        else
             memset(reading, 0, sizeof *reading);
-            s->header.series_damaged++;
-        }
     }
     if (s->pool.failed) {
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory for a snapshot");

@@ -176,7 +176,7 @@ struct segment_header {
     uint64_t group_cursor;    /* offset of the newest gauge group | gauges used in it (0..8) in the low 6 bits */
     uint64_t pad3[5];
     /* Line 5: counts. */
-    uint64_t records;  /* index entries ever set: readers look for new ones when it has changed */
+    uint64_t records;  /* changes to the index, to help texts, to what is retired: readers look again when it moves */
     uint64_t refusals; /* refusal entries ever written */
     uint64_t pad4[6];
     /* Line 6: read by every distribution update, written by the leader only. */

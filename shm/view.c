@@ -188,10 +188,25 @@ uint64_t view_time_offset(const view_t *v)
     return v->head.created_monotonic + (uint64_t)(s * 1000000000LL + ns);
 }
 
+static int set_lock(view_t *v, short type, uint64_t byte)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    return fcntl(v->fd, F_OFD_SETLK, &lock);
+}
+
+int view_lock(view_t *v, uint64_t byte)
+{
+    return set_lock(v, F_WRLCK, byte);
+}
+
+void view_unlock(view_t *v, uint64_t byte)
+{
+    set_lock(v, F_UNLCK, byte);
+}
+
 int view_lead(view_t *v)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)LOCK_LEADER, .l_len = 1};
-    return fcntl(v->fd, F_OFD_SETLK, &lock);
+    return view_lock(v, LOCK_LEADER);
 }
 
 int view_map(view_t *v)

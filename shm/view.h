@@ -58,6 +58,11 @@ uint64_t view_resident(const view_t *v);
 /* Segment time of a CLOCK_MONOTONIC reading of this process's time namespace: subtract this. */
 uint64_t view_time_offset(const view_t *v);
 
+/* Take the byte's lock for ourselves (this descriptor must be writable). 0, or -1 if it is taken. Ends with
+ * view_unlock() or view_close(). */
+int view_lock(view_t *v, uint64_t byte);
+void view_unlock(view_t *v, uint64_t byte);
+
 /* Take the leader's lock (this descriptor must be writable). 0, or -1 if it is taken. */
 int view_lead(view_t *v);
 /* Map the file for writing. 0 or -1. */

@@ -47,7 +47,7 @@ metrics_hold_t *metrics_hold_take(const char *path, uint32_t pid, uint64_t since
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to hold the slots of a process");
         return NULL;
     }
-    if (view_open(&hold->view, path ? path : metrics_default_path(), true, true, error)) {
+    if (view_open(&hold->view, path ? path : metrics_default_path(), false, true, error)) {
         free(hold);
         return NULL;
     }

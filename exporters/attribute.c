@@ -19,15 +19,12 @@ bool attribute_quantile(const char *word, double *out)
     if (!digits || digits > 16) return false;
     bool dotted = word[1 + digits] == '.';
     if (!dotted && word[1 + digits]) return false;
+    /* Up to two digits, or with a point, they are per cent; p999 is the customary way to write 99.9. Either
+     * way the nearest double to the decimal, so that p99.9 and p999 are the same quantile. */
+    bool percent = dotted || digits <= 2 || !strcmp(word, "p100");
+    int n = snprintf(text, sizeof text, percent ? "%se-2" : "0.%s", word + 1);
     double q;
-    /* Up to two digits, or with a point, they are per cent; p999 is the customary way to write 99.9. */
-    if (dotted || digits <= 2 || !strcmp(word, "p100")) {
-        if (!quantity_float(word + 1, &q)) return false;
-        q /= 100;
-    } else {
-        snprintf(text, sizeof text, "0.%s", word + 1);
-        if (!quantity_float(text, &q)) return false;
-    }
+    if (n >= (int)sizeof text || !quantity_float(text, &q)) return false;
     if (q > 1) return false;
     *out = q;
     return true;

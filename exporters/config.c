@@ -169,6 +169,18 @@ static bool config_finish(struct config *config, expand_env_fn *env, struct buf 
     return good;
 }
 
+/* Without a configuration the table on the terminal shows what the programs record, not the exporter's own
+ * series. */
+static void config_quiet(struct config_backend *console)
+{
+    bool file;
+    struct buf why = {0};
+    if (console)
+        option_parse(option_find(backend_options(console->type), "exclude", &file), console->settings,
+                     "mtx.*", &why);
+    buf_free(&why);
+}
+
 struct config *config_default(expand_env_fn *env, struct buf *mistakes)
 {
     static const char *const types[] = {"console", "prometheus"};
@@ -180,6 +192,7 @@ struct config *config_default(expand_env_fn *env, struct buf *mistakes)
         struct config_backend *b = type ? config_backend_new(type) : NULL;
         if (b) config_backend_add(config, b);
     }
+    config_quiet(config->backends);
     if (!config_finish(config, env, mistakes)) config_free(&config);
     return config;
 }

@@ -197,8 +197,11 @@ static void exporter_ended(void *arg, struct source *source)
     pthread_mutex_unlock(&e->lock);
 }
 
-static void exporter_meta(struct exporter *e)
+/* Before the snapshot, so that it shows what became of the one before: a healthy backend has no queue by
+ * then. */
+static void exporter_sampling(void *arg)
 {
+    struct exporter *e = arg;
     meta_ledger(e->meta, e->ledger);
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->parts->consumer_count; i++)
@@ -210,7 +213,6 @@ static void exporter_sampled(void *arg)
 {
     struct exporter *e = arg;
     wake_call(&e->wake);
-    exporter_meta(e);
 }
 
 /* A second exporter of the same segment stays silent until it leads. */
@@ -262,7 +264,8 @@ static struct exporter *exporter_new(struct config *config, struct buf *why)
     wake_init(&e->sampler_wake);
     e->ledger = ledger_new();
     e->meta = meta_new();
-    struct sampler_hooks hooks = {exporter_began, exporter_ended, exporter_sampled, exporter_looked, e};
+    struct sampler_hooks hooks = {exporter_began,   exporter_ended,  exporter_sampling,
+                                  exporter_sampled, exporter_looked, e};
     struct sampler_options options = {&clock_system, e->ledger, e->meta, hooks};
     if (e->ledger && e->meta) e->sampler = sampler_new(&options);
     if (e->sampler)

@@ -259,10 +259,10 @@ static int main_run(struct config *config, const struct arguments *a, const sigs
     struct exporter *exporter = exporter_start(config, &why);
     if (!exporter) {
         say(SAY_ERROR, "cannot start", "reason", buf_text(&why), NULL);
-        buf_free(&why);
         config_free(&config);
-        return EXIT_MISTAKE;
     }
+    buf_free(&why);
+    if (!exporter) return EXIT_MISTAKE;
     for (int signal = 0; signal != SIGTERM && signal != SIGINT;) {
         if (sigwait(signals, &signal)) continue;
         if (signal == SIGHUP) main_reload(exporter, a);

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,22 +73,24 @@ static void file_head(struct json *j, const struct view *view, const struct item
     tags_free(&tags);
 }
 
-/* Buckets, each with its upper bound; the last has none. */
+/* Buckets: how many values there were up to each bound; bounds at which nothing is added are left out, the
+ * last one (no bound: null) is always there. */
 static size_t file_buckets(struct json *j, const struct rows *rows)
 {
     size_t n = 0;
+    uint64_t before = 0;
     for (size_t i = 0; i < rows->n; i++) {
         const metrics_row_t *row = &rows->at[i];
-        if (row->nature != METRICS_BUCKET) continue;
+        if (row->nature != METRICS_BUCKET || (row->value.u == before && isfinite(row->parameter))) continue;
         if (!n++) {
             jsonw_key(j, "buckets");
             jsonw_array(j);
         }
         jsonw_object(j);
         jsonw_key_f64(j, "le", row->parameter);
-        jsonw_key(j, "count");
-        file_value(j, row);
+        jsonw_key_u64(j, "count", row->value.u);
         jsonw_object_end(j);
+        before = row->value.u;
     }
     if (n) jsonw_array_end(j);
     return n;

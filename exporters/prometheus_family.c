@@ -78,7 +78,7 @@ static void prometheus_claim(struct prometheus_page *page, const struct promethe
     uint64_t hash = prometheus_hash(NULL, key, n);
     struct prometheus_name *s = prometheus_slot(&page->names, NULL, hash, key, n);
     if (s->key) return;
-    *s = (struct prometheus_name){arena_copy(&page->arena, key, n), n, family, hash};
+    *s = (struct prometheus_name){region_copy(&page->region, key, n), n, family, hash};
     page->names.n++;
     page->failed |= !s->key;
 }
@@ -93,7 +93,7 @@ bool prometheus_page_first(struct prometheus_page *page, const struct prometheus
     uint64_t hash = prometheus_hash(family, labels, n);
     struct prometheus_name *s = prometheus_slot(&page->names, family, hash, labels, n);
     if (s->key) return false;
-    *s = (struct prometheus_name){arena_copy(&page->arena, labels, n), n, family, hash};
+    *s = (struct prometheus_name){region_copy(&page->region, labels, n), n, family, hash};
     page->names.n++;
     page->failed |= !s->key;
     return s->key != NULL;
@@ -146,8 +146,8 @@ static struct prometheus_family *prometheus_family(struct prometheus_page *page,
             return NULL;
         }
     }
-    struct prometheus_family *f = arena_alloc(&page->arena, sizeof *f);
-    char *copy = arena_copy(&page->arena, name->data, name->len);
+    struct prometheus_family *f = region_alloc(&page->region, sizeof *f);
+    char *copy = region_copy(&page->region, name->data, name->len);
     page->failed |= !f || !copy;
     if (page->failed) return NULL;
     *f = (struct prometheus_family){
@@ -177,8 +177,8 @@ static metrics_row_t *prometheus_member(struct prometheus_page *page, const stru
         page->failed = true;
     buf_free(&name);
     if (!f) return NULL;
-    struct prometheus_member *m = arena_alloc(&page->arena, sizeof *m);
-    metrics_row_t *rows = arena_alloc(&page->arena, n * sizeof *rows);
+    struct prometheus_member *m = region_alloc(&page->region, sizeof *m);
+    metrics_row_t *rows = region_alloc(&page->region, n * sizeof *rows);
     page->failed |= !m || !rows;
     if (page->failed) return NULL;
     *m = (struct prometheus_member){.item = item, .rows = rows, .n = n};
@@ -225,12 +225,13 @@ static bool prometheus_is_main(const metrics_row_t *row, enum prometheus_type ty
     }
 }
 
-/* A row that has a family of its own: a rate, a minimum, a sum of squares, a quantile beside buckets. */
+/* A row that has a family of its own: a rate, a minimum, a sum of squares. Quantiles that are left over stand
+ * beside buckets, from which the server computes better ones. */
 static void prometheus_apart(struct prometheus_page *page, const struct item *item, const metrics_row_t *row)
 {
     char part[24];
-    if (row->nature == METRICS_DISTRIBUTION) return;
-    bool with_unit = row->nature == METRICS_STATISTIC || row->nature == METRICS_QUANTILE;
+    if (row->nature == METRICS_DISTRIBUTION || row->nature == METRICS_QUANTILE) return;
+    bool with_unit = row->nature == METRICS_STATISTIC;
     metrics_row_t *own =
         prometheus_member(page, item, row->nature == METRICS_TOTAL ? PROMETHEUS_COUNTER : PROMETHEUS_GAUGE,
                           metrics_row_suffix(row, part, sizeof part), with_unit, 1);
@@ -272,12 +273,12 @@ bool prometheus_page_build(struct prometheus_page *page, const struct batch *bat
         }
     }
     rows_free(&rows);
-    return !page->failed && !page->arena.failed;
+    return !page->failed && !page->region.failed;
 }
 
 void prometheus_page_free(struct prometheus_page *page)
 {
     free(page->names.slots);
-    arena_free(&page->arena);
+    region_free(&page->region);
     *page = (struct prometheus_page){0};
 }

@@ -41,7 +41,7 @@ struct prometheus_family {
 
 struct prometheus_page {
     struct prometheus_family *first, *last;
-    struct arena arena;
+    struct region region;
     struct buf *notes; /* may be NULL */
     struct prometheus_names {
         struct prometheus_name *slots;

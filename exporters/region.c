@@ -1,48 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "arena.h"
+#include "region.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_CHUNK 65536
+#define REGION_CHUNK 65536
 
-struct arena_chunk {
-    struct arena_chunk *next;
+struct region_chunk {
+    struct region_chunk *next;
     size_t used, size;
     _Alignas(16) char bytes[];
 };
 
-void *arena_alloc(struct arena *arena, size_t n)
+void *region_alloc(struct region *region, size_t n)
 {
-    struct arena_chunk *chunk = arena->chunks;
+    struct region_chunk *chunk = region->chunks;
     n = (n + 15) & ~(size_t)15;
     if (!chunk || chunk->size - chunk->used < n) {
-        size_t size = n > ARENA_CHUNK ? n : ARENA_CHUNK;
+        size_t size = n > REGION_CHUNK ? n : REGION_CHUNK;
         chunk = malloc(sizeof *chunk + size);
         if (!chunk) {
-            arena->failed = true;
+            region->failed = true;
             return NULL;
         }
-        *chunk = (struct arena_chunk){.next = arena->chunks, .size = size};
-        arena->chunks = chunk;
+        *chunk = (struct region_chunk){.next = region->chunks, .size = size};
+        region->chunks = chunk;
     }
     void *piece = chunk->bytes + chunk->used;
     chunk->used += n;
     return memset(piece, 0, n);
 }
 
-char *arena_copy(struct arena *arena, const char *text, size_t n)
+char *region_copy(struct region *region, const char *text, size_t n)
 {
-    char *copy = arena_alloc(arena, n + 1);
+    char *copy = region_alloc(region, n + 1);
     if (copy) memcpy(copy, text, n);
     return copy;
 }
 
-void arena_free(struct arena *arena)
+void region_free(struct region *region)
 {
-    for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+    for (struct region_chunk *chunk = region->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
-    *arena = (struct arena){0};
+    *region = (struct region){0};
 }

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * arena.h - memory that is given out piece by piece and taken back all at once. Zero is an empty arena. One
+ * region.h - memory that is given out piece by piece and taken back all at once. Zero is an empty region. One
  * thread at a time. A refused allocation is remembered (`failed`), so that a builder can check once at the
  * end.
  */
-#ifndef EXPORTERS_ARENA_H
-#define EXPORTERS_ARENA_H
+#ifndef EXPORTERS_REGION_H
+#define EXPORTERS_REGION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct arena {
-    struct arena_chunk *chunks;
+struct region {
+    struct region_chunk *chunks;
     bool failed;
 };
 
-/* n zeroed bytes, aligned for anything; NULL without memory. Lives until arena_free(). */
-void *arena_alloc(struct arena *arena, size_t n);
+/* n zeroed bytes, aligned for anything; NULL without memory. Lives until region_free(). */
+void *region_alloc(struct region *region, size_t n);
 
 /* A copy of a string. */
-char *arena_copy(struct arena *arena, const char *text, size_t n);
+char *region_copy(struct region *region, const char *text, size_t n);
 
-/* Gives everything back; the arena is empty. */
-void arena_free(struct arena *arena);
+/* Gives everything back; the region is empty. */
+void region_free(struct region *region);
 
 #endif

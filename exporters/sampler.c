@@ -222,6 +222,7 @@ static bool sampler_due(struct sampler *s, uint64_t wall)
 
 static void sampler_sample(struct sampler *s)
 {
+    s->options.hooks.sampling(s->options.hooks.arg);
     for (struct source *source = s->sources; source; source = source->next)
         if (!source->ended) source_sample(source, s->options.clock, s->options.meta);
     s->options.hooks.sampled(s->options.hooks.arg);

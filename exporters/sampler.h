@@ -15,7 +15,8 @@ struct sampler;
 struct sampler_hooks {
     void (*began)(void *arg, struct source *source); /* before its first snapshot */
     void (*ended)(void *arg, struct source *source); /* its log is empty; it is freed after this */
-    void (*sampled)(void *arg);                      /* all segments were sampled */
+    void (*sampling)(void *arg);                     /* just before all segments are sampled */
+    void (*sampled)(void *arg);                      /* and after it */
     void (*looked)(void *arg, bool busy); /* about once a second; busy: another exporter leads one */
     void *arg;
 };

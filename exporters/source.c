@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source.h"
 
+#include "leader.h"
 #include "say.h"
 
 #include <stdlib.h>

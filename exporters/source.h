@@ -14,7 +14,7 @@
 #include "log.h"
 #include "meta.h"
 
-#include "leader.h"
+typedef struct metrics_leader metrics_leader_t; /* leader.h */
 
 struct source {
     struct source *next;

@@ -58,7 +58,7 @@ static bool view_is_level(const metrics_reading_t *reading)
     metrics_row_t row;
     metrics_row_options_t one = {.size = sizeof one, .attributes = METRICS_ATTR(METRICS_VALUE)};
     size_t n = metrics_reading_rows(reading, NULL, &one, &row, 1);
-    return n && row.nature == METRICS_LEVEL && row.scope != METRICS_INTERVAL && !row.additive;
+    return n && row.nature == METRICS_LEVEL && row.scope != METRICS_INTERVAL && row.type == METRICS_F64;
 }
 
 struct selection_count selection_count(const struct selection *sel, const metrics_snapshot_t *snapshot)
@@ -84,7 +84,7 @@ void view_begin(struct view *view, const struct selection *sel, uint64_t wall_ns
 void view_free(struct view *view)
 {
     free(view->items);
-    arena_free(&view->arena);
+    region_free(&view->region);
     *view = (struct view){0};
 }
 
@@ -95,7 +95,7 @@ static bool view_tags(struct view *view, struct item *item, const metrics_tag_t 
     item->tags = own;
     item->tag_count = n;
     if (!sel->tag_count) return true;
-    metrics_tag_t *all = arena_alloc(&view->arena, (n + sel->tag_count) * sizeof *all);
+    metrics_tag_t *all = region_alloc(&view->region, (n + sel->tag_count) * sizeof *all);
     size_t a = 0, b = 0, out = 0;
     while (all && (a < n || b < sel->tag_count)) {
         int order = a == n ? 1 : b == sel->tag_count ? -1 : strcmp(own[a].key, sel->tags[b].key);
@@ -113,7 +113,7 @@ static const char *view_name(struct view *view, const char *name)
     const char *prefix = view->selection->settings->prefix;
     size_t p = prefix ? strlen(prefix) : 0, n = strlen(name);
     if (!p) return name;
-    char *whole = arena_alloc(&view->arena, p + n + 1);
+    char *whole = region_alloc(&view->region, p + n + 1);
     if (whole) {
         memcpy(whole, prefix, p);
         memcpy(whole + p, name, n);
@@ -178,7 +178,7 @@ bool view_add_level(struct view *view, const char *name, const char *help, doubl
 {
     if (!selection_passes(view->selection, name)) return true;
     struct item *item = view_room(view);
-    metrics_row_t *row = arena_alloc(&view->arena, sizeof *row);
+    metrics_row_t *row = region_alloc(&view->region, sizeof *row);
     if (!item || !row || !view_tags(view, item, NULL, 0)) return false;
     *row = (metrics_row_t){.attribute = METRICS_VALUE,
                            .nature = METRICS_LEVEL,

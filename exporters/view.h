@@ -17,7 +17,7 @@
 #ifndef EXPORTERS_VIEW_H
 #define EXPORTERS_VIEW_H
 
-#include "arena.h"
+#include "region.h"
 #include "attribute.h"
 #include "backend.h"
 
@@ -68,7 +68,7 @@ struct view {
     size_t n, room;
     uint64_t wall_ns, interval_ns;
     size_t rebased;
-    struct arena arena;
+    struct region region;
 };
 
 /* An empty view of a moment; then snapshots are added. view_free() gives it back. */

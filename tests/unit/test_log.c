@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "../fixture.h"
+#include "log.h"
+
+static const struct log_limits wide = {64 << 20, UINT64_C(86400) * 1000000000};
+
+/* A backend that only has a filter, and the totals that it was given. */
+static const struct option no_rows[] = {{.name = NULL}};
+static const struct transport nowhere = {.name = "nowhere"};
+static const struct backend sum_backend = {.name = "sum",
+                                           .options = no_rows,
+                                           .settings_size = sizeof(struct backend_common),
+                                           .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_RECENT},
+                                           .transport = &nowhere};
+
+struct reader {
+    struct backend_common settings;
+    struct selection sel;
+    int cursor;
+};
+
+static void reader_attach(struct reader *r, struct log *log, const char *name)
+{
+    static const struct option_tags no_tags;
+    *r = (struct reader){.settings = {.name = (char *)(uintptr_t)name}};
+    CHECK(selection_compile(&r->sel, &sum_backend, &r->settings, &no_tags));
+    r->cursor = log_attach(log, name, &r->sel);
+    CHECK(r->cursor != LEDGER_NONE);
+}
+
+/* Takes one snapshot whole and returns the sum of the deltas of the series `name`; -1 if there was none. */
+static double reader_take(struct reader *r, struct log *log, const char *name, uint64_t max_lag)
+{
+    struct log_next next;
+    struct view view;
+    struct rows rows = {0};
+    double sum = 0;
+    if (!log_next(log, r->cursor, max_lag, &next)) return -1;
+    view_begin(&view, &r->sel, 0, 0);
+    CHECK(view_add(&view, next.snapshot, next.base));
+    for (size_t i = 0; i < view.n; i++) {
+        CHECK(item_rows(&view, &view.items[i], METRICS_INTERVAL, &rows));
+        for (size_t k = 0; k < rows.n; k++)
+            if (!strcmp(view.items[i].name, name) && rows.at[k].nature == METRICS_TOTAL)
+                sum += metrics_row_number(&rows.at[k]);
+    }
+    log_delivered(log, r->cursor, &next, view.n - next.position, view.n);
+    log_done(log, r->cursor, &next);
+    view_free(&view);
+    rows_free(&rows);
+    return sum;
+}
+
+static void append(struct log *log, struct fixture *f, uint64_t jobs, int want)
+{
+    metrics_counter_add(metrics_counter(f->registry, "jobs"), jobs);
+    metrics_gauge_set(metrics_gauge(f->registry, "level"), (double)jobs);
+    metrics_snapshot_t *s = fixture_sample(f, 10);
+    CHECK_EQ_I64(log_append(log, s), want);
+    metrics_snapshot_release(&s);
+}
+
+static struct ledger_account account(struct ledger *ledger, const char *name)
+{
+    struct ledger_page pages[LEDGER_BACKENDS];
+    ledger_read(ledger, pages);
+    struct ledger_account a = pages[ledger_open(ledger, name)].account[LEDGER_METRICS];
+    if (!ledger_balanced(&a)) UNIT_FAIL("the ledger of %s is not balanced\n", name);
+    return a;
+}
+
+/* Two cursors at different speeds get the same totals, each interval once; a segment never exported before
+ * counts from zero. */
+UNIT(log, cursors_are_independent)
+{
+    struct fixture f;
+    struct reader fast, slow;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&fast, log, "fast");
+    reader_attach(&slow, log, "slow");
+    double got = 0, total = 0;
+    for (uint64_t i = 1; i <= 5; i++) {
+        append(log, &f, i * 10, 1);
+        total += (double)i * 10;
+        CHECK_NEAR(reader_take(&fast, log, "jobs", UINT64_MAX), (double)i * 10, 0);
+    }
+    CHECK_NEAR(reader_take(&fast, log, "jobs", UINT64_MAX), -1, 0);
+    CHECK_EQ_U64(log_lag(log, slow.cursor).snapshots, 5);
+    for (double v; (v = reader_take(&slow, log, "jobs", UINT64_MAX)) >= 0;) got += v;
+    CHECK_NEAR(got, total, 0);
+    CHECK_EQ_U64(account(ledger, "fast").delivered, 10);
+    CHECK_EQ_U64(account(ledger, "slow").delivered, 10);
+    CHECK_EQ_U64(account(ledger, "slow").queued, 0);
+    CHECK_EQ_U64(log_size(log).snapshots, 0);
+    log_drop(log, fast.cursor, LEDGER_REMOVED);
+    log_drop(log, slow.cursor, LEDGER_REMOVED);
+    selection_free(&fast.sel);
+    selection_free(&slow.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* The same interval appended twice is one interval. */
+UNIT(log, refuses_the_duplicate)
+{
+    struct fixture f;
+    struct reader r;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&r, log, "r");
+    metrics_counter_add(metrics_counter(f.registry, "jobs"), 3);
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    CHECK_EQ_I64(log_append(log, s), 1);
+    CHECK_EQ_I64(log_append(log, s), 0);
+    metrics_snapshot_release(&s);
+    CHECK_EQ_U64(account(ledger, "r").taken, 1);
+    log_drop(log, r.cursor, LEDGER_SHUTDOWN);
+    CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_SHUTDOWN], 1);
+    selection_free(&r.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* Thinned to a few kilobytes over 200 intervals: a reader that slept through gets the exact total, a reader
+ * that was awake got every interval, and the ledger says what was merged and which levels were lost. */
+UNIT(log, thinning_keeps_totals)
+{
+    struct fixture f;
+    struct reader awake, asleep;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&(struct log_limits){4096, UINT64_MAX}, ledger);
+    reader_attach(&awake, log, "awake");
+    reader_attach(&asleep, log, "asleep");
+    double total = 0, got = 0;
+    uint64_t n = 0;
+    for (uint64_t i = 1; i <= 200; i++) {
+        append(log, &f, i, 1);
+        total += (double)i;
+        CHECK_NEAR(reader_take(&awake, log, "jobs", UINT64_MAX), (double)i, 0);
+        if (log_size(log).bytes > 4096 + 2048)
+            UNIT_FAIL("the log holds %" PRIu64 " bytes\n", log_size(log).bytes);
+    }
+    for (double v; (v = reader_take(&asleep, log, "jobs", UINT64_MAX)) >= 0; n++) got += v;
+    CHECK_NEAR(got, total, 0);
+    CHECK(n > 2 && n < 100);
+    struct ledger_account a = account(ledger, "asleep"), b = account(ledger, "awake");
+    CHECK_EQ_U64(a.taken, 400);
+    CHECK_EQ_U64(a.delivered, 2 * n);
+    CHECK_EQ_U64(a.merged, 200 - n);
+    CHECK_EQ_U64(a.dropped[LEDGER_THINNED], 200 - n);
+    CHECK_EQ_U64(b.merged, 0);
+    CHECK_EQ_U64(b.delivered, 400);
+    log_drop(log, awake.cursor, LEDGER_REMOVED);
+    log_drop(log, asleep.cursor, LEDGER_REMOVED);
+    selection_free(&awake.sel);
+    selection_free(&asleep.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* Beyond max_lag the backlog of one reader comes as one interval; another reader still gets all of them. */
+UNIT(log, max_lag_is_per_reader)
+{
+    struct fixture f;
+    struct reader one, all;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&one, log, "one");
+    reader_attach(&all, log, "all");
+    for (uint64_t i = 0; i < 10; i++) append(log, &f, 7, 1);
+    /* Ten intervals of 10 s; those more than 30 s behind the newest are six, and they join the seventh. */
+    CHECK_NEAR(reader_take(&one, log, "jobs", UINT64_C(30500000000)), 7 * 7, 0);
+    CHECK_NEAR(reader_take(&one, log, "jobs", UINT64_C(30500000000)), 7, 0);
+    CHECK_EQ_U64(account(ledger, "one").merged, 6);
+    for (int i = 0; i < 10; i++) CHECK_NEAR(reader_take(&all, log, "jobs", UINT64_MAX), 7, 0);
+    CHECK_EQ_U64(account(ledger, "all").merged, 0);
+    log_drop(log, one.cursor, LEDGER_REMOVED);
+    log_drop(log, all.cursor, LEDGER_REMOVED);
+    CHECK_EQ_U64(account(ledger, "one").dropped[LEDGER_REMOVED], 4);
+    selection_free(&one.sel);
+    selection_free(&all.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* A cursor that was left and taken up again goes on where it was, its queue counted for the new filter. */
+UNIT(log, detach_and_attach)
+{
+    struct fixture f;
+    struct reader first, second;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&first, log, "r");
+    append(log, &f, 1, 1);
+    CHECK_NEAR(reader_take(&first, log, "jobs", UINT64_MAX), 1, 0);
+    append(log, &f, 2, 1);
+    log_detach(log, first.cursor);
+    append(log, &f, 4, 1);
+    CHECK_EQ_U64(account(ledger, "r").queued, 2);
+    char *names[] = {"jobs"};
+    static const struct option_tags no_tags;
+    second = (struct reader){.settings = {.name = "r", .include = {names, 1}}};
+    CHECK(selection_compile(&second.sel, &sum_backend, &second.settings, &no_tags));
+    second.cursor = log_attach(log, "r", &second.sel);
+    CHECK_EQ_I64(second.cursor, first.cursor);
+    CHECK_EQ_U64(account(ledger, "r").queued, 2);
+    CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_REMOVED], 1);
+    CHECK_NEAR(reader_take(&second, log, "jobs", UINT64_MAX), 2, 0);
+    CHECK_NEAR(reader_take(&second, log, "jobs", UINT64_MAX), 4, 0);
+    log_drop(log, second.cursor, LEDGER_REMOVED);
+    selection_free(&first.sel);
+    selection_free(&second.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "../fixture.h"
+#include "sampler.h"
+#include "say.h"
+
+static const uint64_t second = 1000000000;
+
+struct seen {
+    int began, ended, sampled, busy;
+    struct source *source;
+};
+static void began(void *arg, struct source *source)
+{
+    struct seen *s = arg;
+    s->began++;
+    s->source = source;
+}
+static void ended(void *arg, struct source *source)
+{
+    (void)source;
+    ((struct seen *)arg)->ended++;
+}
+static void sampling(void *arg)
+{
+    (void)arg;
+}
+static void sampled(void *arg)
+{
+    ((struct seen *)arg)->sampled++;
+}
+static void looked(void *arg, bool busy)
+{
+    ((struct seen *)arg)->busy = busy;
+}
+static char told[65536];
+static void sink(const char *line, size_t n)
+{
+    strncat(told, line, n < sizeof told - strlen(told) - 1 ? n : 0);
+}
+
+struct rig {
+    struct fixture f;
+    struct seen seen;
+    struct ledger *ledger;
+    struct sampler *sampler;
+};
+
+static void configure(struct rig *r, const char *path, uint64_t interval)
+{
+    char *items[] = {(char *)(uintptr_t)path};
+    struct log_limits limits = {1 << 20, UINT64_MAX};
+    CHECK(sampler_configure(r->sampler, &(struct option_list){items, 1}, interval, &limits));
+}
+
+static void rig_open(struct rig *r)
+{
+    say_to(sink);
+    told[0] = '\0';
+    memset(r, 0, sizeof *r);
+    fixture_create(&r->f);
+    r->ledger = ledger_new();
+    struct sampler_options o = {
+        &r->f.clock, r->ledger, NULL, {began, ended, sampling, sampled, looked, &r->seen}};
+    r->sampler = sampler_new(&o);
+    REQUIRE(r->sampler);
+}
+
+static void rig_close(struct rig *r)
+{
+    sampler_free(&r->sampler);
+    ledger_free(&r->ledger);
+    fixture_close(&r->f);
+    say_to(NULL);
+}
+
+/* Lets the virtual time pass to where the sampler wants to be called again, until `ns` are over. */
+static void pass(struct rig *r, uint64_t ns)
+{
+    uint64_t end = r->f.ahead + ns;
+    while (r->f.ahead < end) {
+        uint64_t next = sampler_step(r->sampler), now = clock_mono(&r->f.clock);
+        uint64_t step = next > now ? next - now : 1000000;
+        if (step > 125 * 1000000) UNIT_FAIL("wants to be called after %" PRIu64 " ns only\n", step);
+        r->f.ahead += step;
+    }
+}
+
+/* Snapshots are taken on multiples of the interval on the wall clock, once each. */
+UNIT(sampler, multiples)
+{
+    struct rig r;
+    rig_open(&r);
+    configure(&r, r.f.path, 10 * second);
+    uint64_t from = clock_wall(&r.f.clock);
+    pass(&r, 100 * second);
+    uint64_t want = clock_wall(&r.f.clock) / (10 * second) - from / (10 * second);
+    CHECK_EQ_I64(r.seen.began, 1);
+    CHECK_EQ_U64((uint64_t)r.seen.sampled, want);
+    rig_close(&r);
+}
+
+/* The wall clock set back an hour or forward a day: one snapshot at the next multiple, no flood and no hour
+ * of silence. */
+static int64_t wall_shift;
+static uint64_t shifted_wall(void *f)
+{
+    return fixture_wall(f) + (uint64_t)wall_shift;
+}
+UNIT(sampler, wall_clock_jumps)
+{
+    struct rig r;
+    rig_open(&r);
+    r.f.clock.wall = shifted_wall;
+    wall_shift = 0;
+    configure(&r, r.f.path, 10 * second);
+    pass(&r, 30 * second);
+    int before = r.seen.sampled;
+    wall_shift = -3600 * (int64_t)second;
+    pass(&r, 60 * second);
+    CHECK(r.seen.sampled - before >= 5 && r.seen.sampled - before <= 7);
+    before = r.seen.sampled;
+    wall_shift = 86400 * (int64_t)second;
+    pass(&r, 60 * second);
+    CHECK(r.seen.sampled - before >= 5 && r.seen.sampled - before <= 7);
+    rig_close(&r);
+}
+
+/* A segment that is not there is waited for, with one line, and followed when it comes. */
+UNIT(sampler, waits_for_the_segment)
+{
+    struct rig r;
+    rig_open(&r);
+    char later[80];
+    snprintf(later, sizeof later, "%s.later", r.f.path);
+    configure(&r, later, 10 * second);
+    sampler_step(r.sampler);
+    CHECK_EQ_U64(sampler_attached(r.sampler), 0);
+    CHECK(strstr(told, "waiting for the segment") != NULL);
+    REQUIRE(rename(r.f.path, later) == 0);
+    r.f.ahead += 2 * second;
+    sampler_step(r.sampler);
+    CHECK_EQ_U64(sampler_attached(r.sampler), 1);
+    CHECK(strstr(told, "following segment=") != NULL);
+    CHECK_EQ_I64(r.seen.busy, 0);
+    unlink(later);
+    rig_close(&r);
+}
+
+/* A second sampler of the same segment waits, says so, and takes over when the first is gone. */
+UNIT(sampler, one_leads)
+{
+    struct rig r;
+    rig_open(&r);
+    struct seen other = {0};
+    struct sampler_options o = {
+        &r.f.clock, r.ledger, NULL, {began, ended, sampling, sampled, looked, &other}};
+    struct sampler *second_one = sampler_new(&o);
+    struct sampler *first = r.sampler;
+    configure(&r, r.f.path, 10 * second);
+    sampler_step(first);
+    r.sampler = second_one;
+    configure(&r, r.f.path, 10 * second);
+    sampler_step(second_one);
+    CHECK_EQ_I64(other.busy, 1);
+    CHECK_EQ_U64(sampler_attached(second_one), 0);
+    sampler_free(&first);
+    r.f.ahead += 2 * second;
+    sampler_step(second_one);
+    CHECK_EQ_U64(sampler_attached(second_one), 1);
+    CHECK_EQ_I64(other.busy, 0);
+    rig_close(&r);
+}
+
+/* A segment deleted and made again under the same path: the new one is followed at once, the old one to its
+ * end, and what was counted in each arrives. */
+UNIT(sampler, replaced)
+{
+    struct rig r;
+    rig_open(&r);
+    configure(&r, r.f.path, 10 * second);
+    metrics_counter_add(metrics_counter(r.f.registry, "jobs"), 5);
+    pass(&r, 15 * second);
+    CHECK_EQ_I64(r.seen.began, 1);
+    unlink(r.f.path);
+    metrics_registry_t *old = r.f.registry;
+    r.f.registry =
+        metrics_open(&(metrics_options_t){.size = sizeof(metrics_options_t), .path = r.f.path}, NULL);
+    CHECK(metrics_status(r.f.registry, NULL) == 0);
+    pass(&r, 5 * second);
+    CHECK_EQ_I64(r.seen.began, 2);
+    CHECK_EQ_U64(sampler_attached(r.sampler), 1);
+    CHECK(strstr(told, "the segment was replaced") != NULL);
+    pass(&r, 100 * second);
+    CHECK_EQ_I64(r.seen.ended, 1);
+    metrics_close(&old);
+    rig_close(&r);
+}
+
+/* Fresh snapshots: two in quick succession are the same one, later there is another. */
+UNIT(sampler, fresh)
+{
+    struct rig r;
+    metrics_snapshot_t *a, *b, *c;
+    rig_open(&r);
+    configure(&r, r.f.path, 10 * second);
+    CHECK_EQ_U64(sampler_fresh(r.sampler, &a, 1), 0);
+    sampler_step(r.sampler);
+    REQUIRE(sampler_fresh(r.sampler, &a, 1) == 1);
+    REQUIRE(sampler_fresh(r.sampler, &b, 1) == 1);
+    CHECK(a == b);
+    r.f.ahead += second;
+    REQUIRE(sampler_fresh(r.sampler, &c, 1) == 1);
+    CHECK(a != c);
+    metrics_snapshot_release(&a);
+    metrics_snapshot_release(&b);
+    metrics_snapshot_release(&c);
+    rig_close(&r);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "../fixture.h"
+#include "view.h"
+
+static const struct option no_rows[] = {{.name = NULL}};
+static const struct transport nowhere = {.name = "nowhere"};
+static const struct backend backend = {.name = "b",
+                                       .options = no_rows,
+                                       .settings_size = sizeof(struct backend_common),
+                                       .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_RECENT},
+                                       .transport = &nowhere};
+
+static const struct item *find(const struct view *view, const char *name)
+{
+    for (size_t i = 0; i < view->n; i++)
+        if (!strcmp(view->items[i].name, name)) return &view->items[i];
+    return NULL;
+}
+
+static double total(const struct view *view, const char *name)
+{
+    struct rows rows = {0};
+    const struct item *item = find(view, name);
+    REQUIRE(item);
+    CHECK(item_rows(view, item, METRICS_INTERVAL, &rows));
+    double v = rows.n ? metrics_row_number(&rows.at[0]) : NAN;
+    rows_free(&rows);
+    return v;
+}
+
+/* Include, exclude, prefix; tags in the order top level < backend < the series' own, sorted by key. */
+UNIT(view, selection)
+{
+    struct fixture f;
+    fixture_open(&f);
+    char *include[] = {"http.*", "db.*"}, *exclude[] = {"*.secret"};
+    struct option_tag top[] = {{"zone", "top"}, {"host", "top"}},
+                      own[] = {{"zone", "backend"}, {"a", "backend"}};
+    struct backend_common settings = {
+        .name = "b", .include = {include, 2}, .exclude = {exclude, 1}, .prefix = "p.", .tags = {own, 2}};
+    struct selection sel;
+    struct view view;
+    CHECK(selection_compile(&sel, &backend, &settings, &(struct option_tags){top, 2}));
+    metrics_counter_inc(metrics_counter(f.registry, "http.requests", "a", "series", "q", "1"));
+    metrics_counter_inc(metrics_counter(f.registry, "http.secret"));
+    metrics_counter_inc(metrics_counter(f.registry, "other"));
+    metrics_gauge_set(metrics_gauge(f.registry, "db.level"), 5);
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    view_begin(&view, &sel, 1, 2);
+    CHECK(view_add(&view, s, NULL));
+    CHECK_EQ_U64(view.n, 2);
+    const struct item *item = find(&view, "p.http.requests");
+    REQUIRE(item);
+    CHECK_STR(item->own_name, "http.requests");
+    REQUIRE(item->tag_count == 4);
+    static const char *const want[][2] = {{"a", "series"}, {"host", "top"}, {"q", "1"}, {"zone", "backend"}};
+    for (int i = 0; i < 4; i++) {
+        CHECK_STR(item->tags[i].key, want[i][0]);
+        CHECK_STR(item->tags[i].value, want[i][1]);
+    }
+    struct selection_count count = selection_count(&sel, s);
+    CHECK_EQ_U64(count.readings, 2);
+    CHECK_EQ_U64(count.levels, 1);
+    view_free(&view);
+    selection_free(&sel);
+    metrics_snapshot_release(&s);
+    fixture_close(&f);
+}
+
+/* The three rules for a delta, on one segment: in the base; born since; new backend on an old segment. */
+UNIT(view, deltas)
+{
+    struct fixture f;
+    fixture_open(&f);
+    struct backend_common settings = {.name = "b"};
+    struct selection sel;
+    struct view view;
+    CHECK(selection_compile(&sel, &backend, &settings, &(struct option_tags){NULL, 0}));
+    metrics_counter_add(metrics_counter(f.registry, "old"), 100);
+    metrics_snapshot_t *first = fixture_sample(&f, 0);
+    view_begin(&view, &sel, 0, 0);
+    CHECK(view_add(&view, first, NULL)); /* never exported before: from zero */
+    CHECK_NEAR(total(&view, "old"), 100, 0);
+    CHECK_EQ_U64(view.rebased, 0);
+    view_free(&view);
+    usleep(2000); /* births are stamped by the system's clock, which must have moved on */
+    metrics_counter_add(metrics_counter(f.registry, "old"), 11);
+    metrics_counter_add(metrics_counter(f.registry, "young"), 7);
+    metrics_snapshot_t *second = fixture_sample(&f, 0.001);
+    view_begin(&view, &sel, 0, 0);
+    CHECK(view_add(&view, second, first));
+    CHECK_NEAR(total(&view, "old"), 11, 0);
+    CHECK_NEAR(total(&view, "young"), 7, 0);
+    CHECK_EQ_U64(view.rebased, 0);
+    view_free(&view);
+    view_begin(&view, &sel, 0, 0);
+    CHECK(view_add(&view, second, NULL)); /* who knows what was told already */
+    CHECK_NEAR(total(&view, "old"), 0, 0);
+    CHECK_EQ_U64(view.rebased, 2);
+    CHECK(find(&view, "old")->rebased);
+    view_free(&view);
+    metrics_snapshot_release(&first);
+    metrics_snapshot_release(&second);
+    selection_free(&sel);
+    fixture_close(&f);
+}
+
+/* Another incarnation owes nothing to the old one's base: its totals count whole. */
+UNIT(view, incarnations)
+{
+    struct fixture a, b;
+    fixture_open(&a);
+    fixture_open(&b);
+    struct backend_common settings = {.name = "b"};
+    struct selection sel;
+    struct view view;
+    CHECK(selection_compile(&sel, &backend, &settings, &(struct option_tags){NULL, 0}));
+    metrics_counter_add(metrics_counter(a.registry, "jobs"), 100);
+    metrics_counter_add(metrics_counter(b.registry, "jobs"), 30);
+    metrics_snapshot_t *old = fixture_sample(&a, 1), *new = fixture_sample(&b, 1);
+    view_begin(&view, &sel, 0, 0);
+    CHECK(view_add(&view, new, old));
+    CHECK_NEAR(total(&view, "jobs"), 30, 0);
+    CHECK_EQ_U64(view.rebased, 0);
+    view_free(&view);
+    metrics_snapshot_release(&old);
+    metrics_snapshot_release(&new);
+    selection_free(&sel);
+    fixture_close(&a);
+    fixture_close(&b);
+}
+
+/* Durations come in the backend's unit, squares in its square; counts are untouched. */
+UNIT(view, time_units)
+{
+    struct fixture f;
+    fixture_open(&f);
+    char *words[] = {"all", "sum_squares"};
+    struct backend_common settings = {
+        .name = "b", .time_unit = BACKEND_MILLISECONDS, .attributes = {words, 2}};
+    struct selection sel;
+    struct view view;
+    struct rows rows = {0};
+    CHECK(selection_compile(&sel, &backend, &settings, &(struct option_tags){NULL, 0}));
+    metrics_timer_update(metrics_timer(f.registry, "t"), 20000000);
+    metrics_timer_update(metrics_timer(f.registry, "t"), 20000000);
+    metrics_snapshot_t *s = fixture_sample(&f, 1);
+    view_begin(&view, &sel, 0, 0);
+    CHECK(view_add(&view, s, NULL));
+    CHECK(item_rows(&view, find(&view, "t"), METRICS_LIFETIME, &rows));
+    CHECK_NEAR(metrics_row_number(rows_find(&rows, METRICS_COUNT)), 2, 0);
+    CHECK_NEAR(metrics_row_number(rows_find(&rows, METRICS_SUM)), 40, 1e-9);
+    CHECK_NEAR(metrics_row_number(rows_find(&rows, METRICS_SUM_SQUARES)), 800, 1e-6);
+    CHECK_NEAR(metrics_row_number(rows_find(&rows, METRICS_MEAN)), 20, 1e-9);
+    CHECK_STR(rows_find(&rows, METRICS_MEAN)->unit, "milliseconds");
+    CHECK_STR(item_unit(&view, find(&view, "t")), "milliseconds");
+    rows_free(&rows);
+    view_free(&view);
+    metrics_snapshot_release(&s);
+    selection_free(&sel);
+    fixture_close(&f);
+}
+
+/* A level that is not merged says whose it is, in the right place among the tags, whatever the series claims.
+ */
+UNIT(view, workers)
+{
+    metrics_tag_t own[] = {{"a", "1"}, {"worker", "fake"}, {"z", "2"}}, plain[] = {{"z", "2"}};
+    struct item item = {.tags = own, .tag_count = 3};
+    struct tags tags = {0};
+    metrics_row_t row = {.worker = 12};
+    CHECK(item_tags(&item, &row, &tags));
+    REQUIRE(tags.n == 3);
+    CHECK_STR(tags.at[1].key, "worker");
+    CHECK_STR(tags.at[1].value, "12");
+    item = (struct item){.tags = plain, .tag_count = 1};
+    CHECK(item_tags(&item, &row, &tags));
+    REQUIRE(tags.n == 2);
+    CHECK_STR(tags.at[0].key, "worker");
+    CHECK_STR(tags.at[1].key, "z");
+    row.worker = -1;
+    CHECK(item_tags(&item, &row, &tags));
+    CHECK_EQ_U64(tags.n, 1);
+    tags_free(&tags);
+}
+
+/* Words of the option `attributes`, and what they select. */
+UNIT(attribute, words)
+{
+    char *words[] = {"sum", "p99", "p50", "p99.9", "p999", "rates"};
+    struct attributes a;
+    double q = 0;
+    attributes_compile(&(struct option_list){words, 6}, &a);
+    CHECK_EQ_U64(a.quantile_count, 3);
+    CHECK_NEAR(a.quantiles[0], 0.5, 0);
+    CHECK_NEAR(a.quantiles[2], 0.999, 0);
+    CHECK(a.mask & METRICS_ATTR(METRICS_COUNT));
+    CHECK(a.mask & METRICS_ATTR(METRICS_M15_RATE));
+    CHECK(a.mask & METRICS_ATTR(METRICS_PERCENTILE));
+    CHECK(!(a.mask & METRICS_ATTR(METRICS_MAX)));
+    CHECK(attribute_quantile("p5", &q));
+    CHECK_NEAR(q, 0.05, 1e-15);
+    CHECK(attribute_quantile("p100", &q));
+    CHECK_NEAR(q, 1, 0);
+    CHECK(!attribute_quantile("p", &q));
+    CHECK(!attribute_quantile("p101.5", &q));
+    CHECK(!attribute_quantile("p5x", &q));
+    struct buf why = {0};
+    CHECK(!attribute_check("distribution", &why));
+    CHECK(!attribute_check("mena", &why));
+    CHECK(strstr(buf_text(&why), "did you mean mean?") != NULL);
+    buf_free(&why);
+}

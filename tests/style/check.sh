@@ -59,6 +59,16 @@ long_functions() {
         ' "$file"
     done
 }
+# Relative links of the documentation that lead nowhere.
+dead_links() {
+    local page link
+    for page in README.md docs/*.md; do
+        [ -e "$page" ] || continue
+        grep -oE '\]\([^)#: ]+' "$page" | cut -c3- | while read -r link; do
+            [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+        done
+    done
+}
 without_licence() {
     sources shm registry exporters tools examples tests | sort | while read -r file; do
         head -n 1 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$file:1"
@@ -93,6 +103,7 @@ rule "the symbol maps export metrics_* only" \
     "$(sed -n '/global:/,/local:/p' registry/*.map | grep -vE 'global:|local:' | grep -vE '^ *metrics_' )"
 rule "a function fits in 80 lines" "$(long_functions)"
 rule "the first line names the licence" "$(without_licence)"
+rule "links of the documentation lead somewhere" "$(dead_links)"
 rule "no unfinished work" "$(grep_in '\b(TODO|FIXME|XXX)\b' shm registry exporters tools examples tests)"
 
 if [ "${1:-}" = --format ]; then

@@ -81,6 +81,22 @@ static int bind_buckets(struct metrics__distribution *d, const struct metrics__s
     return -1;
 }
 
+/*
+ * Extremes start as zeros, which stand for epoch 0: after 32768 epochs (words compare modulo 2^64) that would look
+ * like the future. Give untouched words a recent tag. Beside a restartable store the CAS loses or is overwritten.
+ */
+static void tag_extremes(const struct metrics__cells *c, uint64_t epoch, uint32_t lanes)
+{
+    if (epoch < 2) return;
+    for (uint32_t lane = 0; lane < lanes; lane++) {
+        uint64_t *cells = (uint64_t *)(c->base + lane * c->stride), none;
+        for (int i = DIST_MAX; i < DIST_CELLS; i++) {
+            none = 0;
+            mem_cas(&cells[i], &none, (epoch - 2) << 48);
+        }
+    }
+}
+
 int metrics__distribution_bind(struct metrics__handle *h, const struct metrics__series *s)
 {
     struct metrics__distribution *d = (struct metrics__distribution *)h;
@@ -88,6 +104,8 @@ int metrics__distribution_bind(struct metrics__handle *h, const struct metrics__
     d->to_bucket_unit = h->kind == KIND_timer ? 1e-9 : 1;
     int loss = s->plan.buckets ? bind_buckets(d, s) : bind_sample(d, s);
     if (loss < 0) loss = metrics__bind_cells(h, s);
+    if (loss < 0 && d->reservoir)
+        tag_extremes(&h->cells, mem_load_acquire(d->epoch), h->cells.lanes + h->cells.stripes + 1); /* ORD-10 */
     if (loss >= 0) free((void *)d->bounds);
     return loss;
 }

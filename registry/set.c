@@ -23,7 +23,11 @@ METRICS__SITE_RESOLVER(set)
 static int bind(struct metrics__handle *h, const struct metrics__series *s)
 {
     int loss;
-    ((metrics_set_t *)h)->sketch = metrics__bind_block(s, 0, s->plan.block0, &loss);
+    uint64_t epoch = mem_load_acquire(&s->seg->head->epoch); /* ORD-10 */
+    metrics__sketch_t *sketch = metrics__bind_block(s, 0, s->plan.block0, &loss);
+    /* Zeros are of epoch 0; late in a segment's life that looks like the future. */
+    if (sketch && epoch > 2) metrics__sketch_sweep(sketch, epoch);
+    ((metrics_set_t *)h)->sketch = sketch;
     return loss;
 }
 

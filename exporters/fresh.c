@@ -5,6 +5,17 @@
 #include <stdlib.h>
 #include <urcu-bp.h>
 
+/* The thread sanitizer does not understand liburcu's barriers; this tells it what they order. */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define FRESH_AFTER(P)  __tsan_acquire((void *)(P))
+#define FRESH_BEFORE(P) __tsan_release((void *)(P))
+#else
+#define FRESH_AFTER(P)  ((void)0)
+#define FRESH_BEFORE(P) ((void)0)
+#endif
+
 /* What is published: immutable until a grace period after it was replaced. */
 struct fresh_node {
     metrics_snapshot_t *snapshot;
@@ -38,9 +49,11 @@ static metrics_snapshot_t *fresh_published(struct fresh *fresh, uint64_t now, ui
     metrics_snapshot_t *snapshot = NULL;
     urcu_bp_read_lock();
     const struct fresh_node *node = rcu_dereference(fresh->published);
+    FRESH_AFTER(&fresh->published);
     /* It holds a reference of its own until every section that can see it has ended. */
     if (node && (now < node->taken || now - node->taken < most))
         snapshot = metrics_snapshot_retain(node->snapshot);
+    FRESH_BEFORE(&fresh->reader);
     urcu_bp_read_unlock();
     return snapshot;
 }
@@ -48,8 +61,10 @@ static metrics_snapshot_t *fresh_published(struct fresh *fresh, uint64_t now, ui
 static void fresh_replace(struct fresh *fresh, struct fresh_node *node)
 {
     struct fresh_node *old = fresh->published;
+    FRESH_BEFORE(&fresh->published);
     rcu_assign_pointer(fresh->published, node);
     urcu_bp_synchronize_rcu();
+    FRESH_AFTER(&fresh->reader);
     if (old) metrics_snapshot_release(&old->snapshot);
     free(old);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "option.h"
 
-#include "glob.h"
+#include "pattern.h"
 #include "nearest.h"
 #include "quantity.h"
 
@@ -138,7 +138,7 @@ static bool option_parse_choice(const struct option *row, int *field, const char
 
 static bool option_add(const struct option *row, struct option_list *list, const char *text, struct buf *why)
 {
-    const char *fault = row->type == OPTION_GLOBS ? glob_fault(text) : NULL;
+    const char *fault = row->type == OPTION_GLOBS ? pattern_fault(text) : NULL;
     if (fault) {
         buf_printf(why, "the pattern \"%s\" %s", text, fault);
         return false;

@@ -7,13 +7,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <urcu/ref.h>
 
 enum { PAGE_FORMS = 4, PAGE_SEGMENTS = 64, PAGE_BUSY = 503 };
 
 /* A page's text, shared by the answers that are being sent. */
 struct page_text {
-    struct urcu_ref ref;
+    pthread_mutex_t lock; /* of the count */
+    unsigned references;
+    bool packed;
     struct buf body;
 };
 
@@ -48,16 +49,24 @@ struct page *page_new(const struct page_options *options)
     return p;
 }
 
-static void page_text_free(struct urcu_ref *ref)
+static void page_text_get(struct page_text *text)
 {
-    struct page_text *text = caa_container_of(ref, struct page_text, ref);
-    buf_free(&text->body);
-    free(text);
+    pthread_mutex_lock(&text->lock);
+    text->references++;
+    pthread_mutex_unlock(&text->lock);
 }
 
-static void page_text_put(void *text)
+static void page_text_put(void *arg)
 {
-    if (text) urcu_ref_put(&((struct page_text *)text)->ref, page_text_free);
+    struct page_text *text = arg;
+    if (!text) return;
+    pthread_mutex_lock(&text->lock);
+    bool last = !--text->references;
+    pthread_mutex_unlock(&text->lock);
+    if (!last) return;
+    pthread_mutex_destroy(&text->lock);
+    buf_free(&text->body);
+    free(text);
 }
 
 static void page_forget(struct page_form *form)
@@ -122,14 +131,16 @@ static void page_tell(struct page *p, struct buf *notes)
     p->notes = buf_take(notes);
 }
 
-static struct page_text *page_text_new(struct buf *body)
+static struct page_text *page_text_new(struct buf *body, bool packed)
 {
     struct page_text *text = calloc(1, sizeof *text);
     if (!text) {
         buf_free(body);
         return NULL;
     }
-    urcu_ref_init(&text->ref);
+    pthread_mutex_init(&text->lock, NULL);
+    text->references = 1;
+    text->packed = packed;
     text->body = *body;
     return text;
 }
@@ -143,7 +154,7 @@ static void page_make(struct page *p, size_t form, uint64_t now)
     page_tell(p, &notes);
     size_t n = body.len;
     if (good)
-        p->form[form].plain = page_text_new(&body);
+        p->form[form].plain = page_text_new(&body, false);
     else
         buf_free(&body);
     p->form[form].made = now;
@@ -162,10 +173,10 @@ static struct page_text *page_get(struct page *p, size_t form, bool gzip)
     if (gzip && f->plain && !f->packed) {
         struct buf packed = {0};
         if (gzip_pack(f->plain->body.data, f->plain->body.len, 1, GZIP_GZIP, &packed))
-            f->packed = page_text_new(&packed);
+            f->packed = page_text_new(&packed, true);
     }
     struct page_text *text = gzip && f->packed ? f->packed : f->plain;
-    if (text) urcu_ref_get(&text->ref);
+    if (text) page_text_get(text);
     pthread_mutex_unlock(&p->lock);
     return text;
 }
@@ -181,10 +192,8 @@ void page_answer(void *arg, const struct serve_request *request, struct serve_an
             .status = PAGE_BUSY, .type = "text/plain", .body = "out of memory\n", .n = 14};
         return;
     }
-    const unsigned char *magic = (const unsigned char *)text->body.data;
-    bool packed = gzip && text->body.len > 2 && magic[0] == 0x1f && magic[1] == 0x8b;
     *answer = (struct serve_answer){.type = p->media[form],
-                                    .coding = packed ? "gzip" : NULL,
+                                    .coding = text->packed ? "gzip" : NULL,
                                     .body = text->body.data,
                                     .n = text->body.len,
                                     .release = page_text_put,

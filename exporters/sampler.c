@@ -138,7 +138,10 @@ static void sampler_wait(struct sampler *s, const char *path, const metrics_erro
 static void sampler_begin(struct sampler *s, const char *path)
 {
     metrics_error_t error = {0};
-    struct source *source = source_open(path, s->options.clock, &s->limits, s->options.ledger, &error);
+    pthread_mutex_lock(&s->lock);
+    struct log_limits limits = s->limits;
+    pthread_mutex_unlock(&s->lock);
+    struct source *source = source_open(path, s->options.clock, &limits, s->options.ledger, &error);
     if (!source) {
         s->busy |= error.code == METRICS_E_BUSY;
         sampler_wait(s, path, &error);
@@ -210,13 +213,28 @@ static void sampler_look(struct sampler *s)
 /* --- Time --------------------------------------------------------------------------------------------------
  */
 
-/* True if the multiple has come. A clock that was set back, or far ahead, gets a new multiple, not a flood.
- */
-static bool sampler_due(struct sampler *s, uint64_t wall)
+/* True if the multiple has come; *left = how long until the next. A clock that was set back, or far ahead,
+ * gets a new multiple, not a flood. */
+static bool sampler_due(struct sampler *s, uint64_t *left)
 {
+    pthread_mutex_lock(&s->lock);
+    uint64_t wall = clock_wall(s->options.clock);
     bool astray = s->due_wall > wall + s->interval;
     bool due = s->due_wall && wall >= s->due_wall;
     if (!s->due_wall || astray || due) s->due_wall = clock_next_multiple(wall, s->interval);
+    *left = s->due_wall - wall;
+    pthread_mutex_unlock(&s->lock);
+    return due;
+}
+
+/* True if it is time to look for segments; *next = when it is the next time. */
+static bool sampler_looks(struct sampler *s, uint64_t now, uint64_t *next)
+{
+    pthread_mutex_lock(&s->lock);
+    bool due = now >= s->look_at;
+    if (due) s->look_at = now + SAMPLER_LOOK;
+    *next = s->look_at;
+    pthread_mutex_unlock(&s->lock);
     return due;
 }
 
@@ -231,23 +249,16 @@ static void sampler_sample(struct sampler *s)
 uint64_t sampler_step(struct sampler *s)
 {
     const metrics_clock_t *clock = s->options.clock;
-    uint64_t now = clock_mono(clock);
-    if (now >= s->look_at) {
-        sampler_look(s);
-        s->look_at = now + SAMPLER_LOOK;
-    }
-    uint64_t next = s->look_at;
+    uint64_t now = clock_mono(clock), next, left;
+    if (sampler_looks(s, now, &next)) sampler_look(s);
     for (struct source *source = s->sources; source; source = source->next) {
         uint64_t pause = source_tick(source);
         if (now + pause < next) next = now + pause;
     }
-    pthread_mutex_lock(&s->lock);
-    bool due = sampler_due(s, clock_wall(clock));
-    pthread_mutex_unlock(&s->lock);
-    if (due) sampler_sample(s);
-    uint64_t wall = clock_wall(clock);
-    uint64_t left = s->due_wall > wall ? s->due_wall - wall : 0;
-    now = clock_mono(clock);
+    if (sampler_due(s, &left)) {
+        sampler_sample(s);
+        return clock_mono(clock); /* that took a while: see what is due now */
+    }
     return now + left < next ? now + left : next;
 }
 

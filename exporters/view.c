@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view.h"
 
-#include "glob.h"
+#include "pattern.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ void selection_free(struct selection *sel)
 bool selection_passes(const struct selection *sel, const char *name)
 {
     const struct option_list *in = &sel->settings->include, *out = &sel->settings->exclude;
-    return (!in->n || glob_any(in->items, in->n, name)) && !glob_any(out->items, out->n, name);
+    return (!in->n || pattern_any(in->items, in->n, name)) && !pattern_any(out->items, out->n, name);
 }
 
 /* A level now, and nothing else: what was is gone with its interval. A level of the interval (how many

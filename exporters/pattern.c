@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "glob.h"
+#include "pattern.h"
 
 #include <fnmatch.h>
 #include <string.h>
 
-bool glob_match(const char *pattern, const char *name)
+bool pattern_match(const char *pattern, const char *name)
 {
     return fnmatch(pattern, name, 0) == 0;
 }
 
-bool glob_any(char *const *patterns, size_t n, const char *name)
+bool pattern_any(char *const *patterns, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
-        if (glob_match(patterns[i], name)) return true;
+        if (pattern_match(patterns[i], name)) return true;
     return false;
 }
 
 /* The end of the class that opens at `c`, or NULL: a ']' that stands first, or first after '!', is a member.
  */
-static const char *glob_class_end(const char *c)
+static const char *pattern_class_end(const char *c)
 {
     c++;
     if (*c == '!' || *c == '^') c++;
@@ -26,12 +26,12 @@ static const char *glob_class_end(const char *c)
     return strchr(c, ']');
 }
 
-const char *glob_fault(const char *pattern)
+const char *pattern_fault(const char *pattern)
 {
     if (!*pattern) return "is empty and matches nothing";
     for (const char *c = pattern; *c; c++) {
         if (*c == '\\' && !*++c) return "ends in a lone backslash";
-        if (*c == '[' && !(c = glob_class_end(c))) return "has a [ without its ]";
+        if (*c == '[' && !(c = pattern_class_end(c))) return "has a [ without its ]";
     }
     return NULL;
 }

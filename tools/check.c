@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mtxctl check - is every structure of the segment sound? */
+#include "input.h"
+#include "show.h"
+
+#include <inttypes.h>
+
+struct check {
+    struct cli *cli;
+    struct json json;
+};
+
+static void check_damage(void *arg, uint64_t offset, const char *what)
+{
+    struct check *check = arg;
+    if (check->cli->json) {
+        jsonw_object(&check->json);
+        jsonw_key_u64(&check->json, "offset", offset);
+        jsonw_key_str(&check->json, "damage", what);
+        jsonw_object_end(&check->json);
+    } else {
+        buf_printf(&check->cli->out, "offset %" PRIu64 " (0x%" PRIx64 "): ", offset, offset);
+        show_text(&check->cli->out, what);
+        buf_char(&check->cli->out, '\n');
+    }
+    cli_flow(check->cli);
+}
+
+static int check_run(struct cli *cli)
+{
+    struct check check = {.cli = cli};
+    metrics_error_t error = {0};
+    if (cli->n && cli->segment) return cli_usage(cli, "give the segment once, as PATH or with --segment");
+    if (cli->n) cli->segment = cli->args[0];
+    const char *path = input_path(cli);
+    size_t before = cli->out.len;
+    jsonw_begin(&check.json, &cli->out);
+    if (cli->json) {
+        jsonw_object(&check.json);
+        jsonw_key_str(&check.json, "segment", path);
+        jsonw_key(&check.json, "damages");
+        jsonw_array(&check.json);
+    }
+    int n = metrics_segment_check(path, check_damage, &check, &error);
+    if (n < 0) {
+        buf_cut(&cli->out, before);
+        return input_fail(cli, path, &error);
+    }
+    if (cli->json) {
+        jsonw_array_end(&check.json);
+        jsonw_key_u64(&check.json, "count", (uint64_t)n);
+        jsonw_object_end(&check.json);
+        buf_char(&cli->out, '\n');
+    } else {
+        show_text(&cli->out, path);
+        buf_printf(&cli->out, n ? ": %d damages\n" : ": sound\n", n);
+    }
+    return n ? CLI_NO : CLI_OK;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .args = "[PATH]",
+    .summary = "examine every structure of the segment and name each damage",
+    .text =
+        "Walks the whole file: header, index, records, families, storage, slots, reservoirs. Each damage is "
+        "named with its place (a byte offset into the file). Processes may be writing meanwhile.\n"
+        "\n"
+        "Damaged series are left out by all readers; the others are unharmed. A damaged segment is mended "
+        "by deleting the file and restarting the processes that write to it.",
+    .examples = "mtxctl check\n"
+                "mtxctl check /var/tmp/saved.seg && echo sound\n",
+    .exits = {[CLI_OK] = "the segment is sound",
+              [CLI_NO] = "there is damage",
+              [CLI_SEGMENT] = "there is no segment, or so little of it is left that it cannot be examined"},
+    .most = 1,
+    .run = check_run,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.h - runs a command in our place: its signals come through, its exit status becomes ours.
+ *
+ * Signals that somebody sends to mtxctl (kill, a supervisor) are passed on to the command. Those that the
+ * terminal sends have reached it already, as it stays in our process group, and are not sent twice.
+ */
+#ifndef TOOLS_CHILD_H
+#define TOOLS_CHILD_H
+
+#include "cli.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+/* What a shell answers when a command cannot be started. */
+enum { CHILD_CANNOT_RUN = 126, CHILD_NOT_FOUND = 127, CHILD_SIGNALLED = 128 };
+
+struct child {
+    pid_t pid;
+    sigset_t held;   /* SIGCHLD and the signals that are passed on: blocked here, taken with sigtimedwait() */
+    sigset_t before; /* the mask that we were given, and that every child gets */
+};
+
+/* Blocks the signals. Before anything else is started. */
+void child_begin(struct child *child);
+
+/* Starts argv[0] (searched in PATH) with our environment. 0, or the exit code, with the reason on stderr. */
+int child_spawn(const struct cli *cli, struct child *child, char **argv);
+
+/* Told of every other child that ended and was reaped meanwhile (orphans, if we are process 1). */
+typedef void child_other_fn(void *arg, const siginfo_t *ended);
+
+/* Waits for the end of the command, passing signals on. The command stays a zombie, so that nobody else can
+ * get its pid, until child_reap(). Returns its exit status as a shell would: 128 + n if signal n ended it. */
+int child_wait(struct child *child, child_other_fn *other, void *arg);
+void child_reap(struct child *child);
+
+/* The exit status in a siginfo of waitid(). */
+int child_status(const siginfo_t *ended);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mtxctl ls - which series there are. */
+#include "grid.h"
+#include "match.h"
+#include "show.h"
+#include "input.h"
+
+#include <string.h>
+
+static const char *ls_from, *ls_kind;
+static bool ls_names;
+
+static const struct cli_option ls_options[] = {
+    {.name = "names",
+     .letter = 'n',
+     .type = CLI_FLAG,
+     .value = &ls_names,
+     .help = "only the names, each once"},
+    {.name = "kind",
+     .letter = 'k',
+     .type = CLI_TEXT,
+     .value = &ls_kind,
+     .arg = "KIND",
+     .help = "only this kind: counter, updown, gauge, meter, histogram, timer, set, info"},
+    INPUT_FROM_ROW(ls_from),
+    {.name = NULL},
+};
+
+struct ls {
+    struct cli *cli;
+    struct grid grid;
+    struct json json;
+    const char *last; /* the name printed last, for --names */
+    size_t shown;
+};
+
+static void ls_text(struct ls *ls, const metrics_reading_t *reading)
+{
+    const char *unit = metrics_reading_unit(reading);
+    if (ls_names) {
+        show_word(&ls->cli->out, metrics_reading_name(reading));
+        buf_char(&ls->cli->out, '\n');
+        cli_flow(ls->cli);
+        return;
+    }
+    grid_cell(&ls->grid, metrics_reading_kind(reading));
+    grid_cell(&ls->grid, *unit ? unit : "-");
+    show_series(&ls->grid.text, reading, -1);
+    grid_end_cell(&ls->grid);
+}
+
+static void ls_json(struct ls *ls, const metrics_reading_t *reading)
+{
+    if (ls_names)
+        jsonw_str(&ls->json, metrics_reading_name(reading));
+    else {
+        jsonw_object(&ls->json);
+        show_json_series(&ls->json, reading);
+        jsonw_object_end(&ls->json);
+    }
+    cli_flow(ls->cli);
+}
+
+static void ls_reading(struct ls *ls, const metrics_reading_t *reading)
+{
+    const char *name = metrics_reading_name(reading);
+    if (ls_kind && strcmp(ls_kind, metrics_reading_kind(reading))) return;
+    ls->shown++;
+    /* Readings are sorted by name, so the same names stand together. */
+    if (ls_names && ls->last && !strcmp(ls->last, name)) return;
+    ls->last = name;
+    if (ls->cli->json)
+        ls_json(ls, reading);
+    else
+        ls_text(ls, reading);
+}
+
+static int ls_all(struct cli *cli, const struct match *match, const metrics_snapshot_t *snapshot)
+{
+    struct ls ls = {.cli = cli, .grid = {.columns = 3}};
+    jsonw_begin(&ls.json, &cli->out);
+    if (cli->json) {
+        jsonw_object(&ls.json);
+        show_json_snapshot(&ls.json, metrics_snapshot_header(snapshot));
+        jsonw_key(&ls.json, ls_names ? "names" : "series");
+        jsonw_array(&ls.json);
+    }
+    for (size_t i = 0; i < metrics_snapshot_count(snapshot); i++) {
+        const metrics_reading_t *reading = metrics_snapshot_reading(snapshot, i);
+        if (match_reading(match, reading)) ls_reading(&ls, reading);
+    }
+    if (cli->json) {
+        jsonw_array_end(&ls.json);
+        jsonw_object_end(&ls.json);
+        buf_char(&cli->out, '\n');
+    }
+    grid_print(&ls.grid, 0, &cli->out);
+    return ls.shown ? CLI_OK : match_none(cli, match, snapshot);
+}
+
+static int ls_run(struct cli *cli)
+{
+    struct match match;
+    metrics_snapshot_t *snapshot = NULL;
+    int code = match_parse(cli, 0, &match);
+    if (code == CLI_OK) code = input_take(cli, ls_from, &snapshot);
+    if (code != CLI_OK) return code;
+    code = ls_all(cli, &match, snapshot);
+    metrics_snapshot_release(&snapshot);
+    return code;
+}
+
+const struct command command_ls = {
+    .name = "ls",
+    .args = MATCH_ARGS,
+    .summary = "list the series that there are",
+    .text =
+        "Prints one line for each series: its kind, its unit (- if it has none), its name and tags. Name and "
+        "tags are printed as mtxctl takes them, so that they can be pasted into another command.\n"
+        "\n" MATCH_TEXT,
+    .examples = "mtxctl ls\n"
+                "mtxctl ls 'http.*' status='5*'\n"
+                "mtxctl ls --names                  # families\n"
+                "mtxctl ls --json | jq '.series[] | select(.kind == \"timer\").name'\n",
+    .options = ls_options,
+    .exits = {[CLI_NO] = "no series matches"},
+    .most = -1,
+    .run = ls_run,
+};

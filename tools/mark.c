@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mtxctl mark - an event of a meter. */
+#include "writing.h"
+
+#include <string.h>
+
+static int mark_run(struct cli *cli)
+{
+    struct writing w;
+    uint64_t n = 1;
+    bool counted = cli->n > 1 && !strchr(cli->args[1], '=');
+    int code = writing_parse(cli, counted ? 2 : 1, &w);
+    if (code == CLI_OK && counted) code = writing_count(cli, cli->args[1], &n);
+    if (code == CLI_OK) code = writing_open(&w);
+    if (code == CLI_OK) metrics_meter_mark(metrics_meter_v(w.registry, w.name_tags, w.n), n);
+    return writing_close(&w, code);
+}
+
+const struct command command_mark = {
+    .name = "mark",
+    .args = "NAME [N] [KEY=VALUE...]",
+    .summary = "mark an event (or N) on a meter",
+    .text =
+        "Tells the meter of that name and those tags that an event has happened, or N of them. A meter keeps "
+        "the total and its rates over 1, 5 and 15 minutes. " WRITING_TEXT,
+    .examples = "mtxctl mark mails.received\n"
+                "mtxctl mark mails.received 12 folder=inbox\n",
+    .exits = {WRITING_EXITS},
+    .least = 1,
+    .most = -1,
+    .run = mark_run,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * match.h - which series a command is about: arguments without "=" are patterns for names (any of them),
+ * those with one are tags (all of them), whose values may be patterns.
+ */
+#ifndef TOOLS_MATCH_H
+#define TOOLS_MATCH_H
+
+#include "cli.h"
+
+#include <mtx/snapshot.h>
+
+enum { MATCH_MOST = 64 };
+
+struct match {
+    const char *globs[MATCH_MOST];
+    size_t glob_count;
+    metrics_tag_t tags[MATCH_MOST];
+    size_t tag_count;
+};
+
+/* From arguments `from` on, which it takes apart in place. CLI_OK, or CLI_USAGE with the mistake said. */
+int match_parse(const struct cli *cli, int from, struct match *match);
+
+/* From the patterns of a list option. */
+int match_globs(const struct cli *cli, const struct cli_list *patterns, struct match *match);
+
+bool match_reading(const struct match *match, const metrics_reading_t *reading);
+
+/* Says that nothing matched, with what is there instead; returns CLI_NO. */
+int match_none(const struct cli *cli, const struct match *match, const metrics_snapshot_t *snapshot);
+
+/* For the help of every command that uses it. */
+#define MATCH_ARGS "[GLOB...] [KEY=VALUE...]"
+#define MATCH_TEXT                                                                                        \
+    "A GLOB is a shell pattern for names (quote it: 'http.*'); with several, a name has to match one of " \
+    "them. "                                                                                              \
+    "KEY=VALUE keeps the series that have this tag, where VALUE may be a pattern; with several, all of "  \
+    "them "                                                                                               \
+    "have to match. Without either, every series is taken."
+
+#endif

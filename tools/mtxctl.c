@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mtxctl - looks into a segment, writes to it by hand, runs commands with metrics around them.
+ */
+#include "cli.h"
+
+#include "nearest.h"
+
+#include <mtx/metrics.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define COMMAND(NAME) extern const struct command command_##NAME;
+#include "commands.def"
+#undef COMMAND
+
+static const struct command *const commands[] = {
+#define COMMAND(NAME) &command_##NAME,
+#include "commands.def"
+#undef COMMAND
+    NULL,
+};
+
+static const char mtxctl_text[] =
+    "mtxctl reads the shared-memory segment in which the processes of a server record their metrics. It "
+    "works "
+    "beside them and beside mtx-exporter, disturbs neither, and needs neither to be alive.\n"
+    "\n"
+    "The segment is the file given with --segment, else $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg.\n"
+    "\n"
+    "Names of series are given as shell patterns (quote them: 'http.*'), tags as key=value, where the value "
+    "may be a pattern, too. --json gives one JSON document; watch gives one in each line.";
+
+static void mtxctl_help(struct buf *out)
+{
+    buf_str(out, "Usage: mtxctl COMMAND [OPTION...] [ARGUMENT...]\n\n");
+    cli_wrap(out, mtxctl_text, 0);
+    buf_str(out, "\nCommands:\n");
+    for (size_t i = 0; commands[i]; i++)
+        buf_printf(out, "  %-10s%s\n", commands[i]->name, commands[i]->summary);
+    buf_str(out, "\nExit status:\n"
+                 "  0  done\n"
+                 "  1  it worked and the answer is no: no match, differences, damage\n"
+                 "  2  the command line makes no sense; nothing was done\n"
+                 "  3  there is no segment, or it cannot be read\n"
+                 "  4  the segment refused the series: another kind, full, a limit\n"
+                 "  5  the system failed: memory, output\n"
+                 "  time and run end with the exit status of the command that they ran.\n"
+                 "\nmtxctl COMMAND --help tells everything about a command.\n");
+}
+
+static const struct command *mtxctl_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (!strcmp(commands[i]->name, name)) return commands[i];
+    return NULL;
+}
+
+static int mtxctl_unknown(const char *name)
+{
+    const char *near = NULL;
+    for (size_t i = 0; commands[i]; i++) near = nearest_of(name, near, commands[i]->name);
+    fprintf(stderr, "mtxctl: there is no %s \"%s\"", *name == '-' ? "option" : "command", name);
+    if (near) fprintf(stderr, "; did you mean %s?", near);
+    fputs(*name == '-' ? " (options of a command stand after it; see mtxctl --help)\n"
+                       : " (see mtxctl --help)\n",
+          stderr);
+    return CLI_USAGE;
+}
+
+static int mtxctl_print(struct buf *text)
+{
+    bool good = buf_ok(text) && fputs(buf_text(text), stdout) != EOF && fflush(stdout) == 0;
+    buf_free(text);
+    return good ? CLI_OK : CLI_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    struct buf text = {0};
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word) {
+        mtxctl_help(&text);
+        fputs(buf_text(&text), stderr);
+        buf_free(&text);
+        return CLI_USAGE;
+    }
+    bool help = !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
+    if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
+        buf_str(&text, "mtxctl " METRICS_VERSION "\n");
+        return mtxctl_print(&text);
+    }
+    if (help && argc < 3) {
+        mtxctl_help(&text);
+        return mtxctl_print(&text);
+    }
+    const struct command *command = mtxctl_find(help ? argv[2] : word);
+    if (!command) return mtxctl_unknown(help ? argv[2] : word);
+    if (help) {
+        cli_help(command, &text);
+        return mtxctl_print(&text);
+    }
+    return cli_run(command, argc - 1, argv + 1);
+}

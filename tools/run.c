@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mtxctl run - a command with a segment and an exporter around it, and a last report at its end.
+ *
+ * The end, in order: the command dies and stays a zombie, so that its pid stays its own; the locks of its
+ * gauges fell with it and are taken over (hold.h); the exporter is asked to finish: it takes its last
+ * snapshot, in which the gauges still live, and delivers; the gauges are let go; the command is reaped; a
+ * segment of our own goes.
+ */
+#include "child.h"
+#include "clock.h"
+#include "input.h"
+#include "json.h"
+#include "reporter.h"
+
+#include "hold.h"
+
+#include <mtx/metrics.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *run_config, *run_interval, *run_exporter;
+static uint64_t run_deadline;
+static bool run_keep;
+
+static const struct cli_option run_options[] = {
+    {.name = "config",
+     .letter = 'c',
+     .type = CLI_TEXT,
+     .value = &run_config,
+     .arg = "FILE",
+     .help =
+         "configuration of mtx-exporter ($MTX_EXPORTER_CONFIG unless given; without either, a table of what "
+         "the command recorded goes to stderr)"},
+    {.name = "interval",
+     .letter = 'i',
+     .type = CLI_TEXT,
+     .value = &run_interval,
+     .arg = "TIME",
+     .help = "report this often while the command runs, such as 10s, instead of what the configuration says"},
+    {.name = "deadline",
+     .letter = 'd',
+     .type = CLI_DURATION,
+     .value = &run_deadline,
+     .arg = "TIME",
+     .def = "15s",
+     .min = 0,
+     .max = 3600e9,
+     .help = "how long the last report may take after the command's end"},
+    {.name = "keep",
+     .letter = 'k',
+     .type = CLI_FLAG,
+     .value = &run_keep,
+     .help = "leave the segment made for the command where it is, and name it"},
+    {.name = "exporter",
+     .type = CLI_TEXT,
+     .value = &run_exporter,
+     .arg = "PROGRAM",
+     .help = "the mtx-exporter to start: the one beside mtxctl, or else in PATH, unless given"},
+    {.name = NULL},
+};
+
+struct run {
+    struct cli *cli;
+    struct child child;
+    struct reporter reporter;
+    bool reported; /* a reporter of ours was started */
+    char path[4096];
+    bool ours;      /* the segment was made for this command */
+    bool usable;    /* it could be opened */
+    uint64_t since; /* its age when the command began */
+    uint32_t held;  /* slots of the command whose gauges were held */
+};
+
+/* --- The segment -----------------------------------------------------------------------------------------
+ */
+
+static void run_choose(struct run *run)
+{
+    const char *env = getenv("MTX_SEGMENT"), *given = run->cli->segment;
+    if (!given && env && *env) given = env;
+    run->ours = !given;
+    if (given)
+        snprintf(run->path, sizeof run->path, "%s", given);
+    else
+        snprintf(run->path, sizeof run->path, "/dev/shm/mtx-%u-run-%ld.seg", (unsigned)geteuid(),
+                 (long)getpid());
+    setenv("MTX_SEGMENT", run->path, 1);
+}
+
+/* Made before the command starts, so that the exporter has something to follow from the first moment. */
+static bool run_make(struct run *run)
+{
+    metrics_error_t error = {0};
+    metrics_options_t options = {
+        .size = sizeof options, .path = run->path, .attach = run->ours ? METRICS_RESET : METRICS_KEEP};
+    metrics_registry_t *registry = metrics_open(&options, &error);
+    bool good = metrics_status(registry, NULL) >= 0;
+    metrics_close(&registry);
+    if (!good) cli_fail(run->cli, CLI_SEGMENT, "%s; the command runs, nothing is reported", error.text);
+    return good;
+}
+
+static bool run_facts(const struct run *run, metrics_segment_info_t *facts)
+{
+    metrics_reader_t *reader = metrics_reader_open(run->path, NULL, NULL);
+    bool good = reader && !metrics_reader_info(reader, facts, NULL);
+    metrics_reader_close(&reader);
+    return good;
+}
+
+static void run_remove(struct run *run)
+{
+    static const char *const suffixes[] = {"", ".log", ".log-wal", ".log-shm"};
+    if (!run->ours) return;
+    if (run_keep) {
+        fprintf(stderr, "mtxctl run: the segment stays at %s\n", run->path);
+        return;
+    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        struct buf path = {0};
+        buf_printf(&path, "%s%s", run->path, suffixes[i]);
+        unlink(buf_text(&path));
+        buf_free(&path);
+    }
+}
+
+/* --- The exporter ----------------------------------------------------------------------------------------
+ */
+
+/* A segment that an exporter leads already is reported by that one. */
+static void run_report(struct run *run)
+{
+    struct reporter_options options = {run_exporter, run->path, run_config, run_interval};
+    metrics_segment_info_t facts;
+    if (!run->usable || !run_facts(run, &facts)) return;
+    run->since = facts.age_ns;
+    if (facts.leader) {
+        if (run_config || run_interval)
+            fprintf(stderr,
+                    "mtxctl run: another mtx-exporter leads %s: --config and --interval are its own\n",
+                    run->path);
+        return;
+    }
+    run->reported = reporter_start(run->cli, &run->child, &options, &run->reporter);
+}
+
+static void run_lost(const struct run *run)
+{
+    cli_fail(run->cli, CLI_FAILED, "mtx-exporter ended with status %d; the command goes unreported",
+             run->reporter.status);
+}
+
+static void run_other(void *arg, const siginfo_t *ended)
+{
+    struct run *run = arg;
+    bool was = run->reporter.pid != 0;
+    reporter_ended(&run->reporter, ended);
+    if (was && !run->reporter.pid) run_lost(run);
+}
+
+/* A command may be over before the exporter has come to follow the segment: only then is it asked to finish.
+ */
+static void run_await_leader(struct run *run, uint64_t deadline)
+{
+    metrics_segment_info_t facts = {.leader = 0};
+    while (run->reporter.pid && clock_mono(&clock_system) < deadline) {
+        if (!run_facts(run, &facts) || facts.leader) return;
+        if (!reporter_pause(&run->child, clock_mono(&clock_system) + CLOCK_SECOND / 100)) return;
+        if (reporter_gone(&run->reporter)) run_lost(run);
+    }
+}
+
+/* Waits for the other exporter to have closed so many intervals. */
+static bool run_await_epoch(const struct run *run, uint64_t epoch, uint64_t deadline)
+{
+    metrics_segment_info_t facts;
+    while (run_facts(run, &facts) && facts.leader && clock_mono(&clock_system) < deadline) {
+        if (facts.epoch >= epoch) return true;
+        if (!reporter_pause(&run->child, clock_mono(&clock_system) + CLOCK_SECOND / 50)) return false;
+    }
+    return false;
+}
+
+/* It closes its interval when it pleases, and then reads what we hold. That the reading is over is known when
+ * the next interval is closed, which may be long after; a second is ample. */
+static void run_await_other(const struct run *run, uint64_t deadline)
+{
+    metrics_segment_info_t facts;
+    if (!run_facts(run, &facts) || !run_await_epoch(run, facts.epoch + 1, deadline)) return;
+    uint64_t ample = clock_mono(&clock_system) + CLOCK_SECOND;
+    run_await_epoch(run, facts.epoch + 2, ample < deadline ? ample : deadline);
+}
+
+static void run_last_report(struct run *run)
+{
+    uint64_t deadline = clock_mono(&clock_system) + run_deadline;
+    metrics_hold_t *hold = NULL;
+    if (!run->usable) return;
+    hold = metrics_hold_take(run->path, (uint32_t)run->child.pid, run->since, &run->held, NULL);
+    if (run->reported) {
+        run_await_leader(run, deadline);
+        if (run->reporter.pid && !reporter_finish(&run->reporter, &run->child, deadline))
+            cli_fail(run->cli, CLI_FAILED, "mtx-exporter was killed before its last report was delivered");
+    } else if (run->held)
+        run_await_other(run, deadline);
+    metrics_hold_release(&hold);
+}
+
+/* --- All of it -------------------------------------------------------------------------------------------
+ */
+
+static void run_json(const struct run *run, int status)
+{
+    struct buf out = {0};
+    struct json j;
+    jsonw_begin(&j, &out);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "segment", run->path);
+    jsonw_key_u64(&j, "exit_status", (uint64_t)status);
+    jsonw_key(&j, "reported");
+    jsonw_bool(&j, run->reported && run->reporter.status == 0);
+    jsonw_key_u64(&j, "slots_held", run->held);
+    jsonw_object_end(&j);
+    buf_char(&out, '\n');
+    fputs(buf_text(&out), stderr);
+    buf_free(&out);
+}
+
+static int run_run(struct cli *cli)
+{
+    struct run run = {.cli = cli};
+    child_begin(&run.child);
+    run_choose(&run);
+    run.usable = run_make(&run);
+    run_report(&run);
+    int code = child_spawn(cli, &run.child, cli->child);
+    if (!code) code = child_wait(&run.child, run_other, &run);
+    run_last_report(&run);
+    child_reap(&run.child);
+    run_remove(&run);
+    if (cli->json) run_json(&run, code);
+    return code;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .args = "[--] COMMAND [ARGUMENT...]",
+    .summary = "run a command with a segment and an exporter around it",
+    .text =
+        "For jobs, cron and tests. Makes a segment of its own (unless --segment or $MTX_SEGMENT names one), "
+        "starts "
+        "mtx-exporter beside it and COMMAND with MTX_SEGMENT set; at the end of COMMAND, however short it "
+        "was, "
+        "what it recorded is reported for the last time, and the segment goes.\n"
+        "\n"
+        "Gauges belong to living processes, but those that COMMAND itself had set when it ended are still in "
+        "the last report: mtxctl takes the dead process's place until it is over. (Gauges of further "
+        "processes "
+        "end with these, as always; mtxctl gauge sets one that stays.)\n"
+        "\n"
+        "Signals sent to mtxctl are passed on to COMMAND. After its end SIGINT or SIGTERM cuts the last "
+        "report "
+        "short. What goes wrong with the metrics is told on stderr and does not stop the command or change "
+        "its "
+        "status. Standard output is the command's alone: what mtx-exporter prints goes to stderr.\n"
+        "\n"
+        "If another mtx-exporter leads the segment already, none is started. If COMMAND has set gauges, "
+        "mtxctl "
+        "then waits for that one's next interval, at most --deadline.",
+    .examples = "mtxctl run -- ./nightly-job --all\n"
+                "mtxctl run --config /etc/mtx/jobs.yaml --interval 30s -- ./import.sh\n"
+                "MTX_SEGMENT=/dev/shm/shop.seg mtxctl run -- ./maintenance\n",
+    .options = run_options,
+    .exit_child =
+        "That of COMMAND; 128 + N if signal N ended it; 127 if it was not found, 126 if it could not be "
+        "started.",
+    .child = true,
+    .child_first = true,
+    .most = 0,
+    .run = run_run,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * show.h - series, rows and values as text and as JSON, the same in every command. Pure.
+ *
+ * Text shows a series as the command line takes it: name key=value ..., quoted for the shell where needed.
+ * Control characters (a damaged segment may hold any bytes) come out as \xNN, so output cannot drive a
+ * terminal.
+ */
+#ifndef TOOLS_SHOW_H
+#define TOOLS_SHOW_H
+
+#include "buf.h"
+#include "json.h"
+#include "values.h"
+
+#include <mtx/snapshot.h>
+
+/* One word as the shell would have to be given it. */
+void show_word(struct buf *out, const char *word);
+
+/* A sentence as it is, control characters made visible. */
+void show_text(struct buf *out, const char *text);
+
+/* "http.requests status=200", and " worker=3" for a gauge that is not merged (worker >= 0). */
+void show_series(struct buf *out, const metrics_reading_t *reading, int64_t worker);
+
+/* "count", "p99", "bucket le=0.5". */
+void show_attribute(struct buf *out, const metrics_row_t *row);
+
+/* The number: integers exactly, others with 15 digits (JSON has all 17); for people with 6. */
+void show_value(struct buf *out, const metrics_row_t *row);
+void show_value_short(struct buf *out, const metrics_row_t *row);
+
+/* "value unit", the unit left out if there is none. */
+void show_measure(struct buf *out, const metrics_row_t *row);
+
+/* Which word a nature or scope is in JSON. */
+const char *show_nature(enum metrics_nature nature);
+const char *show_scope(enum metrics_scope scope);
+
+/* Members "name", "tags", "kind", "unit", "start_ns" of the object that is open. */
+void show_json_series(struct json *j, const metrics_reading_t *reading);
+
+/* Begins an object: attribute, value, nature, scope, unit; le or quantile; worker. The caller ends it. */
+void show_json_row_open(struct json *j, const metrics_row_t *row);
+
+/* One object: the members of the series, help, and "values". */
+void show_json_reading(struct json *j, const metrics_reading_t *reading, const struct values *rows);
+
+/* Members "time", "wall_ns", "incarnation", "created_ns", "series_damaged" of the open object. */
+void show_json_snapshot(struct json *j, const metrics_snapshot_header_t *header);
+
+/* The value alone, in its own type. */
+void show_json_value(struct json *j, const metrics_row_t *row);
+
+/* Member "time" (as text) and "wall_ns" of the open object. */
+void show_json_time(struct json *j, uint64_t wall_ns);
+
+#endif

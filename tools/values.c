@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "values.h"
+
+#include "attribute.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool values_expand(struct values *rows, const metrics_reading_t *now, const metrics_reading_t *base,
+                   const metrics_row_options_t *options)
+{
+    for (;;) {
+        rows->n = metrics_reading_rows(now, base, options, rows->items, rows->room);
+        if (rows->n <= rows->room) return true;
+        size_t room = rows->n < METRICS_ROWS_MAX ? METRICS_ROWS_MAX : rows->n;
+        metrics_row_t *grown = realloc(rows->items, room * sizeof *grown);
+        if (!grown) return false;
+        rows->items = grown;
+        rows->room = room;
+    }
+}
+
+void values_free(struct values *rows)
+{
+    free(rows->items);
+    *rows = (struct values){.n = 0};
+}
+
+static bool values_alike(const metrics_row_t *a, const metrics_row_t *b)
+{
+    return a->attribute == b->attribute && a->parameter == b->parameter && a->worker == b->worker;
+}
+
+const metrics_row_t *values_same(const struct values *rows, const metrics_row_t *like, size_t hint)
+{
+    if (hint < rows->n && values_alike(&rows->items[hint], like)) return &rows->items[hint];
+    for (size_t i = 0; i < rows->n; i++)
+        if (values_alike(&rows->items[i], like)) return &rows->items[i];
+    return NULL;
+}
+
+double values_delta(const metrics_row_t *now, const metrics_row_t *before)
+{
+    if (!before) return metrics_row_number(now);
+    /* Integers are subtracted as such: beyond 2^53 their doubles would lose the difference. */
+    if (now->type == METRICS_U64 && before->type == METRICS_U64)
+        return (double)(int64_t)(now->value.u - before->value.u);
+    if (now->type == METRICS_I64 && before->type == METRICS_I64)
+        return (double)(int64_t)((uint64_t)now->value.i - (uint64_t)before->value.i);
+    return metrics_row_number(now) - metrics_row_number(before);
+}
+
+/* What attribute.h counts as always sent is shown only if it was asked for. */
+static uint32_t values_bits(const struct attributes *compiled, const struct cli_list *words)
+{
+    uint32_t bits = compiled->mask & ~(METRICS_ATTR(METRICS_VALUE) | METRICS_ATTR(METRICS_COUNT));
+    for (size_t i = 0; i < words->n; i++) {
+        bool all = !strcmp(words->items[i], "all");
+        if (all || !strcmp(words->items[i], "value")) bits |= METRICS_ATTR(METRICS_VALUE);
+        if (all || !strcmp(words->items[i], "count")) bits |= METRICS_ATTR(METRICS_COUNT);
+        if (!strcmp(words->items[i], "buckets")) bits |= METRICS_ATTR(METRICS_BUCKETS_LE);
+    }
+    return bits;
+}
+
+int values_wanted(const struct cli *cli, const struct cli_list *words, struct values_wanted *wanted)
+{
+    struct option_list list = {(char **)words->items, words->n};
+    struct attributes compiled;
+    struct buf why = {0};
+    int code = CLI_OK;
+    for (size_t i = 0; i < words->n && code == CLI_OK; i++)
+        if (strcmp(words->items[i], "buckets") && !attribute_check(words->items[i], &why))
+            code = cli_usage(cli, "--attributes: %s", buf_text(&why));
+    buf_free(&why);
+    if (code != CLI_OK) return code;
+    attributes_compile(&list, &compiled);
+    size_t n = compiled.quantile_count < VALUES_QUANTILES ? compiled.quantile_count : VALUES_QUANTILES;
+    memcpy(wanted->quantiles, compiled.quantiles, n * sizeof *wanted->quantiles);
+    wanted->options = (metrics_row_options_t){
+        .size = sizeof wanted->options,
+        .attributes = values_bits(&compiled, words),
+        .quantiles = n ? wanted->quantiles : NULL,
+        .quantile_count = n,
+    };
+    return CLI_OK;
+}

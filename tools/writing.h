@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writing.h - one update of one series from the command line: name and tags, the segment opened for writing,
+ * and whether the segment took it.
+ */
+#ifndef TOOLS_WRITING_H
+#define TOOLS_WRITING_H
+
+#include "cli.h"
+
+#include <mtx/metrics.h>
+
+struct writing {
+    struct cli *cli;
+    metrics_registry_t *registry;
+    const char **name_tags; /* as metrics_counter_v() takes them */
+    size_t n;
+};
+
+/* Takes the name and the key=value arguments apart; nothing is opened yet. tags: index of the first of them.
+ */
+int writing_parse(struct cli *cli, int tags, struct writing *w);
+
+/* Opens the segment, makes it if it is missing. */
+int writing_open(struct writing *w);
+
+/* Closes; tells whether the segment refused anything. `code`: what became of it so far. */
+int writing_close(struct writing *w, int code);
+
+/* Numbers among the arguments; CLI_USAGE with the mistake said. */
+int writing_count(const struct cli *cli, const char *text, uint64_t *out);
+int writing_integer(const struct cli *cli, const char *text, int64_t *out);
+int writing_number(const struct cli *cli, const char *text, double *out);
+
+/* For the help and the exit codes of the commands that use it. */
+#define WRITING_TEXT                                                                                      \
+    "The series is made if it is new, and so is the segment. Nothing is printed; --json prints what was " \
+    "done."
+#define WRITING_EXITS                                       \
+    [CLI_SEGMENT] = "the segment cannot be opened or made", \
+    [CLI_REFUSED] = "the segment refused the series: another kind of that name, full, a limit, a bad name"
+
+#endif

@@ -18,8 +18,7 @@ enum { BODY_MAX = 64 * 1024 };
 static _Thread_local char body[BODY_MAX];
 static _Thread_local unsigned seed;
 
-/* --- Routes: each fills body and returns its size, or 0 for "something broke" ------------------------------
- */
+/* --- Routes: each fills body and returns its size, or 0 for "something broke" -------------------- */
 
 static size_t random_below(size_t n)
 {
@@ -65,25 +64,21 @@ static size_t serve_pay(void)
     return (size_t)snprintf(body, sizeof body, "paid\n");
 }
 
-/* --- Metrics
- * ------------------------------------------------------------------------------------------------ */
-
-enum status { OK, BAD_REQUEST, NOT_FOUND, FAILED, STATUSES };
-static const int status_code[STATUSES] = {200, 400, 404, 500};
-static const char *const status_text[STATUSES] = {"200", "400", "404", "500"};
+/* --- Metrics ------------------------------------------------------------------------------------- */
 
 static struct route {
     const char *path;
     size_t (*serve)(void);
     metrics_timer_t *time, *time_failed;
-    metrics_counter_t *answered[STATUSES];
+    metrics_counter_t *ok, *failed;
 } routes[] = {
     {.path = "/", .serve = serve_home},         {.path = "/cart", .serve = serve_cart},
     {.path = "/search", .serve = serve_search}, {.path = "/image", .serve = serve_image},
-    {.path = "/pay", .serve = serve_pay},       {.path = "other"}, /* the last one catches the rest */
+    {.path = "/pay", .serve = serve_pay},
 };
-enum { ROUTES = sizeof routes / sizeof *routes, OTHER = ROUTES - 1 };
+enum { ROUTES = sizeof routes / sizeof *routes };
 
+static metrics_counter_t *not_found, *bad_request;
 static metrics_gauge_t *in_flight, *queue_depth;
 static metrics_histogram_t *response_size;
 static metrics_set_t *clients;
@@ -124,54 +119,53 @@ metrics_registry_t *app_open(void)
     queue_depth = metrics_gauge(registry, "http.queue.depth");
     response_size = metrics_histogram(registry, "http.response.size");
     clients = metrics_set(registry, "http.clients");
+    not_found = metrics_counter(registry, "http.requests", "route", "other", "status", "404");
+    bad_request = metrics_counter(registry, "http.requests", "route", "other", "status", "400");
     for (struct route *route = routes; route < routes + ROUTES; route++) {
-        route->time = metrics_timer(registry, "http.request.time", "route", route->path, "outcome", "ok");
-        route->time_failed =
-            metrics_timer(registry, "http.request.time", "route", route->path, "outcome", "failed");
-        for (int s = 0; s < STATUSES; s++)
-            route->answered[s] =
-                metrics_counter(registry, "http.requests", "route", route->path, "status", status_text[s]);
+        const char *path = route->path;
+        route->time = metrics_timer(registry, "http.request.time", "route", path, "outcome", "ok");
+        route->time_failed = metrics_timer(registry, "http.request.time", "route", path, "outcome", "failed");
+        route->ok = metrics_counter(registry, "http.requests", "route", path, "status", "200");
+        route->failed = metrics_counter(registry, "http.requests", "route", path, "status", "500");
     }
     return registry;
 }
 
-static struct route *route_find(const char *path)
+/* An answer of size bytes of body is ready: count it before it is sent, so that nothing arrives uncounted. */
+static void answer(struct http_response *response, int status, metrics_counter_t *answered, size_t size)
 {
-    struct route *route = routes;
-    while (route < routes + OTHER && strcmp(route->path, path) != 0) route++;
-    return route;
-}
-
-static void answer(struct http_response *response, struct route *route, enum status status, size_t size)
-{
-    *response = (struct http_response){status_code[status], "text/plain", body, size};
-    metrics_counter_inc(route->answered[status]);
+    *response = (struct http_response){status, "text/plain", body, size};
+    metrics_counter_inc(answered);
     metrics_histogram_update(response_size, (double)size);
     METRICS_ADD(size, "http.bytes.sent");
 }
 
-void app_answer(const struct http_request *request, struct http_response *response)
+static void answer_route(struct route *route, struct http_response *response)
 {
-    struct route *route = route_find(request->path);
     metrics_timer_t *time = route->time;
-    if (request->client[0]) metrics_set_add(clients, request->client, strlen(request->client));
-
     metrics_timer_start(time);
-    size_t size = route->serve ? route->serve() : 0;
+    size_t size = route->serve();
     if (size > 0) {
         metrics_timer_stop(time);
-        answer(response, route, OK, size);
-    } else { /* which series it belongs to is known only now */
+        answer(response, 200, route->ok, size);
+    } else { /* which series the time belongs to is known only now */
         metrics_timer_stop_as(time, route->time_failed);
-        size = (size_t)snprintf(body, sizeof body, "no luck with %s\n", request->path);
-        answer(response, route, route->serve ? FAILED : NOT_FOUND, size);
+        answer(response, 500, route->failed, (size_t)snprintf(body, sizeof body, "no luck\n"));
     }
+}
+
+void app_answer(const struct http_request *request, struct http_response *response)
+{
+    if (request->client[0]) metrics_set_add(clients, request->client, strlen(request->client));
+    for (struct route *route = routes; route < routes + ROUTES; route++)
+        if (strcmp(route->path, request->path) == 0) return answer_route(route, response);
+    answer(response, 404, not_found, (size_t)snprintf(body, sizeof body, "nothing here\n"));
 }
 
 void app_refuse(struct http_response *response)
 {
     size_t size = (size_t)snprintf(body, sizeof body, "this server knows GET without a body\n");
-    answer(response, &routes[OTHER], BAD_REQUEST, size);
+    answer(response, 400, bad_request, size);
 }
 
 /* A level of this process. Merged by sum; a worker that dies takes its share out of the sum. */

@@ -225,3 +225,8 @@ void *view_at(const view_t *v, uint64_t offset, uint64_t n)
     const struct segment_header *h = (const struct segment_header *)v->map;
     return offset + n <= mem_load_acquire(&h->populated) ? v->map + offset : NULL;
 }
+
+uint64_t view_hash(const void *key, size_t n)
+{
+    return XXH3_64bits(key, n);
+}

@@ -63,6 +63,9 @@ uint64_t view_time_offset(const view_t *v);
 int view_lock(view_t *v, uint64_t byte);
 void view_unlock(view_t *v, uint64_t byte);
 
+/* The hash that is part of the format (layout.h, INDEX). */
+uint64_t view_hash(const void *key, size_t n);
+
 /* Take the leader's lock (this descriptor must be writable). 0, or -1 if it is taken. */
 int view_lead(view_t *v);
 /* Map the file for writing. 0 or -1. */

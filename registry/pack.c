@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pack.c - a snapshot as bytes, and back.
+ *
+ *     0  "mtxsnap" and the version, '1'
+ *     8  u64, little-endian: length of what follows when inflated
+ *    16  zlib (RFC 1950) of a msgpack stream: one map for the header, then one map per reading
+ *
+ * Keys are short texts, absent parts are left out, unknown keys are skipped: see docs/format.md. Numbers keep every
+ * bit. Doubles that are lists (centroids) are packed as binaries of little-endian doubles, which is what they are
+ * in memory.
+ *
+ * Before anything is unpacked the stream is walked: no container may claim more elements than there are bytes
+ * left, nor nest deeper than 16. A few hostile bytes would otherwise make the unpacker allocate gigabytes.
+ */
+#include <math.h>
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "error.h"
+#include "reading.h"
+
+static const char magic[8] = {'m', 't', 'x', 's', 'n', 'a', 'p', '1'};
+enum { PREFIX = 16, DEPTH_MAX = 16, INFLATE_MAX = 1 << 30, INFLATE_RATIO = 1032 };
+
+/* --- Encoding ------------------------------------------------------------------------------------------------- */
+
+struct packing {
+    msgpack_packer pk;
+    bool counting;  /* first pass: only how many pairs there will be */
+    size_t pairs;
+};
+
+static bool key(struct packing *p, const char *name)
+{
+    p->pairs++;
+    if (p->counting) return false;
+    msgpack_pack_str(&p->pk, strlen(name));
+    msgpack_pack_str_body(&p->pk, name, strlen(name));
+    return true;
+}
+static void put_u64(struct packing *p, const char *name, uint64_t v)
+{
+    if (v && key(p, name)) msgpack_pack_uint64(&p->pk, v);
+}
+static void put_f64(struct packing *p, const char *name, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    if (bits && key(p, name)) msgpack_pack_double(&p->pk, v);
+}
+static void put_text(struct packing *p, const char *name, const char *text)
+{
+    size_t n = strlen(text);
+    if (!n || !key(p, name)) return;
+    msgpack_pack_str(&p->pk, n);
+    msgpack_pack_str_body(&p->pk, text, n);
+}
+static void put_bytes(struct packing *p, const char *name, const void *bytes, size_t n)
+{
+    if (!n || !key(p, name)) return;
+    msgpack_pack_bin(&p->pk, n);
+    msgpack_pack_bin_body(&p->pk, bytes, n);
+}
+
+static void put_header(struct packing *p, const struct metrics_snapshot *s)
+{
+    const metrics_snapshot_header_t *h = &s->header;
+    put_u64(p, "readings", s->count);
+    put_u64(p, "incarnation", h->incarnation);
+    put_u64(p, "epoch", h->epoch);
+    put_u64(p, "wall", h->wall_ns);
+    put_u64(p, "monotonic", h->monotonic_ns);
+    put_u64(p, "interval", h->interval_ns);
+    put_u64(p, "created", h->created_wall_ns);
+    put_u64(p, "damaged", h->series_damaged);
+    put_u64(p, "first", (uint64_t)h->first_export);
+}
+
+/* flags: bit 0 present, 1 has_stddev */
+static void put_sample(struct packing *p, const char *name, const struct metrics__sample_read *s)
+{
+    if (!s->present || !key(p, name)) return;
+    msgpack_pack_array(&p->pk, 7);
+    msgpack_pack_uint64(&p->pk, 1u | (unsigned)s->has_stddev << 1);
+    msgpack_pack_uint64(&p->pk, s->values);
+    msgpack_pack_double(&p->pk, s->min);
+    msgpack_pack_double(&p->pk, s->max);
+    msgpack_pack_double(&p->pk, s->mean);
+    msgpack_pack_double(&p->pk, s->stddev);
+    msgpack_pack_bin(&p->pk, s->centroid_count * sizeof *s->centroids);
+    msgpack_pack_bin_body(&p->pk, s->centroids, s->centroid_count * sizeof *s->centroids);
+}
+
+static void put_tags(struct packing *p, const struct metrics_reading *r)
+{
+    if (!r->tag_count || !key(p, "tags")) return;
+    msgpack_pack_array(&p->pk, r->tag_count * 2);
+    for (size_t i = 0; i < r->tag_count * 2; i++) {
+        const char *text = i % 2 ? r->tags[i / 2].value : r->tags[i / 2].key;
+        msgpack_pack_str(&p->pk, strlen(text));
+        msgpack_pack_str_body(&p->pk, text, strlen(text));
+    }
+}
+
+enum { HAS_RATES = 1, HAS_MEAN_RATE = 2, HAS_EXTREMES = 4, IS_EXACT = 8 };
+
+static void put_reading(struct packing *p, const struct metrics_reading *r)
+{
+    double rates[4] = {r->rates[0], r->rates[1], r->rates[2], r->mean_rate};
+    double extremes[2] = {r->interval_min, r->interval_max};
+    uint64_t flags = (r->has_rates ? HAS_RATES : 0) | (r->has_mean_rate ? HAS_MEAN_RATE : 0) |
+                     (r->has_extremes ? HAS_EXTREMES : 0) | (r->exact ? IS_EXACT : 0);
+    put_text(p, "name", r->name);
+    put_tags(p, r);
+    put_u64(p, "kind", r->kind);
+    put_u64(p, "id", r->identity);
+    put_text(p, "unit", r->unit);
+    put_text(p, "help", r->help);
+    put_u64(p, "merge", r->merge);
+    put_u64(p, "created", r->created);
+    put_u64(p, "start", r->start_wall);
+    put_u64(p, "count", r->count);
+    put_f64(p, "sum", r->sum);
+    put_f64(p, "squares", r->squares);
+    put_u64(p, "ignored", r->ignored);
+    put_u64(p, "flags", flags);
+    if (r->has_rates || r->has_mean_rate) put_bytes(p, "rates", rates, sizeof rates);
+    if (r->has_extremes) put_bytes(p, "extremes", extremes, sizeof extremes);
+    put_bytes(p, "levels", r->levels, r->level_count * sizeof *r->levels);
+    put_sample(p, "recent", &r->recent);
+    put_sample(p, "of", &r->interval);
+    put_bytes(p, "buckets", r->buckets, r->bucket_count * sizeof *r->buckets);
+    put_u64(p, "scale", (uint64_t)(r->scale + 1));
+    put_f64(p, "distinct", r->distinct);
+    put_bytes(p, "elements", r->elements, r->element_count * sizeof *r->elements);
+}
+
+static void put_all(struct packing *p, const struct metrics_snapshot *s)
+{
+    for (size_t i = 0; i <= s->count; i++)
+        for (int pass = 0; pass < 2; pass++) {
+            p->counting = pass == 0;
+            if (pass == 0)
+                p->pairs = 0;
+            else
+                msgpack_pack_map(&p->pk, p->pairs);
+            if (i == 0)
+                put_header(p, s);
+            else
+                put_reading(p, &s->readings[i - 1]);
+        }
+}
+
+int metrics_snapshot_encode(const metrics_snapshot_t *s, void **bytes, size_t *n, metrics_error_t *error)
+{
+    msgpack_sbuffer raw;
+    struct packing p;
+    *bytes = NULL;
+    msgpack_sbuffer_init(&raw);
+    msgpack_packer_init(&p.pk, &raw, msgpack_sbuffer_write);
+    put_all(&p, s);
+    uLongf room = compressBound(raw.size);
+    unsigned char *out = malloc(PREFIX + room);
+    int rc = out ? compress2(out + PREFIX, &room, (const Bytef *)raw.data, raw.size, 1) : Z_MEM_ERROR;
+    if (rc == Z_OK) {
+        uint64_t length = raw.size;
+        memcpy(out, magic, sizeof magic);
+        memcpy(out + sizeof magic, &length, sizeof length);
+        *bytes = out;
+        *n = PREFIX + room;
+    } else {
+        free(out);
+    }
+    msgpack_sbuffer_destroy(&raw);
+    return rc == Z_OK ? 0 : metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to encode a snapshot");
+}
+
+/* --- Walking: is the stream what it claims to be? ---------------------------------------------------------------- */
+
+struct walk {
+    const unsigned char *at, *end;
+};
+
+static bool take_size(struct walk *w, unsigned bytes, uint64_t *n)
+{
+    if ((size_t)(w->end - w->at) < bytes) return false;
+    *n = 0;
+    while (bytes--) *n = *n << 8 | *w->at++;
+    return true;
+}
+
+static bool skip_bytes(struct walk *w, uint64_t n)
+{
+    if ((uint64_t)(w->end - w->at) < n) return false;
+    w->at += n;
+    return true;
+}
+
+static bool walk_object(struct walk *w, int depth);
+
+static bool walk_many(struct walk *w, uint64_t n, int depth)
+{
+    if (depth >= DEPTH_MAX || n > (uint64_t)(w->end - w->at)) return false;
+    while (n--)
+        if (!walk_object(w, depth + 1)) return false;
+    return true;
+}
+
+/* One object of the msgpack specification. */
+static bool walk_object(struct walk *w, int depth)
+{
+    static const unsigned char sized[] = {1, 2, 4};               /* bin, str, array, map: bytes of their length */
+    static const unsigned char fixed[] = {4, 8, 1, 2, 4, 8, 1, 2, 4, 8}; /* f32 f64 u8..u64 i8..i64 */
+    uint64_t n;
+    if (w->at >= w->end) return false;
+    unsigned char c = *w->at++;
+    if (c <= 0x7f || c >= 0xe0 || c == 0xc0 || c == 0xc2 || c == 0xc3) return true;
+    if (c <= 0x8f) return walk_many(w, (uint64_t)(c & 0xf) * 2, depth);
+    if (c <= 0x9f) return walk_many(w, c & 0xf, depth);
+    if (c <= 0xbf) return skip_bytes(w, c & 0x1f);
+    if (c >= 0xc4 && c <= 0xc6) return take_size(w, sized[c - 0xc4], &n) && skip_bytes(w, n);
+    if (c >= 0xca && c <= 0xd3) return skip_bytes(w, fixed[c - 0xca]);
+    if (c >= 0xd9 && c <= 0xdb) return take_size(w, sized[c - 0xd9], &n) && skip_bytes(w, n);
+    if (c == 0xdc || c == 0xdd) return take_size(w, sized[c - 0xdc + 1], &n) && walk_many(w, n, depth);
+    if (c == 0xde || c == 0xdf) return take_size(w, sized[c - 0xde + 1], &n) && walk_many(w, n * 2, depth);
+    return false; /* extensions: we write none */
+}
+
+/* --- Decoding --------------------------------------------------------------------------------------------------- */
+
+struct unpacking {
+    struct metrics_snapshot *s;
+    bool good;
+};
+
+static bool is_key(const msgpack_object_kv *kv, const char *name)
+{
+    return kv->key.type == MSGPACK_OBJECT_STR && kv->key.via.str.size == strlen(name) &&
+           !memcmp(kv->key.via.str.ptr, name, kv->key.via.str.size);
+}
+
+static uint64_t get_u64(struct unpacking *u, const msgpack_object *o)
+{
+    u->good &= o->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+    return o->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? o->via.u64 : 0;
+}
+static double get_f64(struct unpacking *u, const msgpack_object *o)
+{
+    bool is = o->type == MSGPACK_OBJECT_FLOAT64;
+    u->good &= is && !isnan(o->via.f64);
+    return is ? o->via.f64 : 0;
+}
+static const char *get_text(struct unpacking *u, const msgpack_object *o)
+{
+    const char *text = o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, 0, o->via.str.size)
+                           ? metrics__pool_text(&u->s->pool, o->via.str.ptr, o->via.str.size)
+                           : NULL;
+    u->good &= text != NULL;
+    return text ? text : "";
+}
+/* A binary of whole units; its copy and how many. */
+static void *get_bytes(struct unpacking *u, const msgpack_object *o, size_t unit, size_t *n)
+{
+    bool is = o->type == MSGPACK_OBJECT_BIN && o->via.bin.size % unit == 0;
+    void *copy = is ? metrics__pool_take(&u->s->pool, o->via.bin.size + 1) : NULL;
+    u->good &= copy != NULL;
+    if (copy) memcpy(copy, o->via.bin.ptr, o->via.bin.size);
+    *n = copy ? o->via.bin.size / unit : 0;
+    return copy;
+}
+/* A binary of exactly n doubles, all finite. */
+static void get_doubles(struct unpacking *u, const msgpack_object *o, double *out, size_t n)
+{
+    size_t have;
+    const double *from = get_bytes(u, o, sizeof *out, &have);
+    u->good &= have == n;
+    for (size_t i = 0; from && have == n && i < n; i++) {
+        u->good &= isfinite(from[i]) != 0;
+        out[i] = from[i];
+    }
+}
+
+static void get_sample(struct unpacking *u, const msgpack_object *o, struct metrics__sample_read *s)
+{
+    const msgpack_object *e = o->via.array.ptr;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 7) {
+        u->good = false;
+        return;
+    }
+    uint64_t flags = get_u64(u, &e[0]);
+    s->present = flags & 1;
+    s->has_stddev = flags >> 1 & 1;
+    s->values = get_u64(u, &e[1]);
+    s->min = get_f64(u, &e[2]);
+    s->max = get_f64(u, &e[3]);
+    s->mean = get_f64(u, &e[4]);
+    s->stddev = get_f64(u, &e[5]);
+    s->centroids = get_bytes(u, &e[6], sizeof *s->centroids, &s->centroid_count);
+    for (size_t i = 0; i < s->centroid_count; i++) {
+        const metrics_centroid_t *c = &s->centroids[i];
+        u->good &= isfinite(c->mean) && isfinite(c->weight) && c->weight > 0 &&
+                   (i == 0 || s->centroids[i - 1].mean <= c->mean);
+    }
+}
+
+static void get_tags(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    size_t n = o->type == MSGPACK_OBJECT_ARRAY ? o->via.array.size : 1;
+    u->good &= n % 2 == 0;
+    r->tags = n % 2 == 0 ? metrics__pool_take(&u->s->pool, n / 2 * sizeof *r->tags + 1) : NULL;
+    for (size_t i = 0; r->tags && i < n; i += 2) {
+        r->tags[i / 2].key = get_text(u, &o->via.array.ptr[i]);
+        r->tags[i / 2].value = get_text(u, &o->via.array.ptr[i + 1]);
+        r->tag_count++;
+    }
+}
+
+static void get_flags(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    uint64_t flags = get_u64(u, o);
+    r->has_rates = flags & HAS_RATES;
+    r->has_mean_rate = (flags & HAS_MEAN_RATE) != 0;
+    r->has_extremes = (flags & HAS_EXTREMES) != 0;
+    r->exact = (flags & IS_EXACT) != 0;
+}
+
+static void get_rates(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    double v[4] = {0};
+    get_doubles(u, o, v, 4);
+    memcpy(r->rates, v, sizeof r->rates);
+    r->mean_rate = v[3];
+}
+
+static void get_buckets(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    r->buckets = get_bytes(u, o, sizeof *r->buckets, &r->bucket_count);
+    for (size_t i = 0; i < r->bucket_count; i++)
+        u->good &= r->buckets[i].lower < r->buckets[i].upper &&
+                   (i == 0 || r->buckets[i - 1].upper == r->buckets[i].lower);
+}
+
+static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct metrics_reading *r)
+{
+    const msgpack_object *o = &kv->val;
+    double extremes[2] = {0};
+    if (is_key(kv, "name")) r->name = get_text(u, o);
+    else if (is_key(kv, "tags")) get_tags(u, o, r);
+    else if (is_key(kv, "kind")) r->kind = (uint8_t)get_u64(u, o);
+    else if (is_key(kv, "id")) r->identity = get_u64(u, o);
+    else if (is_key(kv, "unit")) r->unit = get_text(u, o);
+    else if (is_key(kv, "help")) r->help = get_text(u, o);
+    else if (is_key(kv, "merge")) r->merge = (uint8_t)get_u64(u, o);
+    else if (is_key(kv, "created")) r->created = get_u64(u, o);
+    else if (is_key(kv, "start")) r->start_wall = get_u64(u, o);
+    else if (is_key(kv, "count")) r->count = get_u64(u, o);
+    else if (is_key(kv, "sum")) r->sum = get_f64(u, o);
+    else if (is_key(kv, "squares")) r->squares = get_f64(u, o);
+    else if (is_key(kv, "ignored")) r->ignored = get_u64(u, o);
+    else if (is_key(kv, "flags")) get_flags(u, o, r);
+    else if (is_key(kv, "rates")) get_rates(u, o, r);
+    else if (is_key(kv, "extremes")) {
+        get_doubles(u, o, extremes, 2);
+        r->interval_min = extremes[0];
+        r->interval_max = extremes[1];
+    } else if (is_key(kv, "levels")) r->levels = get_bytes(u, o, sizeof *r->levels, &r->level_count);
+    else if (is_key(kv, "recent")) get_sample(u, o, &r->recent);
+    else if (is_key(kv, "of")) get_sample(u, o, &r->interval);
+    else if (is_key(kv, "buckets")) get_buckets(u, o, r);
+    else if (is_key(kv, "scale")) r->scale = (int)get_u64(u, o) - 1;
+    else if (is_key(kv, "distinct")) r->distinct = get_f64(u, o);
+    else if (is_key(kv, "elements")) r->elements = get_bytes(u, o, sizeof *r->elements, &r->element_count);
+}
+
+static void get_reading(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    *r = (struct metrics_reading){.name = "", .unit = "", .help = "", .scale = -1};
+    if (o->type != MSGPACK_OBJECT_MAP) {
+        u->good = false;
+        return;
+    }
+    for (uint32_t i = 0; i < o->via.map.size; i++) get_pair(u, &o->via.map.ptr[i], r);
+    if (!r->tags) r->tags = metrics__pool_take(&u->s->pool, sizeof *r->tags);
+    r->whole = (metrics_distribution_t){.count = r->count, .sum = r->sum,
+                                        .centroids = r->recent.centroids,
+                                        .centroid_count = r->recent.centroid_count,
+                                        .buckets = r->buckets, .bucket_count = r->bucket_count, .scale = r->scale};
+    u->good &= r->name[0] && metrics__kind_read_of(r->kind) && r->tags;
+}
+
+static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *readings)
+{
+    metrics_snapshot_header_t *h = &u->s->header;
+    *readings = 0;
+    for (uint32_t i = 0; o->type == MSGPACK_OBJECT_MAP && i < o->via.map.size; i++) {
+        const msgpack_object_kv *kv = &o->via.map.ptr[i];
+        if (is_key(kv, "readings")) *readings = get_u64(u, &kv->val);
+        else if (is_key(kv, "incarnation")) h->incarnation = get_u64(u, &kv->val);
+        else if (is_key(kv, "epoch")) h->epoch = get_u64(u, &kv->val);
+        else if (is_key(kv, "wall")) h->wall_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "monotonic")) h->monotonic_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "interval")) h->interval_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "created")) h->created_wall_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "damaged")) h->series_damaged = get_u64(u, &kv->val);
+        else if (is_key(kv, "first")) h->first_export = get_u64(u, &kv->val) != 0;
+    }
+    u->good &= o->type == MSGPACK_OBJECT_MAP;
+}
+
+/* Readings must be in the order that metrics_snapshot_find() relies on. */
+static bool in_order(const struct metrics_reading *a, const struct metrics_reading *b)
+{
+    return metrics__series_compare(a->name, a->tags, a->tag_count, b->name, b->tags, b->tag_count) < 0;
+}
+
+static bool unpack_all(struct unpacking *u, const char *raw, size_t n)
+{
+    size_t at = 0;
+    uint64_t readings = 0;
+    msgpack_unpacked object;
+    msgpack_unpacked_init(&object);
+    u->good = msgpack_unpack_next(&object, raw, n, &at) == MSGPACK_UNPACK_SUCCESS;
+    if (u->good) get_header(u, &object.data, &readings);
+    u->good &= readings <= n; /* a reading takes more than a byte */
+    if (u->good) {
+        free(u->s->readings);
+        u->s->readings = calloc(readings + 1, sizeof *u->s->readings);
+        u->good = u->s->readings != NULL;
+    }
+    for (uint64_t i = 0; u->good && i < readings; i++) {
+        struct metrics_reading *r = &u->s->readings[i];
+        u->good = msgpack_unpack_next(&object, raw, n, &at) == MSGPACK_UNPACK_SUCCESS;
+        if (u->good) get_reading(u, &object.data, r);
+        if (u->good && i && !in_order(r - 1, r)) u->good = false;
+        u->s->count += u->good;
+    }
+    msgpack_unpacked_destroy(&object);
+    return u->good && at == n && !u->s->pool.failed;
+}
+
+static char *inflate_all(const unsigned char *bytes, size_t n, uint64_t *length, metrics_error_t *error)
+{
+    if (n <= PREFIX || memcmp(bytes, magic, sizeof magic)) {
+        metrics__fail(error, METRICS_E_FORMAT, 0, "these bytes are not an mtx snapshot");
+        return NULL;
+    }
+    memcpy(length, bytes + sizeof magic, sizeof *length);
+    if (*length > INFLATE_MAX || *length > (uint64_t)(n - PREFIX) * INFLATE_RATIO) {
+        metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot claims to inflate to %llu bytes",
+                      (unsigned long long)*length);
+        return NULL;
+    }
+    char *raw = malloc(*length + 1);
+    uLongf got = *length;
+    if (!raw) {
+        metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to decode a snapshot");
+    } else if (uncompress((Bytef *)raw, &got, bytes + PREFIX, n - PREFIX) != Z_OK || got != *length) {
+        metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: it does not inflate");
+        free(raw);
+        raw = NULL;
+    }
+    return raw;
+}
+
+metrics_snapshot_t *metrics_snapshot_decode(const void *bytes, size_t n, metrics_error_t *error)
+{
+    uint64_t length;
+    char *raw = inflate_all(bytes, n, &length, error);
+    if (!raw) return NULL;
+    struct walk w = {(unsigned char *)raw, (unsigned char *)raw + length};
+    struct unpacking u = {.s = metrics__snapshot_new(0)};
+    bool whole = u.s != NULL;
+    while (whole && w.at < w.end) whole = walk_object(&w, 0);
+    if (!whole || !unpack_all(&u, raw, length)) {
+        metrics__fail(error, u.s ? METRICS_E_FORMAT : METRICS_E_MEMORY, 0,
+                      "the snapshot is damaged: what it says makes no sense");
+        if (u.s) metrics_snapshot_release(&u.s);
+    }
+    free(raw);
+    return u.s;
+}

@@ -46,7 +46,11 @@ extern jmp_buf unit_abort;
 #include <criterion/criterion.h>
 #include <criterion/internal/assert.h>
 #define UNIT(SUITE, NAME) Test(SUITE, NAME)
-#define UNIT_FAIL(...)    (fprintf(stderr, __VA_ARGS__), cr_expect(false, "see above"))
+#define UNIT_FAIL(...)                                                                                       \
+    do {                                                                                                     \
+        fprintf(stderr, __VA_ARGS__);                                                                        \
+        cr_expect(false, "see above");                                                                       \
+    } while (0)
 #define UNIT_STOP()       cr_assert(false, "stopped here")
 
 #endif

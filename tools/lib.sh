@@ -85,7 +85,7 @@ build() {
     local log=$dir/build.log
     if [ -e "$dir/CMakeCache.txt" ]; then set --; else set -- -G Ninja "$@"; fi
     if ! { cmake -S "$top" -B "$dir" "$@" && cmake --build "$dir"; } >"$log" 2>&1 </dev/null; then
-        grep -nE 'error|Error|FAILED|undefined reference' "$log" | head -n 40 >&2
+        grep -E '(error|Error)[: ]|undefined reference' "$log" | head -n 40 >&2
         say "The build failed; all of it is in $log" >&2
         return 1
     fi

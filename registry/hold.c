@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "view.h"
+#include "readonly.h"
 
 struct metrics_hold {
     view_t view; /* its descriptor has the locks */

@@ -16,7 +16,7 @@
 #include "format.h"
 #include "plan.h"
 #include "sketch.h"
-#include "view.h"
+#include "readonly.h"
 
 /* --- Memory that goes away all at once (pool.c) ------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * view.h - a segment as a reader has it: a read-only descriptor, never a mapping.
+ * readonly.h - a segment as a reader has it: a read-only descriptor, never a mapping.
  *
  * Readers copy with pread() and look at their private copy. So a truncated file is a short read and not SIGBUS,
  * nothing changes between a check and its use, and reading a hole of the sparse file allocates nothing (a
@@ -8,8 +8,8 @@
  *
  * The leader alone also maps the file for writing, see view_map().
  */
-#ifndef METRICS_SHM_VIEW_H
-#define METRICS_SHM_VIEW_H
+#ifndef METRICS_SHM_READONLY_H
+#define METRICS_SHM_READONLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

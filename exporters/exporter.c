@@ -423,10 +423,10 @@ int exporter_once(struct config *config)
     struct exporter *e = exporter_new(config, &why);
     if (!e) {
         say(SAY_ERROR, "cannot start", "reason", buf_text(&why), NULL);
-        buf_free(&why);
         config_free(&config);
-        return 1;
     }
+    buf_free(&why);
+    if (!e) return 1;
     sampler_step(e->sampler); /* finds and leads the segments */
     bool good = true;
     if (sampler_attached(e->sampler))

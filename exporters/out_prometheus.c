@@ -50,6 +50,9 @@ static const struct option prometheus_options[] = {
     {.name = NULL},
 };
 
+/* Counts and rates have no unit. */
+static const struct prometheus_unit prometheus_plain = {"", 1, 1};
+
 /* What is being printed. */
 struct printing {
     struct prometheus_page page;
@@ -133,11 +136,12 @@ static void printing_head(struct printing *p, const struct prometheus_family *f,
     p->points++;
 }
 
-static void printing_value(struct printing *p, const metrics_row_t *row, double factor)
+static void printing_value(struct printing *p, const metrics_row_t *row, struct prometheus_unit unit)
 {
-    if (row->attribute == METRICS_SUM_SQUARES) factor *= factor;
-    if (factor != 1)
-        buf_f64(p->out, metrics_row_number(row) * factor);
+    double v = metrics_row_number(row) * unit.times / unit.per;
+    if (row->attribute == METRICS_SUM_SQUARES) v = v * unit.times / unit.per;
+    if (unit.times != unit.per)
+        buf_f64(p->out, v);
     else if (row->type == METRICS_U64)
         buf_u64(p->out, row->value.u);
     else if (row->type == METRICS_I64)
@@ -184,7 +188,7 @@ static bool printing_shows(double bound, double step, unsigned stride)
 }
 
 static void printing_buckets(struct printing *p, const struct prometheus_family *f,
-                             const struct prometheus_member *m, double factor)
+                             const struct prometheus_member *m, struct prometheus_unit unit)
 {
     unsigned stride = printing_stride(m, p->settings->bucket_limit);
     double first = 0, step = 0;
@@ -196,8 +200,8 @@ static void printing_buckets(struct printing *p, const struct prometheus_family 
     for (size_t i = 0; i < m->n; i++) {
         const metrics_row_t *row = &m->rows[i];
         if (row->nature != METRICS_BUCKET || !printing_shows(row->parameter, step, stride)) continue;
-        printing_head(p, f, "_bucket", "le", row->parameter * factor);
-        printing_value(p, row, 1);
+        printing_head(p, f, "_bucket", "le", row->parameter * unit.times / unit.per);
+        printing_value(p, row, prometheus_plain);
     }
 }
 
@@ -212,25 +216,33 @@ static bool printing_has_sum(const struct printing *p, const struct prometheus_m
     return true;
 }
 
+/* Nor does it know negative quantiles: one of them and a strict reader refuses the whole page. */
+static void printing_quantiles(struct printing *p, const struct prometheus_family *f,
+                               const struct prometheus_member *m, struct prometheus_unit unit)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        const metrics_row_t *row = &m->rows[i];
+        if (row->nature != METRICS_QUANTILE || (p->openmetrics && metrics_row_number(row) < 0)) continue;
+        printing_head(p, f, "", "quantile", row->parameter);
+        printing_value(p, row, unit);
+    }
+}
+
 static void printing_distribution(struct printing *p, const struct prometheus_family *f,
-                                  const struct prometheus_member *m, double factor)
+                                  const struct prometheus_member *m, struct prometheus_unit unit)
 {
     bool with_sum = printing_has_sum(p, m);
-    if (f->type == PROMETHEUS_HISTOGRAM) printing_buckets(p, f, m, factor);
-    for (size_t i = 0; i < m->n; i++)
-        if (m->rows[i].nature == METRICS_QUANTILE) {
-            printing_head(p, f, "", "quantile", m->rows[i].parameter);
-            printing_value(p, &m->rows[i], factor);
-        }
+    if (f->type == PROMETHEUS_HISTOGRAM) printing_buckets(p, f, m, unit);
+    printing_quantiles(p, f, m, unit);
     for (size_t i = 0; i < m->n; i++)
         if (m->rows[i].attribute == METRICS_SUM && with_sum) {
             printing_head(p, f, "_sum", NULL, 0);
-            printing_value(p, &m->rows[i], factor);
+            printing_value(p, &m->rows[i], unit);
         }
     for (size_t i = 0; i < m->n; i++)
         if (m->rows[i].attribute == METRICS_COUNT && (with_sum || f->type == PROMETHEUS_SUMMARY)) {
             printing_head(p, f, "_count", NULL, 0);
-            printing_value(p, &m->rows[i], 1);
+            printing_value(p, &m->rows[i], prometheus_plain);
         }
     printing_created(p, f, m);
 }
@@ -238,18 +250,18 @@ static void printing_distribution(struct printing *p, const struct prometheus_fa
 static void printing_member(struct printing *p, const struct prometheus_family *f,
                             const struct prometheus_member *m)
 {
-    double factor = prometheus_unit(m->item->unit).factor;
+    const struct prometheus_unit unit = prometheus_unit(m->item->unit);
     switch (f->type) {
     case PROMETHEUS_HISTOGRAM:
-    case PROMETHEUS_SUMMARY: printing_distribution(p, f, m, factor); break;
+    case PROMETHEUS_SUMMARY: printing_distribution(p, f, m, unit); break;
     case PROMETHEUS_COUNTER:
         printing_head(p, f, "_total", NULL, 0);
-        printing_value(p, &m->rows[0], factor);
+        printing_value(p, &m->rows[0], unit);
         printing_created(p, f, m);
         break;
     case PROMETHEUS_GAUGE:
         printing_head(p, f, "", NULL, 0);
-        printing_value(p, &m->rows[0], m->rows[0].nature == METRICS_RATE ? 1 : factor);
+        printing_value(p, &m->rows[0], m->rows[0].nature == METRICS_RATE ? prometheus_plain : unit);
         break;
     case PROMETHEUS_INFO:
         printing_head(p, f, "_info", NULL, 0);

@@ -12,44 +12,44 @@
 /* Every spelling that is understood, with the base unit that it is a multiple of. */
 static const struct prometheus_spelling {
     const char *name, *base;
-    double factor;
+    double times, per;
 } prometheus_spellings[] = {
-    {"seconds", "seconds", 1},
-    {"second", "seconds", 1},
-    {"s", "seconds", 1},
-    {"milliseconds", "seconds", 1e-3},
-    {"ms", "seconds", 1e-3},
-    {"microseconds", "seconds", 1e-6},
-    {"us", "seconds", 1e-6},
-    {"nanoseconds", "seconds", 1e-9},
-    {"ns", "seconds", 1e-9},
-    {"minutes", "seconds", 60},
-    {"hours", "seconds", 3600},
-    {"days", "seconds", 86400},
-    {"bytes", "bytes", 1},
-    {"byte", "bytes", 1},
-    {"By", "bytes", 1},
-    {"kilobytes", "bytes", 1e3},
-    {"kibibytes", "bytes", 1024},
-    {"KiB", "bytes", 1024},
-    {"megabytes", "bytes", 1e6},
-    {"mebibytes", "bytes", 1048576},
-    {"MiB", "bytes", 1048576},
-    {"gigabytes", "bytes", 1e9},
-    {"gibibytes", "bytes", 1073741824},
-    {"GiB", "bytes", 1073741824},
-    {"bits", "bytes", 0.125},
-    {"ratio", "ratio", 1},
-    {"percent", "ratio", 0.01},
-    {"%", "ratio", 0.01},
-    {"celsius", "celsius", 1},
-    {"meters", "meters", 1},
-    {"grams", "grams", 1},
-    {"joules", "joules", 1},
-    {"volts", "volts", 1},
-    {"amperes", "amperes", 1},
-    {"watts", "watts", 1},
-    {"hertz", "hertz", 1},
+    {"seconds", "seconds", 1, 1},
+    {"second", "seconds", 1, 1},
+    {"s", "seconds", 1, 1},
+    {"milliseconds", "seconds", 1, 1e3},
+    {"ms", "seconds", 1, 1e3},
+    {"microseconds", "seconds", 1, 1e6},
+    {"us", "seconds", 1, 1e6},
+    {"nanoseconds", "seconds", 1, 1e9},
+    {"ns", "seconds", 1, 1e9},
+    {"minutes", "seconds", 60, 1},
+    {"hours", "seconds", 3600, 1},
+    {"days", "seconds", 86400, 1},
+    {"bytes", "bytes", 1, 1},
+    {"byte", "bytes", 1, 1},
+    {"By", "bytes", 1, 1},
+    {"kilobytes", "bytes", 1e3, 1},
+    {"kibibytes", "bytes", 1024, 1},
+    {"KiB", "bytes", 1024, 1},
+    {"megabytes", "bytes", 1e6, 1},
+    {"mebibytes", "bytes", 1048576, 1},
+    {"MiB", "bytes", 1048576, 1},
+    {"gigabytes", "bytes", 1e9, 1},
+    {"gibibytes", "bytes", 1073741824, 1},
+    {"GiB", "bytes", 1073741824, 1},
+    {"bits", "bytes", 1, 8},
+    {"ratio", "ratio", 1, 1},
+    {"percent", "ratio", 1, 100},
+    {"%", "ratio", 1, 100},
+    {"celsius", "celsius", 1, 1},
+    {"meters", "meters", 1, 1},
+    {"grams", "grams", 1, 1},
+    {"joules", "joules", 1, 1},
+    {"volts", "volts", 1, 1},
+    {"amperes", "amperes", 1, 1},
+    {"watts", "watts", 1, 1},
+    {"hertz", "hertz", 1, 1},
 };
 
 static const struct prometheus_spelling *prometheus_spelling(const char *unit)
@@ -62,7 +62,7 @@ static const struct prometheus_spelling *prometheus_spelling(const char *unit)
 struct prometheus_unit prometheus_unit(const char *unit)
 {
     const struct prometheus_spelling *s = prometheus_spelling(unit);
-    return s ? (struct prometheus_unit){s->base, s->factor} : (struct prometheus_unit){"", 1};
+    return s ? (struct prometheus_unit){s->base, s->times, s->per} : (struct prometheus_unit){"", 1, 1};
 }
 
 /* Letters, digits and underscores, no two of them in a row, no digit first. */

@@ -10,8 +10,9 @@
 /* A base unit, the part of a unit's name that stands in a metric's name. */
 struct prometheus_unit {
     const char
-        *base;     /* "seconds", "bytes"...; "" if the unit is none that can be measured (requests, things) */
-    double factor; /* what our values are multiplied by: 0.001 for milliseconds */
+        *base; /* "seconds", "bytes"...; "" if the unit is none that can be measured (requests, things) */
+    /* Our values times `times` by `per`: 1 by 1000 for milliseconds, since a thousandth is no double. */
+    double times, per;
 };
 struct prometheus_unit prometheus_unit(const char *unit);
 

@@ -115,9 +115,9 @@ UNIT(prometheus_name, numbers)
 UNIT(prometheus_name, units)
 {
     CHECK_STR(prometheus_unit("milliseconds").base, "seconds");
-    CHECK_NEAR(prometheus_unit("milliseconds").factor, 1e-3, 0);
+    CHECK_NEAR(prometheus_unit("milliseconds").per, 1000, 0);
     CHECK_STR(prometheus_unit("KiB").base, "bytes");
     CHECK_STR(prometheus_unit("requests").base, "");
-    CHECK_NEAR(prometheus_unit("requests").factor, 1, 0);
+    CHECK_NEAR(prometheus_unit("requests").times, 1, 0);
     CHECK_STR(prometheus_unit("").base, "");
 }

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_golden.c - every backend in backends.def prints exactly what its golden files say, from one canonical
+ * pair of snapshots.
+ *
+ *     tests/golden/earlier.snapshot, later.snapshot    what was recorded, packed; ten seconds lie between
+ *     tests/golden/<backend>.yml                       a configuration with that backend alone
+ *     tests/golden/<backend>.out                       what it makes of `later` with the base `earlier`
+ *     tests/golden/<backend>.<n>.out                   the same in its n-th other form (scraped backends)
+ *
+ * A backend without its files fails. After a change that is meant, run the test with MTX_GOLDEN=write, look
+ * at the difference, and commit it; MTX_GOLDEN=record also records the snapshots anew.
+ */
+#include "unit.h"
+
+#include "../fixture.h"
+#include "config.h"
+#include "view.h"
+
+#define GOLDEN_DIR MTX_TESTS_DIR "/golden/"
+
+static bool golden_mode(const char *mode)
+{
+    const char *env = getenv("MTX_GOLDEN");
+    return env && (!strcmp(env, mode) || (!strcmp(mode, "write") && !strcmp(env, "record")));
+}
+
+static const char *no_env(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static bool golden_read(const char *path, struct buf *out)
+{
+    FILE *f = fopen(path, "r");
+    size_t n = 0;
+    while (f && buf_room(out, 65536) && (n = fread(out->data + out->len, 1, 65536, f)) > 0) out->len += n;
+    if (f) fclose(f);
+    buf_str(out, "");
+    return f != NULL;
+}
+
+static void golden_write(const char *path, const void *data, size_t n)
+{
+    FILE *f = fopen(path, "w");
+    if (!f || fwrite(data, 1, n, f) != n || fclose(f)) UNIT_FAIL("cannot write %s\n", path);
+}
+
+/* --- Recording
+ * ------------------------------------------------------------------------------------------------- */
+
+static uint64_t recorded_wall = UINT64_C(1700000000000000000);
+static uint64_t recording_wall(void *f)
+{
+    (void)f;
+    return recorded_wall;
+}
+
+static void record_values(metrics_registry_t *r, int round)
+{
+    static const double bounds[] = {0.005, 0.05, 0.5, 5};
+    const size_t size = sizeof(metrics_family_t);
+    metrics_describe(r, "http.request.time",
+                     &(metrics_family_t){.size = size, .help = "Time to answer a request."}, NULL);
+    metrics_describe(r, "http.response.size",
+                     &(metrics_family_t){.size = size,
+                                         .unit = "bytes",
+                                         .reservoir = METRICS_BUCKETS_EXPONENTIAL,
+                                         .scale = 0,
+                                         .low = 64,
+                                         .high = 65536},
+                     NULL);
+    metrics_describe(r, "db.wait",
+                     &(metrics_family_t){.size = size,
+                                         .unit = "seconds",
+                                         .reservoir = METRICS_BUCKETS,
+                                         .bounds = bounds,
+                                         .bound_count = 4},
+                     NULL);
+    metrics_describe(r, "in.flight",
+                     &(metrics_family_t){.size = size,
+                                         .merge = METRICS_MERGE_ALL,
+                                         .help = "Requests that a worker is busy with."},
+                     NULL);
+    metrics_describe(r, "temperature", &(metrics_family_t){.size = size, .unit = "celsius"}, NULL);
+    metrics_counter_add(metrics_counter(r, "http.requests", "status", "200", "route", "/cart"),
+                        1000u + (unsigned)round);
+    metrics_counter_add(
+        metrics_counter(r, "http.requests", "status", "500", "route", "/\"q\"\\\n\xc3\xa9", "empty", ""), 3);
+    metrics_counter_add(metrics_counter(r, "http-requests"), 5);
+    metrics_counter_add(metrics_counter(r, "big"), round ? 1 : UINT64_C(18446744073709551000));
+    metrics_updown_add(metrics_updown(r, "sessions"), 7 - 10 * round);
+    metrics_meter_mark(metrics_meter(r, "mails"), 60);
+    metrics_gauge_set(metrics_gauge(r, "temperature"), 21.5 + round);
+    metrics_gauge_set(metrics_gauge(r, "in.flight"), 3);
+    for (int i = 1; i <= 100; i++) {
+        metrics_timer_update(metrics_timer(r, "http.request.time", "route", "/cart"), (uint64_t)i * 1000000);
+        metrics_histogram_update(metrics_histogram(r, "http.response.size"), i * i * 8);
+        metrics_histogram_update(metrics_histogram(r, "db.wait"), i * 0.01);
+        metrics_set_add(metrics_set(r, "users"), &i, sizeof i);
+    }
+    metrics_timer(r, "never.used");
+    metrics_histogram_update(metrics_histogram(r, "balance"), -12.5 * (round + 1));
+    if (round) metrics_counter_add(metrics_counter(r, "born.later"), 42);
+    metrics_info(r, "build", "version", "1.2");
+}
+
+static void record_write(struct fixture *f, const char *path)
+{
+    void *bytes;
+    size_t n;
+    for (int i = 0; i < 72; i++) { /* six minutes, for the rates */
+        f->ahead += UINT64_C(5000000000);
+        metrics_leader_tick(f->leader);
+    }
+    metrics_snapshot_t *s = fixture_sample(f, 0);
+    REQUIRE(metrics_snapshot_encode(s, &bytes, &n, NULL) == 0);
+    golden_write(path, bytes, n);
+    free(bytes);
+    metrics_snapshot_release(&s);
+    recorded_wall += UINT64_C(10000000000);
+}
+
+static void record(void)
+{
+    struct fixture f;
+    fixture_create(&f);
+    f.clock.wall = recording_wall;
+    metrics_reader_options_t options = {.size = sizeof options, .clock = f.clock};
+    f.leader = metrics_leader_acquire(f.path, &options, NULL);
+    REQUIRE(f.leader);
+    record_values(f.registry, 0);
+    record_write(&f, GOLDEN_DIR "earlier.snapshot");
+    record_values(f.registry, 1);
+    record_write(&f, GOLDEN_DIR "later.snapshot");
+    fixture_close(&f);
+}
+
+/* --- Comparing
+ * ------------------------------------------------------------------------------------------------- */
+
+static metrics_snapshot_t *golden_snapshot(const char *path)
+{
+    struct buf bytes = {0};
+    metrics_error_t error = {0};
+    metrics_snapshot_t *s =
+        golden_read(path, &bytes) ? metrics_snapshot_decode(bytes.data, bytes.len, &error) : NULL;
+    if (!s) UNIT_FAIL("%s: %s\n", path, error.text);
+    buf_free(&bytes);
+    REQUIRE(s);
+    return s;
+}
+
+/* Prints the first line that differs. */
+static void golden_compare(const char *path, const char *got)
+{
+    struct buf want = {0};
+    if (!golden_read(path, &want)) UNIT_FAIL("there is no %s: every backend has its golden files\n", path);
+    const char *w = buf_text(&want), *g = got;
+    for (int line = 1; strcmp(w, g); line++) {
+        size_t nw = strcspn(w, "\n"), ng = strcspn(g, "\n");
+        if (nw != ng || memcmp(w, g, nw)) {
+            UNIT_FAIL("%s:%d:\nexpected %.*s\ngot      %.*s\n", path, line, (int)nw, w, (int)ng, g);
+            break;
+        }
+        w += nw + (w[nw] == '\n');
+        g += ng + (g[ng] == '\n');
+    }
+    buf_free(&want);
+}
+
+static void golden_form(const struct config_backend *b, struct view *view, void *session, unsigned form)
+{
+    char path[512];
+    struct payload payload = {{0}};
+    struct batch batch = {
+        .view = view, .to = view->n, .settings = b->settings, .session = session, .form = form};
+    size_t points = b->type->encode(&batch, &payload);
+    CHECK(buf_ok(&payload.body));
+    CHECK(points >= view->n - 2); /* at most what cannot be told is missing */
+    if (form)
+        snprintf(path, sizeof path, GOLDEN_DIR "%s.%u.out", b->type->name, form);
+    else
+        snprintf(path, sizeof path, GOLDEN_DIR "%s.out", b->type->name);
+    if (golden_mode("write"))
+        golden_write(path, payload.body.data, payload.body.len);
+    else
+        golden_compare(path, buf_text(&payload.body));
+    buf_free(&payload.body);
+}
+
+static void golden_backend(const struct backend *backend, const metrics_snapshot_t *earlier,
+                           const metrics_snapshot_t *later)
+{
+    char path[512];
+    struct buf mistakes = {0};
+    struct selection sel;
+    struct view view;
+    snprintf(path, sizeof path, GOLDEN_DIR "%s.yml", backend->name);
+    struct config *config = config_load(path, no_env, &mistakes);
+    if (!config) UNIT_FAIL("%s: every backend has its golden files\n%s", backend->name, buf_text(&mistakes));
+    REQUIRE(config);
+    const struct config_backend *b = config->backends;
+    CHECK(b->type == backend && !b->next);
+    REQUIRE(selection_compile(&sel, b->type, b->settings, &config->tags));
+    view_begin(&view, &sel, metrics_snapshot_header(later)->wall_ns, UINT64_C(10000000000));
+    CHECK(view_add(&view, later, earlier));
+    void *session = b->type->session ? b->type->session->open(b->settings, &mistakes) : NULL;
+    unsigned forms = 1;
+    while (b->type->wants.media && b->type->wants.media[forms]) forms++;
+    for (unsigned form = 0; form < forms; form++) golden_form(b, &view, session, form);
+    if (session) b->type->session->close(&session);
+    view_free(&view);
+    selection_free(&sel);
+    config_free(&config);
+    buf_free(&mistakes);
+}
+
+/* Each backend's bytes are what the golden files say, and encoding twice gives the same bytes. */
+UNIT(golden, backends)
+{
+    if (golden_mode("record")) record();
+    metrics_snapshot_t *earlier = golden_snapshot(GOLDEN_DIR "earlier.snapshot");
+    metrics_snapshot_t *later = golden_snapshot(GOLDEN_DIR "later.snapshot");
+    for (const struct backend *const *b = backends; *b; b++) {
+        golden_backend(*b, earlier, later);
+        if (!golden_mode("write")) golden_backend(*b, earlier, later);
+    }
+    metrics_snapshot_release(&earlier);
+    metrics_snapshot_release(&later);
+}

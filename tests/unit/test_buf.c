@@ -72,7 +72,8 @@ UNIT(buf, doubles_round_trip)
 {
     struct buf b = {0};
     uint64_t x = 88172645463325252;
-    double edges[] = {DBL_MIN, DBL_MAX, DBL_EPSILON, 4.9e-324, 999999999999999, 1e15, (double)123456789012345678};
+    double edges[] = {
+        DBL_MIN, DBL_MAX, DBL_EPSILON, 4.9e-324, 999999999999999, 1e15, (double)123456789012345678};
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
         CHECK(strtod(text_of(&b, edges[i]), NULL) == edges[i]);
     for (int i = 0; i < 100000; i++) {

@@ -3,7 +3,7 @@
 # it may be moved after the installation; it holds the programs, the documentation and the examples.
 set -u
 source=${MTX_SOURCE:?} build=${MTX_BUILD:?} cc=${CC:-cc} cxx=${CXX:-c++}
-[ -z "${MTX_SANITIZE:-}" ] || { echo "left out: an outside program would need the sanitizer, too" && exit 77; }
+[ -z "${MTX_SANITIZE:-}" ] || { echo "an outside program would need the sanitizer, too" && exit 77; }
 here=$source/tests/package
 work=$(mktemp -d) || exit 1
 export MTX_SEGMENT=/dev/shm/mtx-package-$$.seg

@@ -380,6 +380,15 @@ bool consumer_start(struct consumer *c)
     return c->started;
 }
 
+bool consumer_stop(struct consumer *c, uint64_t deadline)
+{
+    struct timespec t = {(time_t)(deadline / CLOCK_SECOND), (long)(deadline % CLOCK_SECOND)};
+    consumer_flag(c, &c->stop, true);
+    wake_call(c->options.wake);
+    if (c->started) c->started = pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &t) != 0;
+    return !c->started;
+}
+
 void consumer_reopen(struct consumer *c)
 {
     consumer_flag(c, &c->reopen, true);

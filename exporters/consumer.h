@@ -44,6 +44,10 @@ uint64_t consumer_step(struct consumer *consumer);
 /* Runs the steps in a thread of its own until consumer_free(). */
 bool consumer_start(struct consumer *consumer);
 
+/* Ends the thread, waiting for a payload that is under way until that monotonic time at most. False if it is
+ * still at it: then the consumer cannot be freed, only left to the end of the process. */
+bool consumer_stop(struct consumer *consumer, uint64_t deadline);
+
 /* Open files anew before the next payload. Thread-safe. */
 void consumer_reopen(struct consumer *consumer);
 

@@ -328,11 +328,31 @@ static bool exporter_idle(const struct parts *p)
     return true;
 }
 
-static void exporter_flush(struct exporter *e)
+/* Waits for the backends, at most as long as the configuration allows; returns that moment. */
+static uint64_t exporter_flush(struct exporter *e)
 {
     uint64_t deadline = clock_mono(&clock_system) + e->parts->config->flush_timeout;
     wake_call(&e->wake);
     while (!exporter_idle(e->parts) && clock_mono(&clock_system) < deadline) usleep(2000);
+    return deadline;
+}
+
+/* False if a backend does not come back from a payload: its thread can only be left to the end of the
+ * process. */
+static bool exporter_stop_consumers(struct exporter *e, uint64_t deadline)
+{
+    bool all = true;
+    for (size_t i = 0; i < e->parts->consumer_count; i++) {
+        struct consumer *c = e->parts->consumers[i];
+        /* A little grace: a healthy thread needs a moment to end, too. */
+        if (consumer_stop(c, deadline + CLOCK_SECOND / 10)) {
+            consumer_free(&e->parts->consumers[i]);
+            continue;
+        }
+        say(SAY_WARN, "left behind in the middle of a payload", "backend", consumer_name(c), NULL);
+        all = false;
+    }
+    return all;
 }
 
 static void exporter_drop_rest(void *arg, struct source *source)
@@ -351,12 +371,13 @@ static void exporter_farewell(struct exporter *e)
         const struct ledger_account *a = &pages[i].account[LEDGER_METRICS];
         say(ledger_balanced(a) ? SAY_INFO : SAY_ERROR, "ended", "backend", pages[i].name, "taken",
             SAY_U64(a->taken), "delivered", SAY_U64(a->delivered), "merged", SAY_U64(a->merged), "dropped",
-            SAY_U64(ledger_dropped(a)), NULL);
+            SAY_U64(ledger_dropped(a)), "queued", a->queued ? SAY_U64(a->queued) : NULL, NULL);
     }
 }
 
 void exporter_stop(struct exporter **exporter)
 {
+    static struct exporter *volatile left_behind; /* its thread still uses it: no leak */
     struct exporter *e = *exporter;
     pthread_mutex_lock(&e->lock);
     e->stop = true;
@@ -364,13 +385,15 @@ void exporter_stop(struct exporter **exporter)
     wake_call(&e->sampler_wake);
     pthread_join(e->thread, NULL);
     sampler_finish(e->sampler);
-    exporter_flush(e);
+    bool all = exporter_stop_consumers(e, exporter_flush(e));
     serve_stop(&e->serve);
-    for (size_t i = 0; i < e->parts->consumer_count; i++) consumer_free(&e->parts->consumers[i]);
-    e->parts->consumer_count = 0;
     sampler_each(e->sampler, exporter_drop_rest, NULL);
     exporter_farewell(e);
-    exporter_free(exporter);
+    if (all)
+        exporter_free(exporter);
+    else
+        left_behind = e;
+    *exporter = NULL;
 }
 
 /* --- Once, check -------------------------------------------------------------------------------------------

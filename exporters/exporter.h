@@ -25,7 +25,8 @@ struct exporter *exporter_start(struct config *config, struct buf *why);
  * as it was, if a backend refuses it. Queues are kept for the backends whose names stay. */
 bool exporter_reload(struct exporter *exporter, struct config *config, struct buf *why);
 
-/* SIGTERM: a last snapshot, then up to the configuration's flush_timeout for what is queued. */
+/* SIGTERM: a last snapshot, then up to the configuration's flush_timeout for what is queued. The process
+ * should end after it: a thread that waits for a backend beyond that time is left behind. */
 void exporter_stop(struct exporter **exporter);
 
 /* --once: one snapshot to every backend; pages go to standard output. 0, or 1 with a line on stderr. */

@@ -161,6 +161,54 @@ lines=$(cat "$work/out1.jsonl" "$work/out.jsonl" | wc -l)
 check "the file holds what the ledger says ($lines lines)" test "$lines" -eq "$delivered"
 check "every line is JSON" sh -c "cat $work/out1.jsonl $work/out.jsonl | /usr/bin/python3 -c 'import json,sys; [json.loads(l) for l in sys.stdin]'"
 
+# --- A backend that is down ------------------------------------------------------------------------------------
+cat >"$work/d.yml" <<END
+interval: 200ms
+http: off
+flush_timeout: 300ms
+backends:
+  - {type: file, name: full, path: /dev/full, retry_most: 1s}
+  - {type: file, name: fine, path: $work/fine.jsonl}
+  - type: console
+END
+mkfifo "$work/stuck"
+sleep 60 <"$work/stuck" &
+pids+=($!)
+exec 8>"$work/stuck"
+head -c 65536 /dev/zero >&8 # the pipe is full: the console can write nothing
+"$exporter" --config "$work/d.yml" >&8 2>"$work/err3" &
+third=$!
+pids+=($third)
+check "a full disk is told" until_true 5 says "No space left on device" "$work/err3"
+sleep 1.5
+check "and tried again" says "will try again" "$work/err3"
+check "the others go on" sh -c "[ \$(jq -r .time $work/fine.jsonl | sort -u | wc -l) -ge 6 ]"
+check "SIGTERM does not wait for ever" ends_well $third
+check "what never arrived is counted" sh -c "sed -nE 's/.*backend=full taken=([0-9]+) delivered=0 merged=0 dropped=([0-9]+)/\1 \2/p' $work/err3 | awk '{ exit !(\$1 > 0 && \$1 == \$2) }'"
+check "also behind a terminal that is stopped" says "backend=console" "$work/err3"
+exec 8>&-
+check "what arrived, too" sh -c "grep -qE 'backend=fine taken=([0-9]+) delivered=\\1 merged=0 dropped=0' $work/err3"
+
+# --- Several segments ------------------------------------------------------------------------------------------
+cat >"$work/e.yml" <<END
+segment: ["$segment", "/dev/shm/mtx-exporter-more-$$-*.seg"]
+interval: 200ms
+http: 127.0.0.1:0
+backends: [{type: prometheus}, {type: file, path: $work/more.jsonl, include: [only.*]}]
+END
+"$exporter" --config "$work/e.yml" >/dev/null 2>"$work/err4" &
+fourth=$!
+pids+=($fourth)
+check "one is there" until_true 5 says "following segment=$segment" "$work/err4"
+MTX_SEGMENT=/dev/shm/mtx-exporter-more-$$-b.seg "$awkward" </dev/null >/dev/null
+check "another one comes" until_true 5 says "following segment=/dev/shm/mtx-exporter-more-$$-b.seg" "$work/err4"
+url=http://$(address "$work/err4")
+check "the page speaks of both" sh -c "curl -s $url/metrics | grep -qx 'mtx_segment_attached 2'"
+rm -f "/dev/shm/mtx-exporter-more-$$-b.seg"
+check "it goes" until_true 10 says "followed to its end segment=/dev/shm/mtx-exporter-more-$$-b.seg" "$work/err4"
+check "the page knows" until_true 5 sh -c "curl -s $url/metrics | grep -qx 'mtx_segment_attached 1'"
+check "SIGTERM ends it" ends_well $fourth
+
 # --- Once -----------------------------------------------------------------------------------------------------
 check "--once" status 0 sh -c "'$exporter' --once >$work/once 2>/dev/null"
 check "--once prints the table" says "huge" "$work/once"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plain main behind unit.h when Criterion cannot run (thread sanitizer, qemu-user). */
+#ifndef PLAIN_TESTS
 #define PLAIN_TESTS
+#endif
 #include "unit.h"
 
 struct unit_test *unit_tests;
@@ -9,8 +11,9 @@ jmp_buf unit_abort;
 
 int main(int argc, char **argv)
 {
-    int passed = 0, failed = 0;
-    for (struct unit_test *t = unit_tests; t; t = t->next) {
+    static int passed, failed; /* static: longjmp() must not lose them */
+    static struct unit_test *t;
+    for (t = unit_tests; t; t = t->next) {
         if (argc > 1 && !strstr(t->name, argv[1])) continue;
         unit_failures = 0;
         if (!setjmp(unit_abort)) t->run();

@@ -375,9 +375,11 @@ static void exporter_farewell(struct exporter *e)
     }
 }
 
+/* Whoever is left behind at the end of the process still uses it: no leak. */
+static struct exporter *exporter_left_behind;
+
 void exporter_stop(struct exporter **exporter)
 {
-    static struct exporter *volatile left_behind; /* its thread still uses it: no leak */
     struct exporter *e = *exporter;
     pthread_mutex_lock(&e->lock);
     e->stop = true;
@@ -392,7 +394,7 @@ void exporter_stop(struct exporter **exporter)
     if (all)
         exporter_free(exporter);
     else
-        left_behind = e;
+        exporter_left_behind = e;
     *exporter = NULL;
 }
 

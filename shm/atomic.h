@@ -104,17 +104,22 @@ static inline void mem_add_f64(uint64_t *p, double x)
     }
 }
 
+/*
+ * Fences, for what is written or copied by other means than the operations here (restartable sections, pread).
+ * The thread sanitizer does not model them; nor does it see those other means, so it needs only the compiler's.
+ */
+#ifdef __SANITIZE_THREAD__
+#define MEM_FENCE(ORDER) __atomic_signal_fence(ORDER)
+#else
+#define MEM_FENCE(ORDER) __atomic_thread_fence(ORDER)
+#endif
 static inline void mem_fence_acquire(void)
 {
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    MEM_FENCE(__ATOMIC_ACQUIRE);
 }
 static inline void mem_fence_release(void)
 {
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-}
-static inline void mem_fence(void)
-{
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    MEM_FENCE(__ATOMIC_RELEASE);
 }
 
 /* A 16-byte unit, replaced whole or not at all. Must be 16-byte aligned. */

@@ -2,16 +2,13 @@
 /*
  * mtxctl explain - what each configured backend makes of a series.
  *
- * The backend's own encoder is asked, once per series, so what is printed is what would go over the wire; and
- * once with all series together, for what only shows then: series that have to be left out of a page.
+ * The backend's own encoder is asked (asking.h), so what is printed is what would go over the wire.
  */
+#include "asking.h"
 #include "clock.h"
-#include "config.h"
-#include "pattern.h"
 #include "input.h"
 #include "match.h"
 #include "show.h"
-#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,60 +44,7 @@ struct explain {
     size_t matched, sent;
 };
 
-/* One backend while it is asked. */
-struct asking {
-    struct explain *explain;
-    const struct config_backend *backend;
-    struct selection selection;
-    void *session;
-    struct view view; /* everything that passes its filter */
-    size_t at;        /* the next item of the view */
-    struct buf notes;
-};
-
-/* --- Which series, which filter --------------------------------------------------------------------------
- */
-
-/* Appends why the name does not pass: the pattern, as it stands in the configuration. */
-static void explain_hidden(const struct backend_common *settings, const char *name, struct buf *why)
-{
-    const struct option_list *out = &settings->exclude;
-    for (size_t i = 0; i < out->n; i++)
-        if (pattern_match(out->items[i], name)) {
-            buf_printf(why, "exclude: %s", out->items[i]);
-            return;
-        }
-    buf_str(why, "include:");
-    for (size_t i = 0; i < settings->include.n; i++)
-        buf_printf(why, "%s %s", i ? "," : "", settings->include.items[i]);
-    buf_str(why, " does not match");
-}
-
-/* Without an earlier snapshot nothing is known to have been sent: then an interval is the series' whole life.
- */
-static bool asking_view(struct asking *a)
-{
-    const metrics_snapshot_header_t *now = metrics_snapshot_header(a->explain->now);
-    const metrics_snapshot_header_t *base =
-        a->explain->base ? metrics_snapshot_header(a->explain->base) : NULL;
-    uint64_t life = now->wall_ns > now->created_wall_ns ? now->wall_ns - now->created_wall_ns : 1;
-    view_begin(&a->view, &a->selection, now->wall_ns, base ? now->monotonic_ns - base->monotonic_ns : life);
-    if (!view_add(&a->view, a->explain->now, a->explain->base)) return false;
-    for (size_t i = 0; !base && i < a->view.n; i++) {
-        a->view.items[i].base = NULL;
-        a->view.items[i].rebased = false;
-    }
-    return true;
-}
-
-/* --- What is sent ----------------------------------------------------------------------------------------
- */
-
-static struct batch asking_batch(const struct asking *a, size_t from, size_t to)
-{
-    return (struct batch){
-        .view = &a->view, .from = from, .to = to, .settings = a->backend->settings, .session = a->session};
-}
+/* --- What is sent ------------------------------------------------------------------------------------- */
 
 /* Texts are shown line by line; other forms only counted, their content is in the values. */
 static bool explain_is_text(const struct buf *body)
@@ -194,52 +138,66 @@ static void explain_sent_json(struct explain *e, const struct item *item, const 
         jsonw_null(j);
 }
 
-static void asking_sent(struct asking *a, size_t at)
+static void explain_sent(struct explain *e, struct asking *a, size_t at)
 {
-    struct explain *e = a->explain;
     const struct item *item = &a->view.items[at];
-    struct batch batch = asking_batch(a, at, at + 1);
-    struct payload payload = {.body = {0}};
+    struct buf payload = {0};
     struct rows rows = {0};
-    a->backend->type->encode(&batch, &payload);
-    if (!item_rows(&a->view, item, a->backend->type->wants.totals, &rows) || !buf_ok(&payload.body))
+    asking_sent(a, at, &payload);
+    if (!asking_rows(a, at, &rows) || !buf_ok(&payload))
         e->cli->out.failed = true;
     else if (e->cli->json)
-        explain_sent_json(e, item, &rows, &payload.body);
+        explain_sent_json(e, item, &rows, &payload);
     else
-        explain_sent_text(e, item, &rows, &payload.body);
+        explain_sent_text(e, item, &rows, &payload);
     e->sent++;
     rows_free(&rows);
-    buf_free(&payload.body);
+    buf_free(&payload);
 }
 
-/* --- One series, one backend -----------------------------------------------------------------------------
- */
+/* --- One series, one backend -------------------------------------------------------------------------- */
 
-static void asking_reading(struct asking *a, const metrics_reading_t *reading)
+static void explain_hidden(struct explain *e, struct asking *a, const metrics_reading_t *reading)
 {
-    struct explain *e = a->explain;
     struct buf why = {0};
-    /* The view has the readings that pass, in the order of the snapshot. */
-    bool passes = a->at < a->view.n && a->view.items[a->at].now == reading;
-    size_t at = a->at;
-    a->at += passes;
-    if (!match_reading(&e->match, reading)) return;
-    if (!passes) explain_hidden(a->backend->settings, metrics_reading_name(reading), &why);
+    asking_hidden(a, metrics_reading_name(reading), &why);
+    if (e->cli->json)
+        jsonw_key_str(&e->json, "hidden", buf_text(&why));
+    else
+        buf_printf(&e->cli->out, "    hidden by %s\n", buf_text(&why));
+    buf_free(&why);
+}
+
+/* at: the item of the view; passes: it is one. */
+static void explain_reading(struct explain *e, struct asking *a, const metrics_reading_t *reading,
+                            bool passes, size_t at)
+{
     if (e->cli->json) {
         jsonw_object(&e->json);
         show_json_series(&e->json, reading);
-        if (!passes) jsonw_key_str(&e->json, "hidden", buf_text(&why));
     } else {
         buf_str(&e->cli->out, "  ");
         show_series(&e->cli->out, reading, -1);
-        if (!passes) buf_printf(&e->cli->out, "\n    hidden by %s", buf_text(&why));
         buf_char(&e->cli->out, '\n');
     }
-    if (passes) asking_sent(a, at);
+    if (passes)
+        explain_sent(e, a, at);
+    else
+        explain_hidden(e, a, reading);
     if (e->cli->json) jsonw_object_end(&e->json);
-    buf_free(&why);
     cli_flow(e->cli);
+}
+
+/* The view has the readings that pass, in the order of the snapshot. */
+static void explain_readings(struct explain *e, struct asking *a)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < metrics_snapshot_count(e->now); i++) {
+        const metrics_reading_t *reading = metrics_snapshot_reading(e->now, i);
+        bool passes = at < a->view.n && a->view.items[at].now == reading;
+        if (match_reading(&e->match, reading)) explain_reading(e, a, reading, passes, at);
+        at += passes;
+    }
 }
 
 /* Notes begin with the name of the series that they are about. */
@@ -254,14 +212,8 @@ static bool explain_is_about(const struct explain *e, const char *note)
     return false;
 }
 
-static void asking_notes(struct asking *a)
+static void explain_notes(struct explain *e, struct asking *a)
 {
-    struct explain *e = a->explain;
-    struct batch batch = asking_batch(a, 0, a->view.n);
-    struct payload payload = {.body = {0}};
-    batch.notes = &a->notes;
-    a->backend->type->encode(&batch, &payload);
-    buf_free(&payload.body);
     if (e->cli->json) {
         jsonw_key(&e->json, "notes");
         jsonw_array(&e->json);
@@ -279,10 +231,9 @@ static void asking_notes(struct asking *a)
     if (e->cli->json) jsonw_array_end(&e->json);
 }
 
-static void asking_head(struct asking *a)
+static void explain_head(struct explain *e, const struct config_backend *backend)
 {
-    struct explain *e = a->explain;
-    const char *name = a->backend->settings->name, *type = a->backend->type->name;
+    const char *name = backend->settings->name, *type = backend->type->name;
     if (e->cli->json) {
         jsonw_object(&e->json);
         jsonw_key_str(&e->json, "backend", name);
@@ -295,40 +246,27 @@ static void asking_head(struct asking *a)
         buf_printf(&e->cli->out, "%s\n", name);
 }
 
-static void asking_all(struct asking *a)
-{
-    struct explain *e = a->explain;
-    asking_head(a);
-    for (size_t i = 0; i < metrics_snapshot_count(e->now); i++)
-        asking_reading(a, metrics_snapshot_reading(e->now, i));
-    if (e->cli->json) jsonw_array_end(&e->json);
-    asking_notes(a);
-    if (e->cli->json) jsonw_object_end(&e->json);
-}
-
 static int explain_backend(struct explain *e, const struct config_backend *backend)
 {
-    const struct backend_session *session = backend->type->session;
-    struct asking a = {.explain = e, .backend = backend};
+    struct asking a;
     struct buf why = {0};
     int code = CLI_OK;
-    if (session && !(a.session = session->open(backend->settings, &why)))
-        code = cli_fail(e->cli, CLI_FAILED, "backend %s: %s", backend->settings->name, buf_text(&why));
-    else if (!selection_compile(&a.selection, backend->type, backend->settings, &e->config->tags) ||
-             !asking_view(&a))
-        code = cli_fail(e->cli, CLI_FAILED, "out of memory");
-    else
-        asking_all(&a);
-    view_free(&a.view);
-    selection_free(&a.selection);
-    if (a.session) session->close(&a.session);
-    buf_free(&a.notes);
+    if (!asking_open(&a, backend, &e->config->tags, e->now, e->base, &why))
+        code = cli_fail(e->cli, CLI_FAILED, "backend %s: %s", backend->settings->name,
+                        why.len ? buf_text(&why) : "out of memory");
+    else {
+        explain_head(e, backend);
+        explain_readings(e, &a);
+        if (e->cli->json) jsonw_array_end(&e->json);
+        explain_notes(e, &a);
+        if (e->cli->json) jsonw_object_end(&e->json);
+    }
+    asking_close(&a);
     buf_free(&why);
     return code;
 }
 
-/* --- Configuration and snapshots -------------------------------------------------------------------------
- */
+/* --- Configuration and snapshots ---------------------------------------------------------------------- */
 
 static const char *explain_env(const char *name)
 {

@@ -76,8 +76,7 @@ struct run {
     uint32_t held;  /* slots of the command whose gauges were held */
 };
 
-/* --- The segment -----------------------------------------------------------------------------------------
- */
+/* --- The segment -------------------------------------------------------------------------------------- */
 
 static void run_choose(struct run *run)
 {
@@ -129,8 +128,7 @@ static void run_remove(struct run *run)
     }
 }
 
-/* --- The exporter ----------------------------------------------------------------------------------------
- */
+/* --- The exporter ------------------------------------------------------------------------------------- */
 
 /* A segment that an exporter leads already is reported by that one. */
 static void run_report(struct run *run)
@@ -211,8 +209,7 @@ static void run_last_report(struct run *run)
     metrics_hold_release(&hold);
 }
 
-/* --- All of it -------------------------------------------------------------------------------------------
- */
+/* --- All of it ---------------------------------------------------------------------------------------- */
 
 static void run_json(const struct run *run, int status)
 {

@@ -1,0 +1,105 @@
+#!/bin/bash
+# Promises: explain shows what each configured backend would send for a series, as the exporter itself then does, or
+# which filter hides it.
+set -u
+. "$(dirname "$0")/lib.sh"
+common_reader explain x
+mtxctl add http.requests 42 status=200
+mtxctl add http.requests 7 status=404
+mtxctl update size 10
+mtxctl inc app.debug
+
+cat >"$work/exporter.yaml" <<YAML
+segment: $MTX_SEGMENT
+http: {listen: "off"}
+tags: {service: shop}
+backends:
+  - type: prometheus
+    prefix: web_
+    exclude: ["app.*"]
+  - type: file
+    name: archive
+    path: $work/report.json
+    include: ["http.*", "app.*"]
+    exclude: ["*.debug"]
+YAML
+export MTX_EXPORTER_CONFIG=$work/exporter.yaml
+unset MTX_SEGMENT
+expect 0 mtxctl explain http.requests status=200
+out '^prometheus$'
+out '^archive \(file\)$'
+out '^  http\.requests status=200$'
+out '^    as web_http\.requests service=shop status=200$'
+out '^    values: count=42$'
+out '^    \| web_http_requests_total\{service="shop",status="200"\} 42$'
+no_out 404
+is "a line for each backend" 2 "$(grep -c '^    | .*42' "$work/out")"
+
+# Exactly what the exporter prints for it.
+sed -nE 's/^    \| (web_http.*)$/\1/p' "$work/out" >"$work/explained"
+mtx-exporter --once --config "$work/exporter.yaml" >"$work/page" 2>/dev/null
+is "the exporter's own line" "$(grep '^web_http_requests_total.*200' "$work/page")" "$(cat "$work/explained")"
+expect 0 mtxctl explain --json http.requests status=404
+jq -r '.backends[] | select(.type == "file").series[0].payload' "$work/out" >"$work/payload"
+is "the file's own line but for the time" "$(grep '"http.requests"' "$work/report.json" | grep 404 | sed -E 's/"time":[^,]*,//; s/"(interval|seconds)[a-z_]*":[^,]*,?//g')" \
+    "$(sed -E 's/"time":[^,]*,//; s/"(interval|seconds)[a-z_]*":[^,]*,?//g' "$work/payload")"
+
+expect 0 mtxctl explain size
+is "hidden by include" "    hidden by include: http.*, app.* does not match" "$(grep hidden "$work/out")"
+expect 1 mtxctl explain app.debug
+out '^    hidden by exclude: app\.\*$'
+out '^    hidden by exclude: \*\.debug$'
+expect 1 mtxctl explain http.request
+err 'did you mean http.requests\?'
+expect 2 mtxctl explain
+err 'it takes GLOB'
+
+expect 0 mtxctl explain --json size http.requests
+json '[.backends[].backend] == ["prometheus", "archive"]'
+json '.backends[0].series | length == 3'
+json '.backends[0].series[] | select(.tags.status == "404") | .as.name == "web_http.requests" and .as.tags.service == "shop"'
+json '.backends[1].series[] | select(.name == "size") | .hidden == "include: http.*, app.* does not match" and has("payload") == false'
+
+# Series that the page tells apart only by a label of its own, because of each other: with that label.
+mtxctl inc http_requests status=200 --segment "$segment"
+mtx-exporter --once --config "$work/exporter.yaml" >"$work/page" 2>/dev/null
+expect 0 mtxctl explain http_requests
+sed -nE 's/^    \| (web_http.*)$/\1/p' "$work/out" >"$work/explained"
+is "one line of the page" 1 "$(grep -cxF -f "$work/explained" "$work/page")"
+is "with the label" 1 "$(grep -c mtx_name "$work/explained")"
+
+# Series that have to give way to another: the reason, and no line.
+mtxctl time took --segment "$segment" -- true
+mtxctl gauge took.seconds.sum 5 --segment "$segment"
+expect 0 mtxctl explain took.seconds.sum took
+mtx-exporter --check --config "$work/exporter.yaml" >"$work/checked" 2>&1
+is "as --check says" "$(grep -o 'took.*is left out.*' "$work/checked")" "$(sed -nE 's/^  but (.*)/\1/p' "$work/out")"
+is "one is left out" 1 "$(grep -c '^  but .*is left out' "$work/out")"
+expect 0 mtxctl explain --json took.seconds.sum took
+json '[.backends[0].series[] | select(.payload == "")] | length == 1'
+json '.backends[0].notes | length == 1'
+
+# What an interval adds.
+(wait_until 5 sh -c 'exit 1' & mtxctl explain --over 400ms http.requests status=200 --json >"$work/out") &
+pid=$!
+read -r -t 0.1 <> <(:)
+mtxctl add http.requests 5 status=200 --segment "$segment"
+wait $pid
+ran='mtxctl explain --over 400ms'
+json '.backends[0].series[0].as.values[0].value == 47'
+
+# Mistakes of the configuration.
+echo 'backends: [{type: fil}]' >"$work/bad.yaml"
+expect 2 mtxctl explain --config "$work/bad.yaml" x
+err 'the configuration has mistakes:'
+err 'bad.yaml:1:[0-9]+: .*fil'
+expect 2 mtxctl explain --config "$work/none.yaml" x
+err 'none.yaml'
+printf 'segment: [%s, /dev/shm/mtx-b.seg]\nbackends: [{type: console}]\n' "$segment" >"$work/two.yaml"
+expect 2 mtxctl explain --config "$work/two.yaml" x
+err 'names several segments; choose one with --segment'
+unset MTX_EXPORTER_CONFIG
+MTX_SEGMENT=$segment expect 0 mtxctl explain http.requests
+out '^console$'
+out '^prometheus$'
+finish

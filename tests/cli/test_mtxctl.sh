@@ -1,0 +1,60 @@
+#!/bin/bash
+# Promises: mtxctl says what it can do, names the nearest word for a wrong one, and tells where segments are.
+set -u
+. "$(dirname "$0")/lib.sh"
+
+expect 0 mtxctl --help
+out '^Usage: mtxctl COMMAND'
+for command in ls get watch dump diff info check status explain inc add gauge mark update unique time run; do
+    out "^  $command +[a-z]"
+done
+out '^Exit status:'
+expect 0 mtxctl help
+out '^Usage: mtxctl COMMAND'
+expect 0 mtxctl --version
+out '^mtxctl [0-9]+\.[0-9]+\.[0-9]+$'
+expect 2 mtxctl
+err '^Usage: mtxctl COMMAND'
+no_out .
+expect 2 mtxctl dmup
+err 'there is no command "dmup"; did you mean dump\? \(see mtxctl --help\)'
+expect 2 mtxctl help statu
+err 'did you mean status\?'
+expect 2 mtxctl --segment "$MTX_SEGMENT" ls
+err 'there is no option "--segment" \(options of a command stand after it'
+
+# Options stand anywhere before --, in long and short form, alone or with =.
+mtxctl inc a.b k=v
+expect 0 mtxctl ls a.b --json
+json '.series | length == 1'
+expect 0 mtxctl ls -js "$MTX_SEGMENT"
+json '.series[0].name == "a.b"'
+expect 0 mtxctl ls --segment="$MTX_SEGMENT" -- 'a*'
+out '^counter +- +a.b k=v$'
+expect 2 mtxctl ls -Z
+err 'there is no option -Z'
+expect 2 mtxctl ls --json=1
+err '\-\-json takes no argument'
+expect 2 mtxctl watch --count many
+err '\-\-count takes an integer from 1 to 1000000000, not "many"'
+expect 2 mtxctl watch --interval 5
+err '\-\-interval takes a duration such as 500ms, 2s, 1m, from 10ms to 24h, not "5"'
+
+# --segment wins over MTX_SEGMENT.
+expect 3 mtxctl ls --segment "$work/none.seg"
+MTX_SEGMENT=$work/none.seg expect 0 mtxctl ls --segment "$MTX_SEGMENT"
+
+# A missing segment: one sentence, which names the others in /dev/shm and beside it.
+cp "$MTX_SEGMENT" "$work/mtx-other.seg"
+expect 3 mtxctl ls --segment "$work/mtx-none.seg"
+err "there is no segment at $work/mtx-none.seg; there are others: .*$MTX_SEGMENT.* \(choose with --segment or MTX_SEGMENT\)"
+err "$work/mtx-other.seg"
+no_err "mtx-none.seg,"
+is "one line of it" 1 "$(wc -l <"$work/err")"
+
+# A full disk behind standard output is told.
+ran='mtxctl ls >/dev/full'
+mtxctl ls >/dev/full 2>"$work/err"
+is "exit status" 5 $?
+err 'cannot write the output: No space left on device'
+finish

@@ -48,6 +48,7 @@ struct consumer {
     bool stop, reopen;
     pthread_t thread;
     bool started;
+    struct wake ended; /* called once, by the thread, as its last act */
 };
 
 static bool consumer_flag(struct consumer *c, bool *flag, bool value)
@@ -104,6 +105,7 @@ struct consumer *consumer_new(const struct consumer_options *options, struct buf
     c->backoff = (struct backoff){c->settings->retry_least, c->settings->retry_most, 0, options->seed | 1};
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_init(&c->flags, NULL);
+    wake_init(&c->ended);
     if (!consumer_open(c, why)) consumer_free(&c);
     return c;
 }
@@ -120,11 +122,7 @@ void consumer_free(struct consumer **consumer)
 {
     struct consumer *c = *consumer;
     if (!c) return;
-    consumer_flag(c, &c->stop, true);
-    if (c->started) {
-        wake_call(c->options.wake);
-        pthread_join(c->thread, NULL);
-    }
+    consumer_stop(c, CLOCK_NEVER);
     consumer_let_go(c);
     for (struct feed *f = c->feeds, *next; f; f = next) {
         next = f->next;
@@ -138,6 +136,7 @@ void consumer_free(struct consumer **consumer)
     buf_free(&c->payload.body);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->flags);
+    wake_destroy(&c->ended);
     free(c);
     *consumer = NULL;
 }
@@ -371,6 +370,7 @@ static void *consumer_run(void *arg)
         /* A call during the step has raised the count, so the wait returns at once: nothing is missed. */
         if (again > clock_mono(c->options.clock)) seen = wake_wait(c->options.wake, seen, again);
     }
+    wake_call(&c->ended);
     return NULL;
 }
 
@@ -382,10 +382,12 @@ bool consumer_start(struct consumer *c)
 
 bool consumer_stop(struct consumer *c, uint64_t deadline)
 {
-    struct timespec t = {(time_t)(deadline / CLOCK_SECOND), (long)(deadline % CLOCK_SECOND)};
     consumer_flag(c, &c->stop, true);
     wake_call(c->options.wake);
-    if (c->started) c->started = pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &t) != 0;
+    if (c->started && wake_wait(&c->ended, 0, deadline)) {
+        pthread_join(c->thread, NULL);
+        c->started = false;
+    }
     return !c->started;
 }
 

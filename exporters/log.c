@@ -104,6 +104,12 @@ static void log_account_merge(struct log *log, const struct log_cursor *c, const
     ledger_merge(log->ledger, c->account, LEDGER_METRICS, count->readings - count->levels);
 }
 
+/* How much older than the newest one; 0 if the wall clock was set back in between. */
+static uint64_t log_age(const struct log *log, const struct log_entry *e)
+{
+    return log->last->wall_ns > e->wall_ns ? log->last->wall_ns - e->wall_ns : 0;
+}
+
 /* --- Thinning --------------------------------------------------------------------------------------------
  */
 
@@ -153,7 +159,7 @@ static struct log_entry *log_shortest_pair(const struct log *log)
 static void log_thin(struct log *log)
 {
     struct log_entry *e = log->first;
-    while (e && e->next && log->last->wall_ns - e->wall_ns > log->limits.age_ns) {
+    while (e && e->next && log_age(log, e) > log->limits.age_ns) {
         struct log_entry *next = e->next;
         if (log_mergeable(log, e) && !log_merge(log, e)) return;
         e = next;
@@ -359,7 +365,7 @@ static metrics_snapshot_t *log_fold(struct log *log, struct log_cursor *c, struc
                                     uint64_t max_lag_ns)
 {
     metrics_snapshot_t *sum = log_unpack(*e);
-    while (sum && !c->position && (*e)->next && log->last->wall_ns - (*e)->wall_ns > max_lag_ns) {
+    while (sum && !c->position && (*e)->next && log_age(log, *e) > max_lag_ns) {
         metrics_snapshot_t *newer = log_unpack((*e)->next);
         metrics_snapshot_t *both = newer ? metrics_snapshot_merge(sum, newer, NULL) : NULL;
         if (newer) metrics_snapshot_release(&newer);
@@ -436,7 +442,7 @@ struct log_lag log_lag(struct log *log, int cursor)
     struct log_lag lag = {0};
     pthread_mutex_lock(&log->lock);
     struct log_entry *e = log_at(log, log->cursors[cursor].at);
-    if (e) lag.ns = log->last->wall_ns - e->wall_ns + e->interval_ns;
+    if (e) lag.ns = log_age(log, e) + e->interval_ns;
     for (; e; e = e->next) lag.snapshots++;
     pthread_mutex_unlock(&log->lock);
     return lag;

@@ -134,21 +134,22 @@ static bool cli_set_choice(const struct cli_option *row, const char *text, struc
     return false;
 }
 
-/* Splits in place a copy that lives as long as the program. */
+/* Splits a copy that lives as long as the program. */
 static bool cli_set_list(const struct cli_option *row, const char *text, struct buf *why)
 {
     struct cli_list *list = row->value;
-    char *copy = strdup(text), *rest = copy;
-    for (char *item; copy && (item = strsep(&rest, ","));) {
-        const char **grown = *item ? realloc(list->items, (list->n + 1) * sizeof *grown) : NULL;
-        if (!grown) {
-            buf_printf(why, "--%s takes a list separated by commas, not \"%s\"", row->name, text);
-            return false;
-        }
-        list->items = grown;
-        list->items[list->n++] = item;
+    size_t items = 1, len = strlen(text);
+    bool good = len && text[0] != ',' && text[len - 1] != ',' && !strstr(text, ",,");
+    for (const char *c = text; *c; c++) items += *c == ',';
+    const char **grown = good ? realloc(list->items, (list->n + items) * sizeof *grown) : NULL;
+    if (grown) list->items = grown;
+    char *rest = grown ? strdup(text) : NULL;
+    if (!rest) {
+        buf_printf(why, "--%s takes a list separated by commas, not \"%s\"", row->name, text);
+        return false;
     }
-    return copy != NULL;
+    while (rest) list->items[list->n++] = strsep(&rest, ",");
+    return true;
 }
 
 static bool cli_set(const struct cli_option *row, const char *text, struct buf *why)

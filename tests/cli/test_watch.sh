@@ -19,6 +19,7 @@ is "three intervals" 3 "$(grep -c '^---' "$work/out")"
 is "one line each" 3 "$(grep -c '^http' "$work/out")"
 
 # What is added while it watches: the deltas of all intervals together are all of it.
+rm -f "$work/out"
 mtxctl watch --json --interval 100ms http.requests fresh >"$work/out" 2>"$work/err" &
 pid=$!
 started+=($pid)
@@ -55,6 +56,7 @@ wait $pid
 is "after SIGTERM" 0 $?
 
 # The segment is replaced under it: it follows.
+rm -f "$work/out"
 mtxctl watch --json --interval 50ms >"$work/out" &
 pid=$!
 started+=($pid)

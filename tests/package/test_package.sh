@@ -43,7 +43,7 @@ check "the C program records" "$work/write_c"
 check "the C++ program records" "$work/write_cxx"
 check "both are read" reads 12 "$work/read_c"
 
-check "find_package configures" cmake -S "$here" -B "$work/out" -DCMAKE_PREFIX_PATH="$work/usr" \
+check "find_package configures" cmake -G Ninja -S "$here" -B "$work/out" -DCMAKE_PREFIX_PATH="$work/usr" \
     -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx"
 check "find_package builds" cmake --build "$work/out"
 check "its C program records" "$work/out/write_c"

@@ -54,12 +54,14 @@ static int compare_series(const void *a, const void *b)
     return metrics__series_compare(x->name, x->tags, x->tag_count, y->name, y->tags, y->tag_count);
 }
 
-/* --- Records ------------------------------------------------------------------------------------------------ */
+/* --- Records
+ * ------------------------------------------------------------------------------------------------ */
 
 /* The record at an offset of the image if it is whole, as in shm/index.c. */
 static const struct segment_record *record_in(const struct metrics_reader *r, uint64_t offset)
 {
-    const struct segment_record *rec = offset % SEGMENT_ALIGN ? NULL : metrics__image_at(r, offset, RECORD_KEY);
+    const struct segment_record *rec =
+        offset % SEGMENT_ALIGN ? NULL : metrics__image_at(r, offset, RECORD_KEY);
     if (!rec || rec->length < RECORD_KEY || !metrics__image_at(r, offset, rec->length)) return NULL;
     if (rec->key_length > rec->length - RECORD_KEY || rec->payload % 8 || rec->payload > rec->length ||
         rec->payload_length > rec->length - rec->payload)
@@ -76,7 +78,8 @@ static void read_text(const struct metrics_reader *r, struct metrics__family_rea
     size_t unit = strnlen(text, rec->payload_length);
     if (text + unit >= end) return;
     size_t help = strnlen(text + unit + 1, (size_t)(end - text) - unit - 1);
-    const char *u = metrics__pool_text(pool, text, unit), *h = metrics__pool_text(pool, text + unit + 1, help);
+    const char *u = metrics__pool_text(pool, text, unit),
+               *h = metrics__pool_text(pool, text + unit + 1, help);
     if (!u || !h) return;
     f->unit = u;
     f->help = h;
@@ -88,7 +91,8 @@ static bool read_buckets(struct metrics__pool *pool, struct metrics__family_read
 {
     metrics__bucket_exp_t e;
     f->scale = -1;
-    if (f->settings.reservoir < METRICS_BUCKETS || (kind != KIND_histogram && kind != KIND_timer)) return true;
+    if (f->settings.reservoir < METRICS_BUCKETS || (kind != KIND_histogram && kind != KIND_timer))
+        return true;
     bool exponential = f->settings.reservoir == METRICS_BUCKETS_EXPONENTIAL;
     if (exponential) {
         double low, high;
@@ -111,14 +115,16 @@ static bool read_buckets(struct metrics__pool *pool, struct metrics__family_read
 }
 
 /* The family that a series links to; read once, its text whenever it comes. */
-static struct metrics__family_read *read_family(const struct metrics_reader *r, uint64_t offset, unsigned kind)
+static struct metrics__family_read *read_family(const struct metrics_reader *r, uint64_t offset,
+                                                unsigned kind)
 {
     struct metrics__catalog *c = r->catalog;
     const struct segment_record *rec = record_in(r, offset);
     const struct metrics__family_record *f = rec ? (const void *)((const char *)rec + rec->payload) : NULL;
     if (!rec || rec->type != RECORD_FAMILY || rec->payload_length < sizeof *f) return NULL;
     uint32_t bounds = f->settings.bound_count;
-    if (bounds > METRICS__BOUNDS_MAX || rec->payload_length < sizeof *f + bounds * sizeof(double)) return NULL;
+    if (bounds > METRICS__BOUNDS_MAX || rec->payload_length < sizeof *f + bounds * sizeof(double))
+        return NULL;
     for (struct metrics__family_read *known = c->families; known; known = known->next)
         if (known->offset == offset) {
             read_text(r, known, f->text);
@@ -128,8 +134,12 @@ static struct metrics__family_read *read_family(const struct metrics_reader *r, 
     double *copy = metrics__pool_take(&c->pool, (bounds + 1) * sizeof *copy);
     if (!fresh || !copy) return NULL;
     memcpy(copy, f->bounds, bounds * sizeof *copy);
-    *fresh = (struct metrics__family_read){
-        .offset = offset, .unit = "", .help = "", .settings = f->settings, .bounds = copy, .next = c->families};
+    *fresh = (struct metrics__family_read){.offset = offset,
+                                           .unit = "",
+                                           .help = "",
+                                           .settings = f->settings,
+                                           .bounds = copy,
+                                           .next = c->families};
     if (!read_buckets(&c->pool, fresh, kind)) return NULL;
     read_text(r, fresh, f->text);
     c->families = fresh;
@@ -137,7 +147,8 @@ static struct metrics__family_read *read_family(const struct metrics_reader *r, 
 }
 
 /* 'S' name '\0' key '\0' value '\0' ...: whole, sorted, an even number of tags. */
-static bool read_key(struct metrics__pool *pool, const struct segment_record *rec, struct metrics__series_read *s)
+static bool read_key(struct metrics__pool *pool, const struct segment_record *rec,
+                     struct metrics__series_read *s)
 {
     const char *key = (const char *)rec + RECORD_KEY;
     size_t n = rec->key_length, texts = 0;
@@ -171,15 +182,17 @@ static struct metrics__series_read *read_series(const struct metrics_reader *r, 
     s->created = rec->created;
     s->identity = rec->hash;
     s->family = read_family(r, rec->link, rec->kind);
-    if (!s->family ||
-        metrics__plan((enum metrics__kind_number)rec->kind, &s->family->settings, s->family->bounds, &s->plan))
+    if (!s->family || metrics__plan((enum metrics__kind_number)rec->kind, &s->family->settings,
+                                    s->family->bounds, &s->plan))
         return NULL;
     return s;
 }
 
-/* --- The catalog -------------------------------------------------------------------------------------------- */
+/* --- The catalog
+ * -------------------------------------------------------------------------------------------- */
 
-static struct metrics__series_read **find_slot(struct metrics__series_read **table, size_t mask, uint64_t offset)
+static struct metrics__series_read **find_slot(struct metrics__series_read **table, size_t mask,
+                                               uint64_t offset)
 {
     size_t i = (offset / SEGMENT_ALIGN * UINT64_C(0x9e3779b97f4a7c15) >> 20) & mask;
     while (table[i] && table[i]->offset != offset) i = (i + 1) & mask;
@@ -204,7 +217,8 @@ static bool make_room(struct metrics__catalog *c)
 }
 
 /* What may have changed since the record was last seen. */
-static void refresh(struct metrics_reader *r, struct metrics__series_read *s, const struct segment_record *rec)
+static void refresh(struct metrics_reader *r, struct metrics__series_read *s,
+                    const struct segment_record *rec)
 {
     s->retired = (rec->state & RECORD_RETIRED) != 0;
     s->storage[0] = rec->storage[0];
@@ -259,8 +273,8 @@ static int take_level(struct metrics_reader *r, unsigned level, bool *grown)
 }
 
 /*
- * The index is copied after the arena was, so an entry may lead beyond the image: it is then found at the next
- * update, because header.records was copied before both.
+ * The index is copied after the arena was, so an entry may lead beyond the image: it is then found at the
+ * next update, because header.records was copied before both.
  */
 int metrics__catalog_update(struct metrics_reader *r)
 {

@@ -2,8 +2,10 @@
 /*
  * check.c - look at every structure of a segment and name what is wrong, and where.
  *
- * Readers leave damage out; this says what they would leave out. It works on a private copy, so a segment in use
- * may be checked: what a writer is half-way through is not damage, since nothing refers to it yet.
+ * Readers leave damage out; this says what they would leave out. It works on a private copy, so a segment in
+ * use may be checked: what a writer is half-way through is not damage, since nothing refers to it yet. What
+ * was allocated while the copy was made is known by its place, behind the copy's end and before that of the
+ * arena now; and what looks damaged is looked at again in a second copy before anybody is told.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -26,12 +28,14 @@ struct checking {
     struct segment_header head;
     unsigned char *image; /* the whole used file, from 0 */
     uint64_t end;
+    uint64_t limit; /* end of the arena after the copy was made */
     metrics_damage_fn *fn;
     void *arg;
     int damages;
 };
 
-static void __attribute__((format(printf, 3, 4))) damage(struct checking *c, uint64_t offset, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+damage(struct checking *c, uint64_t offset, const char *fmt, ...)
 {
     char text[256];
     va_list ap;
@@ -48,6 +52,26 @@ static const void *at(const struct checking *c, uint64_t offset, uint64_t n)
     return c->image + offset;
 }
 
+/* Not inside the arena, nor allocated since the copy was made. */
+static bool outside(const struct checking *c, uint64_t offset, uint64_t n, uint64_t align)
+{
+    return offset < SEGMENT_ARENA || offset > c->limit || n > c->limit - offset || offset % align;
+}
+
+/* A cursor's block must be there whole, and no more of it be used than there is (shm/lane.c). */
+static void check_cursor(struct checking *c, unsigned i)
+{
+    const struct segment_header *h = &c->head;
+    uint64_t extent = ((uint64_t)h->lanes_cpu + h->lanes_atomic) * SEGMENT_LANE_LINE * 8;
+    uint64_t extents = SEGMENT_EXTENT_BLOCK / extent ? SEGMENT_EXTENT_BLOCK / extent : 1;
+    uint64_t cursor = h->cell_cursor[i], where = offsetof(struct segment_header, cell_cursor) + i * 8;
+    if (cursor && outside(c, cursor >> 20 << 6, extents * extent, SEGMENT_ALIGN))
+        damage(c, where, "the cursor of cells points outside the arena");
+    else if ((cursor & 0xfffff) > extents * SEGMENT_LANE_LINE)
+        damage(c, where, "%llu cells of a block of %llu are said to be used",
+               (unsigned long long)(cursor & 0xfffff), (unsigned long long)(extents * SEGMENT_LANE_LINE));
+}
+
 static void check_head(struct checking *c)
 {
     const struct segment_header *h = &c->head;
@@ -55,71 +79,154 @@ static void check_head(struct checking *c)
         damage(c, offsetof(struct segment_header, arena_next), "the arena ends at %llu of %llu bytes",
                (unsigned long long)h->arena_next, (unsigned long long)h->size);
     if (h->populated < h->arena_next || h->populated > h->size)
-        damage(c, offsetof(struct segment_header, populated), "memory is said to end at %llu, the arena at %llu",
-               (unsigned long long)h->populated, (unsigned long long)h->arena_next);
+        damage(c, offsetof(struct segment_header, populated),
+               "memory is said to end at %llu, the arena at %llu", (unsigned long long)h->populated,
+               (unsigned long long)h->arena_next);
     if (h->level[0] != SEGMENT_INDEX0)
         damage(c, offsetof(struct segment_header, level), "index level 0 is said to be at %llu",
                (unsigned long long)h->level[0]);
     for (unsigned i = 1; i < SEGMENT_INDEX_LEVELS; i++)
-        if (h->level[i] && (h->level[i] % SEGMENT_ALIGN || !at(c, h->level[i], layout_level_entries(i) * 8)))
-            damage(c, offsetof(struct segment_header, level) + i * 8, "index level %u at %llu is outside the arena", i,
-                   (unsigned long long)h->level[i]);
-    for (int i = 0; i < 2; i++)
-        if (h->cell_cursor[i] && !at(c, h->cell_cursor[i] >> 20 << 6, SEGMENT_ALIGN))
-            damage(c, offsetof(struct segment_header, cell_cursor) + (unsigned)i * 8,
-                   "the cursor of cells points outside the arena");
+        if (h->level[i] && outside(c, h->level[i], layout_level_entries(i) * 8, SEGMENT_ALIGN))
+            damage(c, offsetof(struct segment_header, level) + i * 8,
+                   "index level %u at %llu is outside the arena", i, (unsigned long long)h->level[i]);
+    for (unsigned i = 0; i < 2; i++) check_cursor(c, i);
     if (!h->epoch || (h->epoch != h->logged + 1 && h->epoch != h->logged + 2))
-        damage(c, offsetof(struct segment_header, epoch), "interval %llu is open, but %llu was the last one logged",
-               (unsigned long long)h->epoch, (unsigned long long)h->logged);
+        damage(c, offsetof(struct segment_header, epoch),
+               "interval %llu is open, but %llu was the last one logged", (unsigned long long)h->epoch,
+               (unsigned long long)h->logged);
 }
 
 static void check_slots(struct checking *c)
 {
     for (unsigned i = 0; i < SEGMENT_SLOT_BLOCKS; i++) {
         uint64_t block = c->head.slot_block[i];
-        if (block && (block % SEGMENT_ALIGN || !at(c, block, SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot))))
-            damage(c, offsetof(struct segment_header, slot_block) + i * 8, "slot block %u is outside the arena", i);
-    }
-    uint64_t group = layout_gauge_group(c->head.group_cursor), before = UINT64_MAX;
-    for (; group && group < before; before = group) {
-        const struct segment_group *g = at(c, group, sizeof *g);
-        if (!g) {
-            damage(c, group, "a gauge group is outside the arena");
-            return;
-        }
-        for (unsigned i = 0; i < SEGMENT_SLOT_BLOCKS; i++)
-            if (g->block[i] && !at(c, g->block[i], SEGMENT_GROUP_BLOCK))
-                damage(c, group + offsetof(struct segment_group, block) + i * 8,
-                       "values of slot block %u are outside the arena", i);
-        uint64_t older = g->older;
-        if (older >= group) damage(c, group + offsetof(struct segment_group, older), "the list of gauge groups loops");
-        before = group;
-        group = older < group ? older : 0;
-        if (!group) return;
+        if (block && outside(c, block, SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot), SEGMENT_ALIGN))
+            damage(c, offsetof(struct segment_header, slot_block) + i * 8,
+                   "slot block %u is outside the arena", i);
     }
 }
 
-/* --- Series ----------------------------------------------------------------------------------------------------- */
-
-static void check_sample(struct checking *c, const struct segment_record *r, const struct metrics__settings *s,
-                         const struct metrics__plan *plan)
+/* Groups are listed newest first, so at falling offsets. */
+static void check_groups(struct checking *c)
 {
-    metrics__reservoir_params_t p = {.kind = (enum metrics_reservoir)s->reservoir, .slots = s->samples,
-                                     .alpha = s->alpha, .window_s = s->window_s};
+    uint64_t where = offsetof(struct segment_header, group_cursor),
+             group = layout_gauge_group(c->head.group_cursor);
+    if ((c->head.group_cursor & 63) > SEGMENT_GROUP_GAUGES)
+        damage(c, where, "%u gauges of a group of %d are said to be used",
+               (unsigned)(c->head.group_cursor & 63), SEGMENT_GROUP_GAUGES);
+    while (group) {
+        const struct segment_group *g = at(c, group, sizeof *g);
+        if (outside(c, group, sizeof *g, SEGMENT_ALIGN))
+            damage(c, where, "a gauge group at %llu is outside the arena", (unsigned long long)group);
+        if (!g || group % SEGMENT_ALIGN) return;
+        for (unsigned i = 0; i < SEGMENT_SLOT_BLOCKS; i++)
+            if (g->block[i] && outside(c, g->block[i], SEGMENT_GROUP_BLOCK, SEGMENT_ALIGN))
+                damage(c, group + offsetof(struct segment_group, block) + i * 8,
+                       "values of slot block %u are outside the arena", i);
+        where = group + offsetof(struct segment_group, older);
+        if (g->older >= group) damage(c, where, "the list of gauge groups loops");
+        group = g->older < group ? g->older : 0;
+    }
+}
+
+/* --- Records
+ * ---------------------------------------------------------------------------------------------------- */
+
+static const struct segment_record *whole_record(const struct checking *c, uint64_t offset)
+{
+    const struct segment_record *r = offset % SEGMENT_ALIGN ? NULL : at(c, offset, RECORD_KEY);
+    if (!r || r->length < RECORD_KEY || !at(c, offset, r->length) || r->key_length > r->length - RECORD_KEY ||
+        r->payload % 8 || r->payload > r->length || r->payload_length > r->length - r->payload)
+        return NULL;
+    return r;
+}
+
+/* Does the offset lead to no record of that type? Records made since the copy are believed. */
+static bool is_no_record(const struct checking *c, uint64_t offset, uint8_t type)
+{
+    const struct segment_record *r = whole_record(c, offset);
+    return r ? r->type != type : offset < c->end || outside(c, offset, RECORD_KEY, SEGMENT_ALIGN);
+}
+
+/* A letter, a name, and for a series pairs of tag key and value, sorted by key; each ends with a zero. */
+static bool is_key(const struct segment_record *r, char letter)
+{
+    const char *key = (const char *)r + RECORD_KEY, *end = key + r->key_length, *before = NULL;
+    if (r->key_length < 3 || key[0] != letter || !key[1] || end[-1]) return false;
+    const char *tag = key + 1 + strlen(key + 1) + 1;
+    while (letter == 'S' && tag < end) {
+        const char *value = tag + strlen(tag) + 1;
+        if (!*tag || value >= end || (before && strcmp(before, tag) >= 0)) return false;
+        before = tag;
+        tag = value + strlen(value) + 1;
+    }
+    return tag == end;
+}
+
+/* Two texts, each ended by a zero. */
+static bool is_text(const struct segment_record *r)
+{
+    const char *text = (const char *)r + r->payload, *end = text + r->payload_length;
+    const char *unit_end = memchr(text, 0, r->payload_length);
+    return unit_end && memchr(unit_end + 1, 0, (size_t)(end - unit_end - 1));
+}
+
+static const struct metrics__family_record *family_of(const struct segment_record *r)
+{
+    const struct metrics__family_record *f = r ? (const void *)((const char *)r + r->payload) : NULL;
+    if (!r || r->type != RECORD_FAMILY || r->payload_length < sizeof *f) return NULL;
+    uint32_t n = f->settings.bound_count;
+    return n > METRICS__BOUNDS_MAX || r->payload_length < sizeof *f + n * sizeof(double) ? NULL : f;
+}
+
+static void check_family(struct checking *c, uint64_t offset, const struct segment_record *r)
+{
+    const char *name = (const char *)r + RECORD_KEY + 1;
+    const struct metrics__family_record *f = family_of(r);
+    if (!is_key(r, 'F')) {
+        damage(c, offset + RECORD_KEY, "the key of a family is malformed");
+        return;
+    }
+    if (!f) {
+        damage(c, offset + offsetof(struct segment_record, payload), "the settings of %s are not whole",
+               name);
+        return;
+    }
+    uint64_t where = offset + r->payload;
+    if (f->kind && !metrics__kind_read_of(f->kind))
+        damage(c, where, "%s is a family of kind %u, which does not exist", name, f->kind);
+    const struct segment_record *text = f->text ? whole_record(c, f->text) : NULL;
+    if (f->text && (is_no_record(c, f->text, RECORD_TEXT) || (text && !is_text(text))))
+        damage(c, where + offsetof(struct metrics__family_record, text), "unit and help of %s are not there",
+               name);
+    if (f->overflow && is_no_record(c, f->overflow, RECORD_SERIES))
+        damage(c, where + offsetof(struct metrics__family_record, overflow),
+               "the overflow series of %s is not there", name);
+}
+
+/* --- Series
+ * ----------------------------------------------------------------------------------------------------- */
+
+static void check_sample(struct checking *c, const struct segment_record *r,
+                         const struct metrics__settings *s, const struct metrics__plan *plan)
+{
+    metrics__reservoir_params_t p = {.kind = (enum metrics_reservoir)s->reservoir,
+                                     .slots = s->samples,
+                                     .alpha = s->alpha,
+                                     .window_s = s->window_s};
     uint64_t where = r->storage[1] + (plan->rate ? METRICS__RATE_BLOCK : 0);
-    const void *block = at(c, where, plan->reservoir);
-    metrics__reservoir_t *copy = block ? aligned_alloc(64, plan->reservoir) : NULL;
-    if (!copy) return;
-    memcpy(copy, block, plan->reservoir);
-    const unsigned char *slots = (const unsigned char *)copy;
-    uint64_t first = plan->reservoir - (uint64_t)metrics__reservoir_capacity(&p) * 16;
-    for (uint64_t i = first; i + 16 <= plan->reservoir; i += 16) {
+    const unsigned char *slots = at(c, where, plan->reservoir);
+    if (!slots) return; /* made since the copy */
+    uint64_t bytes = (uint64_t)metrics__reservoir_capacity(&p) * sizeof(metrics__reservoir_slot_t);
+    uint64_t first = plan->reservoir - layout_round_up(bytes, SEGMENT_ALIGN);
+    for (uint64_t i = first; i < first + bytes; i += sizeof(metrics__reservoir_slot_t)) {
         metrics__reservoir_slot_t slot;
         memcpy(&slot, slots + i, sizeof slot);
         if (slot.tick && !isfinite(slot.value))
             damage(c, where + i, "a sample's value is not a finite number");
+        else if (slot.tick && p.kind != METRICS_RESERVOIR_SLIDING && !(slot.noise > -64 && slot.noise < 64))
+            damage(c, where + i, "a sample's noise is not a number between -64 and 64");
     }
-    free(copy);
 }
 
 static void check_rates(struct checking *c, const struct segment_record *r)
@@ -133,82 +240,79 @@ static void check_rates(struct checking *c, const struct segment_record *r)
         }
 }
 
-static void check_storage(struct checking *c, uint64_t offset, const struct segment_record *r, const char *name,
-                          const struct metrics__settings *s, const struct metrics__plan *plan)
+static void check_storage(struct checking *c, uint64_t offset, const struct segment_record *r,
+                          const char *name, const struct metrics__settings *s,
+                          const struct metrics__plan *plan)
 {
     const struct segment_header *h = &c->head;
-    uint64_t lanes = layout_lanes(plan->cells, h->lanes_cpu, h->lanes_atomic), n0 = plan->block0;
-    if (plan->cells) n0 = (lanes - 1) * layout_stride(plan->cells) + plan->cells * 8;
-    if (r->kind == KIND_gauge) n0 = sizeof(struct segment_group);
-    uint64_t place = r->kind == KIND_gauge ? layout_gauge_group(r->storage[0]) : r->storage[0];
-    if (r->storage[0] && n0 && (place % 8 || !at(c, place, n0)))
-        damage(c, offset + offsetof(struct segment_record, storage), "storage of %s lies outside the arena", name);
+    uint64_t lanes = layout_lanes(plan->cells, h->lanes_cpu, h->lanes_atomic), n0 = plan->block0,
+             align = SEGMENT_ALIGN;
+    uint64_t place = r->storage[0], where = offset + offsetof(struct segment_record, storage);
+    if (plan->cells) {
+        n0 = (lanes - 1) * layout_stride(plan->cells) + plan->cells * 8;
+        align = plan->cells <= SEGMENT_LANE_SHARED ? 8 : SEGMENT_ALIGN;
+    }
+    if (r->kind == KIND_gauge) {
+        n0 = sizeof(struct segment_group);
+        if ((place & 63) < SEGMENT_GROUP_GAUGES) place = layout_gauge_group(place);
+    }
+    if (r->storage[0] && n0 && outside(c, place, n0, align))
+        damage(c, where, "storage of %s lies outside the arena or is not aligned", name);
     if (!r->storage[1] || !plan->block1) return;
-    if (r->storage[1] % SEGMENT_ALIGN || !at(c, r->storage[1], plan->block1)) {
-        damage(c, offset + offsetof(struct segment_record, storage) + 8, "storage of %s lies outside the arena", name);
+    if (outside(c, r->storage[1], plan->block1, SEGMENT_ALIGN)) {
+        damage(c, where + 8, "storage of %s lies outside the arena or is not aligned", name);
         return;
     }
     if (plan->rate) check_rates(c, r);
     if (plan->reservoir) check_sample(c, r, s, plan);
 }
 
-static const struct segment_record *whole_record(const struct checking *c, uint64_t offset)
-{
-    const struct segment_record *r = offset % SEGMENT_ALIGN ? NULL : at(c, offset, RECORD_KEY);
-    if (!r || r->length < RECORD_KEY || !at(c, offset, r->length) || r->key_length > r->length - RECORD_KEY ||
-        r->payload % 8 || r->payload > r->length || r->payload_length > r->length - r->payload)
-        return NULL;
-    return r;
-}
-
-static bool read_family(struct checking *c, uint64_t offset, struct metrics__settings *s, double *bounds)
-{
-    const struct segment_record *r = whole_record(c, offset);
-    const struct metrics__family_record *f = r ? (const void *)((const char *)r + r->payload) : NULL;
-    if (!r || r->type != RECORD_FAMILY || r->payload_length < sizeof *f) return false;
-    *s = f->settings;
-    if (s->bound_count > METRICS__BOUNDS_MAX ||
-        r->payload_length < sizeof *f + s->bound_count * sizeof(double))
-        return false;
-    memcpy(bounds, f->bounds, s->bound_count * sizeof(double));
-    return true;
-}
-
 static void check_series(struct checking *c, uint64_t offset, const struct segment_record *r)
 {
-    struct metrics__settings settings;
     struct metrics__plan plan;
-    double bounds[METRICS__BOUNDS_MAX];
-    const char *key = (const char *)r + RECORD_KEY;
-    if (r->key_length < 3 || key[0] != 'S' || key[r->key_length - 1] || !key[1]) {
+    const char *name = (const char *)r + RECORD_KEY + 1;
+    const struct metrics__family_record *f = family_of(whole_record(c, r->link));
+    if (!is_key(r, 'S'))
         damage(c, offset + RECORD_KEY, "the key of a series is malformed");
-        return;
-    }
-    if (!metrics__kind_read_of(r->kind))
-        damage(c, offset + offsetof(struct segment_record, kind), "%s is of kind %u, which does not exist", key + 1,
-               r->kind);
-    else if (!read_family(c, r->link, &settings, bounds))
-        damage(c, offset + offsetof(struct segment_record, link), "%s belongs to no family", key + 1);
-    else if (metrics__plan((enum metrics__kind_number)r->kind, &settings, bounds, &plan))
-        damage(c, r->link, "the settings of %s make no sense", key + 1);
+    else if (!metrics__kind_read_of(r->kind))
+        damage(c, offset + offsetof(struct segment_record, kind), "%s is of kind %u, which does not exist",
+               name, r->kind);
+    else if (!f)
+        damage(c, offset + offsetof(struct segment_record, link), "%s belongs to no family", name);
+    else if (f->kind && f->kind != r->kind)
+        damage(c, offset + offsetof(struct segment_record, kind), "%s is of kind %u, its family of kind %u",
+               name, r->kind, f->kind);
+    else if (metrics__plan((enum metrics__kind_number)r->kind, &f->settings, f->bounds, &plan))
+        damage(c, r->link + offsetof(struct segment_record, payload), "the settings of %s make no sense",
+               name);
     else
-        check_storage(c, offset, r, key + 1, &settings, &plan);
+        check_storage(c, offset, r, name, &f->settings, &plan);
 }
 
-static void check_entry(struct checking *c, uint64_t where, uint64_t entry)
+/* --- Index
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* An entry in that line, of as many. */
+static void check_entry(struct checking *c, uint64_t where, uint64_t entry, uint64_t line, uint64_t lines)
 {
     uint64_t offset = entry & ENTRY_OFFSET;
-    if (offset >= c->end && offset < c->head.size) return; /* newer than the copy */
+    if (offset >= c->end && !outside(c, offset, RECORD_KEY, SEGMENT_ALIGN)) return; /* newer than the copy */
     const struct segment_record *r = whole_record(c, offset);
     if (!r) {
-        damage(c, where, "an index entry leads to %llu, where no whole record is", (unsigned long long)offset);
+        damage(c, where, "an index entry leads to %llu, where no whole record is",
+               (unsigned long long)offset);
         return;
     }
     uint64_t hash = view_hash((const char *)r + RECORD_KEY, r->key_length);
     if (r->hash != hash || entry >> 48 != hash >> 48)
         damage(c, offset, "the hash of a record does not match its key");
+    else if (hash % lines != line)
+        damage(c, where, "an index entry stands in line %llu instead of %llu", (unsigned long long)line,
+               (unsigned long long)(hash % lines));
     else if (r->type == RECORD_SERIES)
         check_series(c, offset, r);
+    else if (r->type == RECORD_FAMILY)
+        check_family(c, offset, r);
 }
 
 static void check_level(struct checking *c, unsigned level)
@@ -223,40 +327,54 @@ static void check_level(struct checking *c, unsigned level)
             memcpy(&entry, c->image + from + i * 8, sizeof entry);
             if (entry && ended) damage(c, from + i * 8, "an index line has a gap before this entry");
             if (entry)
-                check_entry(c, from + i * 8, entry);
+                check_entry(c, from + i * 8, entry, line / SEGMENT_INDEX_LINE, entries / SEGMENT_INDEX_LINE);
             else
                 ended = true;
         }
     }
 }
 
+/* Copy the header, then the rest, then see how far the arena has grown meanwhile. */
 static int load(struct checking *c, metrics_error_t *error)
 {
+    struct segment_header now;
     if (view_head(&c->view, &c->head))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
     c->end = c->head.arena_next;
     if (c->end < SEGMENT_ARENA || c->end > c->view.size) c->end = c->view.size;
+    free(c->image);
     c->image = malloc(c->end);
     if (!c->image) return metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to check %s", c->view.path);
-    if (view_read(&c->view, 0, c->image, c->end))
+    if (view_read(&c->view, 0, c->image, c->end) || view_head(&c->view, &now))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
+    c->limit = now.arena_next > c->end && now.arena_next <= c->view.size ? now.arena_next : c->end;
+    return 0;
+}
+
+/* Look at a fresh copy; fn may be NULL to count only. */
+static int look(struct checking *c, metrics_damage_fn *fn, metrics_error_t *error)
+{
+    int rc = load(c, error);
+    if (rc) return rc;
+    c->fn = fn;
+    c->damages = 0;
+    check_head(c);
+    check_slots(c);
+    check_groups(c);
+    for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++) check_level(c, level);
     return 0;
 }
 
 int metrics_segment_check(const char *path, metrics_damage_fn *fn, void *arg, metrics_error_t *error)
 {
-    struct checking c = {.fn = fn, .arg = arg};
+    struct checking c = {.arg = arg};
     metrics_error_t dummy;
     if (!error) error = &dummy;
     memset(error, 0, sizeof *error);
     int rc = view_open(&c.view, path ? path : metrics_default_path(), true, false, error);
     if (rc) return -1;
-    rc = load(&c, error);
-    if (!rc) {
-        check_head(&c);
-        check_slots(&c);
-        for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++) check_level(&c, level);
-    }
+    rc = look(&c, NULL, error);
+    if (!rc && c.damages) rc = look(&c, fn, error);
     free(c.image);
     view_close(&c.view);
     return rc ? -1 : c.damages;

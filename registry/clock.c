@@ -87,7 +87,8 @@ static void refine(uint64_t ticks, uint64_t ns)
     }
 }
 
-/* Called by whoever stops a timer after `next`. A signal handler that finds it busy goes on with the old rate. */
+/* Called by whoever stops a timer after `next`. A signal handler that finds it busy goes on with the old
+ * rate. */
 static void __attribute__((noinline)) refine_now(void)
 {
     uint64_t idle = 0, ticks, ns;
@@ -130,9 +131,7 @@ uint64_t metrics_elapsed_ns(uint64_t start)
 }
 
 /* A child of a thread that was refining would never refine again. */
-static void nothing(void)
-{
-}
+static void nothing(void) {}
 static void child(void)
 {
     mem_store(&clk.busy, 0);

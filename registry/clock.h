@@ -4,8 +4,8 @@
  *
  * Durations come from the CPU's counter where the kernel trusts it too (clock source tsc; aarch64's generic
  * timer always), else from CLOCK_MONOTONIC. Counter ticks never enter the segment. The counter's rate is
- * measured against CLOCK_MONOTONIC: a first, short measurement when the library is first used, refined at 5 ms,
- * 10 ms, 20 ms ... one minute, and from then on over the last minute.
+ * measured against CLOCK_MONOTONIC: a first, short measurement when the library is first used, refined at 5
+ * ms, 10 ms, 20 ms ... one minute, and from then on over the last minute.
  */
 #ifndef METRICS_REGISTRY_CLOCK_H
 #define METRICS_REGISTRY_CLOCK_H

@@ -7,7 +7,8 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     return metrics__sum_u64(t, 0, &out->count);
 }
 
-static void rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void rows(struct metrics__rows *r, const struct metrics_reading *now,
+                 const struct metrics_reading *base)
 {
     bool interval = r->options.totals == METRICS_INTERVAL;
     uint64_t before = interval && base && base->count <= now->count ? base->count : 0;

@@ -70,7 +70,8 @@ static int bind_buckets(struct metrics__distribution *d, const struct metrics__s
     if (s->settings->reservoir == METRICS_BUCKETS_EXPONENTIAL) {
         double low, high;
         metrics__plan_range((enum metrics__kind_number)d->h.kind, s->settings, &low, &high);
-        return metrics__bucket_exp_init(&d->exponential, s->settings->scale, low, high) ? -1 : (int)LOSS_DAMAGE;
+        return metrics__bucket_exp_init(&d->exponential, s->settings->scale, low, high) ? -1
+                                                                                        : (int)LOSS_DAMAGE;
     }
     size_t bytes = s->settings->bound_count * sizeof(double);
     double *bounds = malloc(bytes + 1);
@@ -82,8 +83,9 @@ static int bind_buckets(struct metrics__distribution *d, const struct metrics__s
 }
 
 /*
- * Extremes start as zeros, which stand for epoch 0: after 32768 epochs (words compare modulo 2^64) that would look
- * like the future. Give untouched words a recent tag. Beside a restartable store the CAS loses or is overwritten.
+ * Extremes start as zeros, which stand for epoch 0: after 32768 epochs (words compare modulo 2^64) that would
+ * look like the future. Give untouched words a recent tag. Beside a restartable store the CAS loses or is
+ * overwritten.
  */
 static void tag_extremes(const struct metrics__cells *c, uint64_t epoch, uint32_t lanes)
 {
@@ -105,7 +107,8 @@ int metrics__distribution_bind(struct metrics__handle *h, const struct metrics__
     int loss = s->plan.buckets ? bind_buckets(d, s) : bind_sample(d, s);
     if (loss < 0) loss = metrics__bind_cells(h, s);
     if (loss < 0 && d->reservoir)
-        tag_extremes(&h->cells, mem_load_acquire(d->epoch), h->cells.lanes + h->cells.stripes + 1); /* ORD-10 */
+        tag_extremes(&h->cells, mem_load_acquire(d->epoch),
+                     h->cells.lanes + h->cells.stripes + 1); /* ORD-10 */
     if (loss >= 0) free((void *)d->bounds);
     return loss;
 }

@@ -12,9 +12,9 @@ struct metrics__distribution {
     const uint64_t *epoch;           /* the header's */
     metrics__reservoir_t *reservoir; /* NULL: buckets */
     metrics__reservoir_params_t params;
-    const double *bounds;            /* explicit buckets, else NULL: exponential ones */
+    const double *bounds; /* explicit buckets, else NULL: exponential ones */
     uint32_t bound_count;
-    double to_bucket_unit;           /* timers: ns to seconds */
+    double to_bucket_unit; /* timers: ns to seconds */
     metrics__bucket_exp_t exponential;
 };
 struct metrics_histogram {

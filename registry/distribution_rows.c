@@ -12,7 +12,8 @@
 #include "reading.h"
 #include "reservoir.h"
 
-/* --- Rates -------------------------------------------------------------------------------------------------- */
+/* --- Rates
+ * -------------------------------------------------------------------------------------------------- */
 
 bool metrics__rates_load(const struct metrics__taking *t, struct metrics_reading *out)
 {
@@ -25,7 +26,8 @@ bool metrics__rates_load(const struct metrics__taking *t, struct metrics_reading
     return true;
 }
 
-/* --- Samples ------------------------------------------------------------------------------------------------ */
+/* --- Samples
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool keep_sample(struct metrics__pool *pool, metrics_centroid_t *samples, size_t n, double factor,
                         struct metrics__sample_read *out)
@@ -65,7 +67,8 @@ static bool load_samples(const struct metrics__taking *t, struct metrics_reading
     uint64_t at = s->storage[1] + (s->plan.rate ? METRICS__RATE_BLOCK : 0), n = s->plan.reservoir;
     const metrics__reservoir_t *first = metrics__image_at(t->r, at, n);
     metrics__reservoir_t *copy = first ? aligned_alloc(64, n) : NULL;
-    metrics_centroid_t *samples = copy ? malloc((metrics__reservoir_capacity(&p) + 1) * sizeof *samples) : NULL;
+    metrics_centroid_t *samples =
+        copy ? malloc((metrics__reservoir_capacity(&p) + 1) * sizeof *samples) : NULL;
     bool good = samples && !view_read(&t->r->view, at, copy, n);
     if (good) {
         metrics__reservoir_confirm(copy, first, &p);
@@ -82,10 +85,13 @@ static bool load_samples(const struct metrics__taking *t, struct metrics_reading
     return good;
 }
 
-/* --- Extremes ----------------------------------------------------------------------------------------------- */
+/* --- Extremes
+ * ----------------------------------------------------------------------------------------------- */
 
-/* The highest word of a bank over all lanes whose tag is the epoch's; 0 = none. Copied after the count (ORD-6). */
-static uint64_t highest(const unsigned char *cells, uint64_t stride, uint64_t lanes, uint32_t cell, uint64_t epoch)
+/* The highest word of a bank over all lanes whose tag is the epoch's; 0 = none. Copied after the count
+ * (ORD-6). */
+static uint64_t highest(const unsigned char *cells, uint64_t stride, uint64_t lanes, uint32_t cell,
+                        uint64_t epoch)
 {
     uint64_t best = 0, v;
     for (uint64_t l = 0; l < lanes; l++) {
@@ -95,11 +101,12 @@ static uint64_t highest(const unsigned char *cells, uint64_t stride, uint64_t la
     return best;
 }
 
-bool metrics__extremes_read(const struct metrics_reader *r, const struct metrics__series_read *s, uint64_t epoch,
-                            uint64_t words[2])
+bool metrics__extremes_read(const struct metrics_reader *r, const struct metrics__series_read *s,
+                            uint64_t epoch, uint64_t words[2])
 {
     const struct segment_header *h = &r->head;
-    uint64_t stride = layout_stride(DIST_CELLS), lanes = layout_lanes(DIST_CELLS, h->lanes_cpu, h->lanes_atomic);
+    uint64_t stride = layout_stride(DIST_CELLS),
+             lanes = layout_lanes(DIST_CELLS, h->lanes_cpu, h->lanes_atomic);
     uint64_t n = (lanes - 1) * stride + DIST_CELLS * 8;
     unsigned char *cells = malloc(n);
     bool good = cells && !view_read(&r->view, s->storage[0], cells, n);
@@ -126,7 +133,8 @@ static bool load_extremes(const struct metrics__taking *t, struct metrics_readin
     return true;
 }
 
-/* --- Buckets ------------------------------------------------------------------------------------------------ */
+/* --- Buckets
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool load_buckets(const struct metrics__taking *t, struct metrics_reading *out, double factor)
 {
@@ -153,7 +161,8 @@ bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_
         good = load_buckets(t, out, factor);
     } else {
         good = metrics__sum_u64(t, DIST_COUNT, &out->count) && metrics__sum_f64(t, DIST_SUM, &out->sum) &&
-               metrics__sum_f64(t, DIST_SQUARES, &out->squares) && metrics__sum_u64(t, DIST_IGNORED, &out->ignored);
+               metrics__sum_f64(t, DIST_SQUARES, &out->squares) &&
+               metrics__sum_u64(t, DIST_IGNORED, &out->ignored);
         out->sum *= factor;
         out->squares *= factor * factor;
         if (good && out->count && t->depth == METRICS__TAKE_ALL)
@@ -169,7 +178,8 @@ bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_
     return good;
 }
 
-/* --- Rows --------------------------------------------------------------------------------------------------- */
+/* --- Rows
+ * --------------------------------------------------------------------------------------------------- */
 
 /* A base is of use if nothing fell since: else the totals begin anew. */
 static const struct metrics_reading *usable(const struct metrics__rows *r, const struct metrics_reading *now,
@@ -185,23 +195,34 @@ static uint64_t bucket_count(const struct metrics_reading *now, const struct met
     return now->buckets[i].count >= before ? now->buckets[i].count - before : 0;
 }
 
-static void bucket_rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void bucket_rows(struct metrics__rows *r, const struct metrics_reading *now,
+                        const struct metrics_reading *base)
 {
     uint64_t below = 0;
     if (!(r->options.attributes & METRICS_ATTR(METRICS_BUCKETS_LE))) return;
     for (size_t i = 0; i < now->bucket_count; i++) {
         below += bucket_count(now, base, i);
-        metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_BUCKETS_LE, .nature = METRICS_BUCKET,
-                                              .scope = r->options.totals, .type = METRICS_U64, .value.u = below,
-                                              .parameter = now->buckets[i].upper, .unit = "", .worker = -1});
+        metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_BUCKETS_LE,
+                                              .nature = METRICS_BUCKET,
+                                              .scope = r->options.totals,
+                                              .type = METRICS_U64,
+                                              .value.u = below,
+                                              .parameter = now->buckets[i].upper,
+                                              .unit = "",
+                                              .worker = -1});
     }
 }
 
 static void quantile_row(struct metrics__rows *r, double q, double v)
 {
-    metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_PERCENTILE, .nature = METRICS_QUANTILE,
-                                          .scope = r->options.sampled, .type = METRICS_F64, .value.f = v,
-                                          .parameter = q, .unit = r->unit, .worker = -1});
+    metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_PERCENTILE,
+                                          .nature = METRICS_QUANTILE,
+                                          .scope = r->options.sampled,
+                                          .type = METRICS_F64,
+                                          .value.f = v,
+                                          .parameter = q,
+                                          .unit = r->unit,
+                                          .worker = -1});
 }
 
 static void statistic(struct metrics__rows *r, enum metrics_attribute a, double v)
@@ -244,7 +265,8 @@ static void sample_rows(struct metrics__rows *r, const struct metrics_reading *n
     statistic(r, METRICS_MEAN, clamp(s->mean, low, high));
     if (s->has_stddev || r->options.empty_zero) statistic(r, METRICS_STDDEV, s->stddev);
     for (size_t i = 0; i < r->options.quantile_count; i++)
-        if (metrics__estimate_quantile(s->centroids, s->centroid_count, s->values, r->options.quantiles[i], &q))
+        if (metrics__estimate_quantile(s->centroids, s->centroid_count, s->values, r->options.quantiles[i],
+                                       &q))
             quantile_row(r, r->options.quantiles[i], clamp(q, low, high));
 }
 
@@ -296,13 +318,18 @@ void metrics__distribution_rows(struct metrics__rows *r, const struct metrics_re
     else
         sample_rows(r, now);
     if (now->bucket_count) bucket_rows(r, now, b);
-    metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_WHOLE, .nature = METRICS_DISTRIBUTION,
-                                          .scope = METRICS_LIFETIME, .type = METRICS_U64, .value.u = now->count,
-                                          .distribution = &now->whole, .unit = r->unit, .worker = -1});
+    metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_WHOLE,
+                                          .nature = METRICS_DISTRIBUTION,
+                                          .scope = METRICS_LIFETIME,
+                                          .type = METRICS_U64,
+                                          .value.u = now->count,
+                                          .distribution = &now->whole,
+                                          .unit = r->unit,
+                                          .worker = -1});
 }
 
-int metrics_reading_distribution(const metrics_reading_t *now, const metrics_reading_t *base, metrics_bucket_t *room,
-                                 size_t room_count, metrics_distribution_t *out)
+int metrics_reading_distribution(const metrics_reading_t *now, const metrics_reading_t *base,
+                                 metrics_bucket_t *room, size_t room_count, metrics_distribution_t *out)
 {
     if (now->kind != KIND_histogram && now->kind != KIND_timer) return -1;
     if (base && (base->count > now->count || base->bucket_count != now->bucket_count)) base = NULL;

@@ -10,15 +10,18 @@
 
 struct metrics__settings metrics__default_settings(void)
 {
-    return (struct metrics__settings){
-        .reservoir = METRICS_RESERVOIR_DECAYING, .samples = METRICS_SAMPLES_DEFAULT, .alpha = 0.015, .window_s = 60};
+    return (struct metrics__settings){.reservoir = METRICS_RESERVOIR_DECAYING,
+                                      .samples = METRICS_SAMPLES_DEFAULT,
+                                      .alpha = 0.015,
+                                      .window_s = 60};
 }
 
-struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offset, struct metrics__settings *settings,
-                                                  double *bounds)
+struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offset,
+                                                  struct metrics__settings *settings, double *bounds)
 {
     struct segment_record *r = record_at(seg, offset);
-    if (!r || r->type != RECORD_FAMILY || r->payload_length < sizeof(struct metrics__family_record)) return NULL;
+    if (!r || r->type != RECORD_FAMILY || r->payload_length < sizeof(struct metrics__family_record))
+        return NULL;
     struct metrics__family_record *f = record_payload(r);
     *settings = f->settings;
     if (settings->bound_count > METRICS__BOUNDS_MAX ||
@@ -47,7 +50,8 @@ uint64_t metrics__family(metrics_registry_t *r, const char *name, const struct m
     return winner;
 }
 
-/* --- metrics_describe() ----------------------------------------------------------------------------------- */
+/* --- metrics_describe() -----------------------------------------------------------------------------------
+ */
 
 static const char *check_bounds(const metrics_family_t *f)
 {
@@ -64,7 +68,8 @@ static const char *read_settings(const metrics_family_t *f, struct metrics__sett
 {
     *s = metrics__default_settings();
     if (f->merge > METRICS_MERGE_ALL) return "merge is not one of METRICS_MERGE_*";
-    if (f->reservoir > METRICS_BUCKETS_EXPONENTIAL) return "reservoir is not one of METRICS_RESERVOIR_*, METRICS_BUCKETS*";
+    if (f->reservoir > METRICS_BUCKETS_EXPONENTIAL)
+        return "reservoir is not one of METRICS_RESERVOIR_*, METRICS_BUCKETS*";
     s->merge = (uint8_t)f->merge;
     s->persistent = f->persistent != 0;
     s->reservoir = (uint8_t)f->reservoir;
@@ -110,7 +115,7 @@ static bool add_text(metrics_registry_t *r, struct metrics__family_record *f, co
     memcpy(text + unit_n, help, help_n - 1);
     uint64_t none = 0, length = record->length;
     if (!mem_cas(&f->text, &none, offset)) arena_return(r->seg, offset, length); /* ORD-2 */
-    mem_add(&r->seg->head->records, 1);                                            /* readers look again */
+    mem_add(&r->seg->head->records, 1);                                          /* readers look again */
     return true;
 }
 
@@ -125,10 +130,11 @@ static int describe(metrics_registry_t *r, const char *name, const metrics_famil
         metrics__refuse(r, offset ? LOSS_DAMAGE : LOSS_SEGMENT_FULL, METRICS_E_FULL, name,
                         "no room for the settings of %s", name);
     } else if (!same_settings(f, settings, from->bounds)) {
-        metrics__refuse(r, LOSS_SETTINGS, METRICS_E_SETTINGS, name,
-                        "%s exists with other settings, which stay: describe a family before its first series and "
-                        "alike everywhere",
-                        name);
+        metrics__refuse(
+            r, LOSS_SETTINGS, METRICS_E_SETTINGS, name,
+            "%s exists with other settings, which stay: describe a family before its first series and "
+            "alike everywhere",
+            name);
     } else if (add_text(r, f, from)) {
         return 0;
     } else {
@@ -138,7 +144,8 @@ static int describe(metrics_registry_t *r, const char *name, const metrics_famil
     return r->refusal.code;
 }
 
-int metrics_describe(metrics_registry_t *r, const char *name, const metrics_family_t *from, metrics_error_t *error)
+int metrics_describe(metrics_registry_t *r, const char *name, const metrics_family_t *from,
+                     metrics_error_t *error)
 {
     metrics_family_t f = {0};
     struct metrics__key key;
@@ -152,7 +159,8 @@ int metrics_describe(metrics_registry_t *r, const char *name, const metrics_fami
     if (wrong) return metrics__fail(error, METRICS_E_NAME, 0, "metrics_describe: %s", wrong);
     if ((wrong = read_settings(&f, &settings)))
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "settings of %s: %s", name, wrong);
-    if (!r->seg || r->seg->closed) return metrics__fail(error, METRICS_E_CLOSED, 0, "the registry is a no-op");
+    if (!r->seg || r->seg->closed)
+        return metrics__fail(error, METRICS_E_CLOSED, 0, "the registry is a no-op");
     if (f.reservoir != METRICS_BUCKETS) f.bounds = NULL;
     static const double no_bounds[1];
     if (!f.bounds) f.bounds = no_bounds;

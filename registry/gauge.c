@@ -2,8 +2,8 @@
 /*
  * gauge.c - a level per process, merged by readers over the processes that live.
  *
- * The value stands in this process's slot (slot.c). The handle remembers where that is, and for which process:
- * after a fork the token differs and the child finds its own slot at its first set.
+ * The value stands in this process's slot (slot.c). The handle remembers where that is, and for which
+ * process: after a fork the token differs and the child finds its own slot at its first set.
  */
 #include "gauge.h"
 
@@ -15,15 +15,15 @@
 
 struct metrics_gauge {
     struct metrics__handle h;
-    uint64_t place;              /* group | index (layout.h) */
-    mem_pair_t *pair;            /* this process's value */
-    uint64_t token;              /* the process for which `pair` holds */
-    bool persistent;             /* in the ownerless slot 0: shared by all processes, outlives them */
-    bool ticketed;               /* readers want to know who was last */
-    metrics_gauge_fn *fn;        /* callback; under the registry's lock, like the next three */
+    uint64_t place;       /* group | index (layout.h) */
+    mem_pair_t *pair;     /* this process's value */
+    uint64_t token;       /* the process for which `pair` holds */
+    bool persistent;      /* in the ownerless slot 0: shared by all processes, outlives them */
+    bool ticketed;        /* readers want to know who was last */
+    metrics_gauge_fn *fn; /* callback; under the registry's lock, like the next three */
     void *arg;
-    uint64_t fn_token;           /* the process that registered it */
-    struct metrics_gauge *next;  /* in the registry's list of gauges that ever had one */
+    uint64_t fn_token;          /* the process that registered it */
+    struct metrics_gauge *next; /* in the registry's list of gauges that ever had one */
     bool listed;
 };
 

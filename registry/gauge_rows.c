@@ -8,8 +8,10 @@
 #include "atomic.h"
 #include "reading.h"
 
-/* The value of a slot: false if it is absent (never set, NaN, or from a callback that nobody polls any more). */
-static bool pair_value(const struct metrics__taking *t, const struct segment_pair *p, uint32_t slot, double *value)
+/* The value of a slot: false if it is absent (never set, NaN, or from a callback that nobody polls any more).
+ */
+static bool pair_value(const struct metrics__taking *t, const struct segment_pair *p, uint32_t slot,
+                       double *value)
 {
     *value = mem_bits_to_f64(p->value);
     if (!p->stamp || isnan(*value)) return false;
@@ -91,14 +93,19 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     return true;
 }
 
-static void rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void rows(struct metrics__rows *r, const struct metrics_reading *now,
+                 const struct metrics_reading *base)
 {
     (void)base;
     for (size_t i = 0; i < now->level_count; i++)
-        metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_VALUE, .nature = METRICS_LEVEL,
-                                              .scope = METRICS_LIFETIME, .type = METRICS_F64,
-                                              .value.f = now->levels[i].value, .worker = now->levels[i].worker,
-                                              .unit = r->unit, .additive = now->merge == METRICS_MERGE_SUM});
+        metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_VALUE,
+                                              .nature = METRICS_LEVEL,
+                                              .scope = METRICS_LIFETIME,
+                                              .type = METRICS_F64,
+                                              .value.f = now->levels[i].value,
+                                              .worker = now->levels[i].worker,
+                                              .unit = r->unit,
+                                              .additive = now->merge == METRICS_MERGE_SUM});
 }
 
 const struct metrics__kind_read metrics__kind_read_gauge = {"gauge", load, rows};

@@ -2,9 +2,9 @@
 /*
  * handle.c - find or create: from name and tags to a handle.
  *
- * Two steps. This process's own table maps the arguments, just as they were written, to a handle: one hash, no
- * lock, no check, no look into the segment. What it does not know goes the long way, under the registry's lock:
- * check and sort, find or create the record in the segment, its storage and a handle. Refusals are not
+ * Two steps. This process's own table maps the arguments, just as they were written, to a handle: one hash,
+ * no lock, no check, no look into the segment. What it does not know goes the long way, under the registry's
+ * lock: check and sort, find or create the record in the segment, its storage and a handle. Refusals are not
  * remembered in the table: a flood of bad names must not grow it.
  */
 #include "handle.h"
@@ -16,7 +16,8 @@
 
 #include "atomic.h"
 
-/* --- The process's own table ------------------------------------------------------------------------------ */
+/* --- The process's own table ------------------------------------------------------------------------------
+ */
 
 struct table_entry {
     uint64_t hash;
@@ -24,7 +25,8 @@ struct table_entry {
     size_t length;
     unsigned char key[];
 };
-/* Open addressing, at most half full, replaced whole when it grows; old ones are kept for readers in flight. */
+/* Open addressing, at most half full, replaced whole when it grows; old ones are kept for readers in flight.
+ */
 struct metrics__table {
     struct metrics__table *older;
     size_t mask, used;
@@ -88,7 +90,8 @@ void metrics__forget(metrics_registry_t *r, const void *handle)
             __atomic_store_n(&t->entries[i]->handle, NULL, __ATOMIC_RELEASE);
 }
 
-/* --- The record in the segment ------------------------------------------------------------------------------ */
+/* --- The record in the segment
+ * ------------------------------------------------------------------------------ */
 
 /* Why a series was not had: a loss, and the words for it. -1 = it was had. */
 struct refusal {
@@ -96,21 +99,26 @@ struct refusal {
     const char *why;
 };
 static const struct refusal had = {-1, 0, NULL};
-static const struct refusal full = {LOSS_SEGMENT_FULL, METRICS_E_FULL,
-                                    "the segment is full: make it larger (segment_bytes) or use fewer series"};
-static const struct refusal damaged = {LOSS_DAMAGE, METRICS_E_DAMAGED, "its bytes in the segment make no sense"};
-static const struct refusal limit = {LOSS_CARDINALITY, METRICS_E_CARDINALITY,
-                                     "the family has reached its limit of series: use fewer tag values, or raise "
-                                     "series_limit"};
-static const struct refusal clash = {LOSS_KIND, METRICS_E_KIND, "the name is in use by another kind of metric"};
-static const struct refusal no_memory = {LOSS_MEMORY, METRICS_E_MEMORY, "this process has no memory for a handle"};
+static const struct refusal full = {
+    LOSS_SEGMENT_FULL, METRICS_E_FULL,
+    "the segment is full: make it larger (segment_bytes) or use fewer series"};
+static const struct refusal damaged = {LOSS_DAMAGE, METRICS_E_DAMAGED,
+                                       "its bytes in the segment make no sense"};
+static const struct refusal limit = {
+    LOSS_CARDINALITY, METRICS_E_CARDINALITY,
+    "the family has reached its limit of series: use fewer tag values, or raise "
+    "series_limit"};
+static const struct refusal clash = {LOSS_KIND, METRICS_E_KIND,
+                                     "the name is in use by another kind of metric"};
+static const struct refusal no_memory = {LOSS_MEMORY, METRICS_E_MEMORY,
+                                         "this process has no memory for a handle"};
 
 /* A search under way. */
 struct finding {
     metrics_registry_t *r;
     const struct metrics__kind *kind;
     unsigned number;
-    struct metrics__key key;        /* of the series */
+    struct metrics__key key; /* of the series */
     uint64_t family_offset;
     struct metrics__family_record *family;
     struct metrics__settings settings;
@@ -141,7 +149,8 @@ static void unadmit(struct finding *f)
 }
 
 /* Find or make the record with that key. */
-static struct refusal find_record(struct finding *f, const struct metrics__key *key, bool overflow, uint64_t *offset)
+static struct refusal find_record(struct finding *f, const struct metrics__key *key, bool overflow,
+                                  uint64_t *offset)
 {
     segment_t *seg = f->r->seg;
     *offset = index_find(seg, key->bytes, key->length, index_hash(key->bytes, key->length));
@@ -163,8 +172,12 @@ static struct refusal find_record(struct finding *f, const struct metrics__key *
 /* A handle of the record at offset, with storage; NULL on refusal. */
 static struct refusal make_handle(struct finding *f, uint64_t offset, void **out)
 {
-    struct metrics__series s = {.seg = f->r->seg, .offset = offset, .record = record_at(f->r->seg, offset),
-                                .family = f->family, .settings = &f->settings, .bounds = f->bounds};
+    struct metrics__series s = {.seg = f->r->seg,
+                                .offset = offset,
+                                .record = record_at(f->r->seg, offset),
+                                .family = f->family,
+                                .settings = &f->settings,
+                                .bounds = f->bounds};
     if (!s.record || s.record->type != RECORD_SERIES) return damaged;
     if (s.record->kind != f->number) return clash;
     if (metrics__plan((enum metrics__kind_number)f->number, &f->settings, f->bounds, &s.plan)) return damaged;
@@ -239,7 +252,8 @@ static struct refusal find_series(struct finding *f, void **handle)
     return no.loss >= 0 ? no : make_handle(f, offset, handle);
 }
 
-/* --- Both steps --------------------------------------------------------------------------------------------- */
+/* --- Both steps
+ * --------------------------------------------------------------------------------------------- */
 
 /* The registry's lock is held. */
 static void *find_slowly(struct finding *f, const char *const *list, size_t n)
@@ -251,7 +265,8 @@ static void *find_slowly(struct finding *f, const char *const *list, size_t n)
     if (!wrong) no = find_series(f, &handle);
     if (no.loss < 0) return handle;
     metrics__name_text(text, sizeof text, list, n);
-    metrics__refuse(f->r, (enum segment_loss)no.loss, no.code, text, "%s %s was refused: %s", f->kind->name, text, no.why);
+    metrics__refuse(f->r, (enum segment_loss)no.loss, no.code, text, "%s %s was refused: %s", f->kind->name,
+                    text, no.why);
     if (no.loss == LOSS_CARDINALITY || no.loss == LOSS_SEGMENT_FULL) handle = find_overflow(f);
     return handle ? handle : f->kind->noop;
 }
@@ -332,7 +347,8 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* --- Storage ------------------------------------------------------------------------------------------------ */
+/* --- Storage
+ * ------------------------------------------------------------------------------------------------ */
 
 int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s)
 {
@@ -344,8 +360,8 @@ int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series 
         /* The loser's shared cells stay unused; a large extent goes back. */
         if (place != fresh && s->plan.cells > SEGMENT_LANE_SHARED)
             arena_return(s->seg, fresh,
-                         layout_stride(s->plan.cells) *
-                             layout_lanes(s->plan.cells, s->seg->head->lanes_cpu, s->seg->head->lanes_atomic));
+                         layout_stride(s->plan.cells) * layout_lanes(s->plan.cells, s->seg->head->lanes_cpu,
+                                                                     s->seg->head->lanes_atomic));
     }
     return lane_bind(s->seg, place, s->plan.cells, &h->cells) ? (int)LOSS_DAMAGE : -1;
 }

@@ -29,7 +29,7 @@ _Static_assert(sizeof(struct metrics__handle) <= 64, "a handle's head is one cac
 /* Everything that a kind needs to make a handle of a series. */
 struct metrics__series {
     segment_t *seg;
-    uint64_t offset;                          /* of the record */
+    uint64_t offset; /* of the record */
     struct segment_record *record;
     const struct metrics__family_record *family;
     const struct metrics__settings *settings; /* private, checked copy */
@@ -58,62 +58,67 @@ int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series 
 /* A block at storage[i]; NULL when full or damaged (*loss says which). */
 void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes, int *loss);
 
-/* --- Registry -------------------------------------------------------------------------------------------- */
+/* --- Registry --------------------------------------------------------------------------------------------
+ */
 
 struct metrics__table; /* name -> handle, in this process (handle.c) */
 
 struct metrics_registry {
-    segment_t *seg;              /* NULL: a no-op registry */
-    pthread_mutex_t lock;        /* creation of series and handles, callbacks; not taken by updates or hot finds */
+    segment_t *seg;       /* NULL: a no-op registry */
+    pthread_mutex_t lock; /* creation of series and handles, callbacks; not taken by updates or hot finds */
     struct metrics__table *table;
-    metrics_error_t status;      /* why it is a no-op */
-    metrics_error_t refusal;     /* the last one; under lock */
-    uint64_t refused;            /* how many, in this process */
+    metrics_error_t status;          /* why it is a no-op */
+    metrics_error_t refusal;         /* the last one; under lock */
+    uint64_t refused;                /* how many, in this process */
     struct metrics_gauge *callbacks; /* list of gauges that have one; under lock */
     struct metrics_registry *next;   /* all registries, for the fork handlers */
 };
 
 /* Count and remember a refusal. name may be NULL. The lock is held. */
-void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,
+                     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* The handle of {name, key, value...}; the kind's no-op if there cannot be one. Never NULL. */
 void *metrics__find(metrics_registry_t *r, unsigned kind, const char *const *name_tags, size_t n);
 
-/* Forget what the table says about a series, so that the next find looks into the segment. The lock is held. */
+/* Forget what the table says about a series, so that the next find looks into the segment. The lock is held.
+ */
 void metrics__forget(metrics_registry_t *r, const void *handle);
 
-/* The variadic front ends gather their list with this: at most METRICS_TAGS_MAX tags, or n is one too many. */
-#define METRICS__GATHER(NAME)                                                                                \
-    const char *list[2 * METRICS_TAGS_MAX + 2] = {NAME};                                                     \
-    size_t n = 1;                                                                                            \
-    va_list ap;                                                                                              \
-    va_start(ap, NAME);                                                                                      \
-    for (const char *s; (s = va_arg(ap, const char *)) != NULL;)                                             \
-        if (n < sizeof list / sizeof *list) list[n++] = s;                                                   \
+/* The variadic front ends gather their list with this: at most METRICS_TAGS_MAX tags, or n is one too many.
+ */
+#define METRICS__GATHER(NAME)                                    \
+    const char *list[2 * METRICS_TAGS_MAX + 2] = {NAME};         \
+    size_t n = 1;                                                \
+    va_list ap;                                                  \
+    va_start(ap, NAME);                                          \
+    for (const char *s; (s = va_arg(ap, const char *)) != NULL;) \
+        if (n < sizeof list / sizeof *list) list[n++] = s;       \
     va_end(ap)
 
 /* The three public ways to a handle of a kind. */
-#define METRICS__FRONT_ENDS(KIND_NAME)                                                                       \
-    metrics_##KIND_NAME##_t *metrics_##KIND_NAME##_v(metrics_registry_t *r, const char *const *l, size_t n)  \
-    {                                                                                                        \
-        return metrics__find(r, KIND_##KIND_NAME, l, n);                                                     \
-    }                                                                                                        \
-    metrics_##KIND_NAME##_t *metrics__##KIND_NAME(metrics_registry_t *r, const char *name, ...)              \
-    {                                                                                                        \
-        METRICS__GATHER(name);                                                                               \
-        return metrics__find(r, KIND_##KIND_NAME, list, n);                                                  \
+#define METRICS__FRONT_ENDS(KIND_NAME)                                                                      \
+    metrics_##KIND_NAME##_t *metrics_##KIND_NAME##_v(metrics_registry_t *r, const char *const *l, size_t n) \
+    {                                                                                                       \
+        return metrics__find(r, KIND_##KIND_NAME, l, n);                                                    \
+    }                                                                                                       \
+    metrics_##KIND_NAME##_t *metrics__##KIND_NAME(metrics_registry_t *r, const char *name, ...)             \
+    {                                                                                                       \
+        METRICS__GATHER(name);                                                                              \
+        return metrics__find(r, KIND_##KIND_NAME, list, n);                                                 \
     }
-#define METRICS__SITE_RESOLVER(KIND_NAME)                                                                    \
-    void *metrics__site_resolve_##KIND_NAME(struct metrics__site *site, const char *const *l, size_t n)      \
-    {                                                                                                        \
-        return metrics__site_resolve(site, KIND_##KIND_NAME, l, n);                                          \
+#define METRICS__SITE_RESOLVER(KIND_NAME)                                                               \
+    void *metrics__site_resolve_##KIND_NAME(struct metrics__site *site, const char *const *l, size_t n) \
+    {                                                                                                   \
+        return metrics__site_resolve(site, KIND_##KIND_NAME, l, n);                                     \
     }
 void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *l, size_t n);
 
-/* --- Families (family.c) ---------------------------------------------------------------------------------- */
+/* --- Families (family.c) ----------------------------------------------------------------------------------
+ */
 
-/* Offset of the family's record, created with these settings if new. 0 when full or damaged. The lock is held. */
+/* Offset of the family's record, created with these settings if new. 0 when full or damaged. The lock is
+ * held. */
 uint64_t metrics__family(metrics_registry_t *r, const char *name, const struct metrics__settings *settings,
                          const double *bounds);
 /* Its record, checked, or NULL; *settings and *bounds (METRICS__BOUNDS_MAX) are private copies. */
@@ -122,7 +127,8 @@ struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offse
 /* Settings of a family that nobody described. */
 struct metrics__settings metrics__default_settings(void);
 
-/* --- Names (name.c) --------------------------------------------------------------------------------------- */
+/* --- Names (name.c) ---------------------------------------------------------------------------------------
+ */
 
 enum { METRICS__KEY_MAX = 4096 };
 
@@ -131,10 +137,12 @@ struct metrics__key {
     unsigned char bytes[METRICS__KEY_MAX];
 };
 
-/* first byte, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too long. */
+/* first byte, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too long.
+ */
 bool metrics__key_raw(struct metrics__key *key, unsigned char first, const char *const *name_tags, size_t n);
 
-/* The series key of format.h: checked and sorted by tag. NULL, or a sentence fragment that says what is wrong. */
+/* The series key of format.h: checked and sorted by tag. NULL, or a sentence fragment that says what is
+ * wrong. */
 const char *metrics__key_series(struct metrics__key *key, const char *const *name_tags, size_t n);
 
 /* The same with every tag value replaced: the family's overflow series. */

@@ -2,9 +2,10 @@
 /*
  * hold.h - keep the gauges of a process that has just died in view, until somebody has taken a last snapshot.
  *
- * The kernel lock that proves a slot's owner alive falls at the very end of the process, before its parent can
- * know of it, also if the parent leaves it a zombie. But nobody wipes the slot until another process claims it.
- * So whoever takes the dead owner's place at the locks shows readers the values again as the owner left them.
+ * The kernel lock that proves a slot's owner alive falls at the very end of the process, before its parent
+ * can know of it, also if the parent leaves it a zombie. But nobody wipes the slot until another process
+ * claims it. So whoever takes the dead owner's place at the locks shows readers the values again as the owner
+ * left them.
  *
  * Not installed: for mtxctl run, whose last snapshot comes after its command's end.
  */

@@ -8,7 +8,8 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     return true;
 }
 
-static void rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void rows(struct metrics__rows *r, const struct metrics_reading *now,
+                 const struct metrics_reading *base)
 {
     (void)now, (void)base;
     metrics__row_u64(r, METRICS_VALUE, METRICS_FACT, METRICS_LIFETIME, 1);

@@ -67,7 +67,8 @@ static uint64_t now_of(const struct metrics_leader *l)
     return now > l->r.time_offset ? now - l->r.time_offset : 0;
 }
 
-/* --- Rates -------------------------------------------------------------------------------------------------- */
+/* --- Rates
+ * -------------------------------------------------------------------------------------------------- */
 
 /* Bank (n + 1) & 1 of every series first, the number n + 1 last (ORD-9). */
 static void fold(struct metrics_leader *l, uint64_t now)
@@ -102,7 +103,8 @@ uint64_t metrics_leader_tick(metrics_leader_t *l)
     return next > after ? next - after : 0;
 }
 
-/* --- Sweep: tags of 16 bits must not come round ----------------------------------------------------------------- */
+/* --- Sweep: tags of 16 bits must not come round
+ * ----------------------------------------------------------------- */
 
 static void sweep_word(uint64_t *word, uint64_t epoch)
 {
@@ -118,7 +120,8 @@ static void sweep_series(struct metrics_leader *l, const struct metrics__series_
         if (sketch) metrics__sketch_sweep(sketch, epoch);
     }
     if (!s->plan.reservoir) return;
-    uint64_t stride = layout_stride(DIST_CELLS), lanes = layout_lanes(DIST_CELLS, h->lanes_cpu, h->lanes_atomic);
+    uint64_t stride = layout_stride(DIST_CELLS),
+             lanes = layout_lanes(DIST_CELLS, h->lanes_cpu, h->lanes_atomic);
     unsigned char *cells = view_at(&l->r.view, s->storage[0], (lanes - 1) * stride + DIST_CELLS * 8);
     for (uint64_t lane = 0; cells && lane < lanes; lane++, cells += stride)
         for (int i = DIST_MAX; i < DIST_CELLS; i++) sweep_word((uint64_t *)cells + i, epoch);
@@ -135,9 +138,11 @@ static void sweep(struct metrics_leader *l, uint64_t epoch)
     mem_store(&l->head->sweep, c->count ? (at + n) % c->count : 0);
 }
 
-/* --- Intervals -------------------------------------------------------------------------------------------------- */
+/* --- Intervals
+ * -------------------------------------------------------------------------------------------------- */
 
-/* A writer that read the old epoch may have stored after we looked: count that to the epoch now ending (ORD-10). */
+/* A writer that read the old epoch may have stored after we looked: count that to the epoch now ending
+ * (ORD-10). */
 static void find_late(struct metrics_leader *l, uint64_t epoch)
 {
     const struct metrics__catalog *c = l->r.catalog;
@@ -152,8 +157,8 @@ static void find_late(struct metrics_leader *l, uint64_t epoch)
 }
 
 /*
- * Close the open epoch. A kill between two of these stores leaves a state that recover() knows: the closed epoch
- * is pending from the moment the new number stands.
+ * Close the open epoch. A kill between two of these stores leaves a state that recover() knows: the closed
+ * epoch is pending from the moment the new number stands.
  */
 static void close_epoch(struct metrics_leader *l, uint64_t open, uint64_t now)
 {

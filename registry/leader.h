@@ -36,16 +36,17 @@ void metrics_leader_release(metrics_leader_t **leader);
 metrics_reader_t *metrics_leader_reader(metrics_leader_t *leader);
 
 /*
- * Do what is due: store the clock word (every 1/8 s), fold the rates (every 5 s). Returns how many nanoseconds
- * until it wants to be called again (at most 125 ms). A late call is harmless.
+ * Do what is due: store the clock word (every 1/8 s), fold the rates (every 5 s). Returns how many
+ * nanoseconds until it wants to be called again (at most 125 ms). A late call is harmless.
  */
 uint64_t metrics_leader_tick(metrics_leader_t *leader);
 
 /*
  * Close the running interval and read everything: a snapshot whose header.epoch is the closed interval. If an
- * earlier leader closed an interval and died before metrics_leader_logged(), that same interval is read again,
- * under the same epoch (the log refuses the duplicate if it has it). If the last sample was not logged, the
- * interval is not closed again: the new snapshot carries the same epoch and replaces the earlier one.
+ * earlier leader closed an interval and died before metrics_leader_logged(), that same interval is read
+ * again, under the same epoch (the log refuses the duplicate if it has it). If the last sample was not
+ * logged, the interval is not closed again: the new snapshot carries the same epoch and replaces the earlier
+ * one.
  */
 metrics_snapshot_t *metrics_leader_sample(metrics_leader_t *leader, metrics_error_t *error);
 

@@ -3,9 +3,10 @@
  * merge.c - one snapshot that stands for two intervals: how a log is thinned without losing what was counted.
  *
  * Totals are cumulative, so the newer ones say it all. Of the interval part, extremes and samples are joined;
- * sets are joined exactly while both are exact and small, else the larger estimate stands (the union lies between
- * that and the sum).
+ * sets are joined exactly while both are exact and small, else the larger estimate stands (the union lies
+ * between that and the sum).
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,8 @@ static void copy_sample(struct metrics__pool *pool, struct metrics__sample_read 
 }
 
 /* A reading that owes nothing to the snapshot it came from, in the pool. */
-static void copy_reading(struct metrics__pool *pool, struct metrics_reading *to, const struct metrics_reading *from)
+static void copy_reading(struct metrics__pool *pool, struct metrics_reading *to,
+                         const struct metrics_reading *from)
 {
     *to = *from;
     to->name = metrics__pool_text(pool, from->name, strlen(from->name));
@@ -46,25 +48,48 @@ static void copy_reading(struct metrics__pool *pool, struct metrics_reading *to,
     to->whole.buckets = to->buckets;
 }
 
-/* Weighted mean and deviation of two samples as one: their weights are the sums over centroids. */
-static void join_summary(struct metrics__sample_read *to, const struct metrics__sample_read *other,
-                         const metrics_centroid_t *joined, size_t n)
+static double weight_of(const struct metrics__sample_read *s)
 {
-    metrics__estimate_t e;
-    if (!metrics__estimate_summary(joined, n, &e)) return;
-    to->mean = e.mean;
-    to->has_stddev = to->has_stddev || other->has_stddev || e.has_stddev;
-    to->stddev = e.has_stddev ? e.stddev : to->stddev;
+    double w = 0;
+    for (size_t i = 0; i < s->centroid_count; i++) w += s->centroids[i].weight;
+    return w;
+}
+
+static double values_of(const struct metrics__sample_read *s)
+{
+    return s->values > 1 ? (double)s->values : 1;
+}
+
+/* Sum of squared distances from the sample's mean: its variance, undone as if its values weighed the same. */
+static double spread_of(const struct metrics__sample_read *s, double weight)
+{
+    if (values_of(s) <= 1) return 0;
+    return s->has_stddev ? s->stddev * s->stddev * (weight - weight / values_of(s)) : (double)NAN;
+}
+
+/*
+ * Mean, deviation and extremes of two samples as one, from what was known of each before it was compressed:
+ * centroids alone would lose the spread within them. (T. F. Chan, G. H. Golub, R. J. LeVeque: Updating
+ * formulae and a pairwise algorithm for computing sample variances, Stanford STAN-CS-79-773.)
+ */
+static void join_summary(struct metrics__sample_read *to, const struct metrics__sample_read *other)
+{
+    double a = weight_of(to), b = weight_of(other), w = a + b, apart = other->mean - to->mean;
+    double squares = spread_of(to, a) + spread_of(other, b) + apart * apart * (a / w) * b;
+    double variance = squares / (w - (a / w * a / values_of(to) + b / w * b / values_of(other)));
+    to->has_stddev = isfinite(variance) && variance >= 0;
+    to->stddev = to->has_stddev ? sqrt(variance) : 0;
     to->min = other->min < to->min ? other->min : to->min;
     to->max = other->max > to->max ? other->max : to->max;
+    to->mean = fmin(fmax(to->mean * (a / w) + other->mean * (b / w), to->min), to->max);
     to->values += other->values;
 }
 
 static void join_samples(struct metrics__pool *pool, struct metrics__sample_read *to,
                          const struct metrics__sample_read *other)
 {
-    if (!other->present) return;
-    if (!to->present) {
+    if (!other->present || !other->centroid_count) return;
+    if (!to->present || !to->centroid_count) {
         *to = *other;
         copy_sample(pool, to);
         return;
@@ -75,7 +100,7 @@ static void join_samples(struct metrics__pool *pool, struct metrics__sample_read
     memcpy(all, to->centroids, to->centroid_count * sizeof *all);
     memcpy(all + to->centroid_count, other->centroids, other->centroid_count * sizeof *all);
     n = metrics__estimate_sort(all, n);
-    join_summary(to, other, all, n);
+    join_summary(to, other);
     to->centroids = all;
     to->centroid_count = metrics__estimate_compress(all, n);
 }
@@ -88,11 +113,15 @@ static void join_extremes(struct metrics_reading *to, const struct metrics_readi
     to->has_extremes = true;
 }
 
-static void join_sets(struct metrics__pool *pool, struct metrics_reading *to, const struct metrics_reading *other)
+static void join_sets(struct metrics__pool *pool, struct metrics_reading *to,
+                      const struct metrics_reading *other)
 {
     if (to->exact && other->exact) {
         metrics__sketch_set_t *a = malloc(2 * sizeof *a);
-        if (!a) return;
+        if (!a) {
+            pool->failed = true;
+            return;
+        }
         metrics__sketch_from_elements(to->elements, to->element_count, &a[0]);
         metrics__sketch_from_elements(other->elements, other->element_count, &a[1]);
         metrics__sketch_merge(&a[0], &a[1]);

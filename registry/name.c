@@ -26,7 +26,8 @@ static const char *check_text(const char *text, size_t longest, bool value)
     const unsigned char *s = (const unsigned char *)text;
     size_t n = strnlen(text, longest + 1);
     if (n == 0 && !value) return "a name or tag key is empty";
-    if (n > longest) return value ? "a tag value is longer than 1023 bytes" : "a name or key is longer than 255 bytes";
+    if (n > longest)
+        return value ? "a tag value is longer than 1023 bytes" : "a name or key is longer than 255 bytes";
     for (size_t i = 0, step; i < n; i += step) {
         step = utf8_length(s + i);
         if (!step) return "a name or tag is not valid UTF-8";

@@ -8,9 +8,9 @@
 extern uint64_t metrics__noop_cell;
 
 /* No lanes: every thread falls through to the one atomic cell. rseq is set when the library is loaded. */
-#define METRICS__NOOP_CELL                                                                                   \
-    {                                                                                                        \
-        .cells = {.base = (char *)&metrics__noop_cell, .atomic = (char *)&metrics__noop_cell }               \
+#define METRICS__NOOP_CELL                                                                     \
+    {                                                                                          \
+        .cells = {.base = (char *)&metrics__noop_cell, .atomic = (char *)&metrics__noop_cell } \
     }
 
 #endif

@@ -6,12 +6,13 @@
  *     8  u64, little-endian: length of what follows when inflated
  *    16  zlib (RFC 1950) of a msgpack stream: one map for the header, then one map per reading
  *
- * Keys are short texts, absent parts are left out, unknown keys are skipped: see docs/format.md. Numbers keep every
- * bit. Doubles that are lists (centroids) are packed as binaries of little-endian doubles, which is what they are
- * in memory.
+ * Keys are short texts, absent parts are left out, unknown keys are skipped: see docs/format.md. Numbers keep
+ * every bit. Doubles that are lists (centroids) are packed as binaries of little-endian doubles, which is
+ * what they are in memory.
  *
  * Before anything is unpacked the stream is walked: no container may claim more elements than there are bytes
- * left, nor nest deeper than 16. A few hostile bytes would otherwise make the unpacker allocate gigabytes.
+ * left, nor nest deeper than 16, and no top-level object may hold more than 65536 elements in all. A few
+ * hostile bytes would otherwise make the unpacker allocate gigabytes: it takes 24 bytes and more for each.
  */
 #include <math.h>
 #include <msgpack.h>
@@ -19,19 +20,33 @@
 #include <string.h>
 #include <zlib.h>
 
+#include <mtx/metrics.h>
+
 #include "error.h"
 #include "reading.h"
 
 static const char magic[8] = {'m', 't', 'x', 's', 'n', 'a', 'p', '1'};
-enum { PREFIX = 16, DEPTH_MAX = 16, INFLATE_MAX = 1 << 30, INFLATE_RATIO = 1032 };
+enum { PREFIX = 16, DEPTH_MAX = 16, ELEMENTS_MAX = 65536, INFLATE_MAX = 1 << 30, INFLATE_RATIO = 1032 };
+enum { READING_MIN = 14 }; /* bytes of the shortest reading: a map of "name" and "kind" */
+enum { SCALE_MAX = 20 };   /* OpenTelemetry's */
 
-/* --- Encoding ------------------------------------------------------------------------------------------------- */
+/* --- Encoding
+ * ------------------------------------------------------------------------------------------------- */
 
 struct packing {
     msgpack_packer pk;
-    bool counting;  /* first pass: only how many pairs there will be */
+    msgpack_sbuffer raw;
+    bool failed;   /* sticky: there was no memory */
+    bool counting; /* first pass: only how many pairs there will be */
     size_t pairs;
 };
+
+static int write_raw(void *data, const char *bytes, size_t n)
+{
+    struct packing *p = data;
+    if (!p->failed && msgpack_sbuffer_write(&p->raw, bytes, n)) p->failed = true;
+    return p->failed ? -1 : 0;
+}
 
 static bool key(struct packing *p, const char *name)
 {
@@ -154,34 +169,40 @@ static void put_all(struct packing *p, const struct metrics_snapshot *s)
         }
 }
 
-int metrics_snapshot_encode(const metrics_snapshot_t *s, void **bytes, size_t *n, metrics_error_t *error)
+/* The prefix and the packed bytes, deflated; NULL without memory. */
+static unsigned char *deflate_all(const struct packing *p, size_t *n)
 {
-    msgpack_sbuffer raw;
-    struct packing p;
-    *bytes = NULL;
-    msgpack_sbuffer_init(&raw);
-    msgpack_packer_init(&p.pk, &raw, msgpack_sbuffer_write);
-    put_all(&p, s);
-    uLongf room = compressBound(raw.size);
-    unsigned char *out = malloc(PREFIX + room);
-    int rc = out ? compress2(out + PREFIX, &room, (const Bytef *)raw.data, raw.size, 1) : Z_MEM_ERROR;
-    if (rc == Z_OK) {
-        uint64_t length = raw.size;
-        memcpy(out, magic, sizeof magic);
-        memcpy(out + sizeof magic, &length, sizeof length);
-        *bytes = out;
-        *n = PREFIX + room;
-    } else {
+    uLongf room = compressBound(p->raw.size);
+    unsigned char *out = p->failed ? NULL : malloc(PREFIX + room);
+    uint64_t length = p->raw.size;
+    if (!out) return NULL;
+    if (compress2(out + PREFIX, &room, (const Bytef *)p->raw.data, p->raw.size, 1) != Z_OK) {
         free(out);
+        return NULL;
     }
-    msgpack_sbuffer_destroy(&raw);
-    return rc == Z_OK ? 0 : metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to encode a snapshot");
+    memcpy(out, magic, sizeof magic);
+    memcpy(out + sizeof magic, &length, sizeof length);
+    *n = PREFIX + room;
+    return out;
 }
 
-/* --- Walking: is the stream what it claims to be? ---------------------------------------------------------------- */
+int metrics_snapshot_encode(const metrics_snapshot_t *s, void **bytes, size_t *n, metrics_error_t *error)
+{
+    struct packing p = {.failed = false};
+    msgpack_sbuffer_init(&p.raw);
+    msgpack_packer_init(&p.pk, &p, write_raw);
+    put_all(&p, s);
+    *bytes = deflate_all(&p, n);
+    msgpack_sbuffer_destroy(&p.raw);
+    return *bytes ? 0 : metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to encode a snapshot");
+}
+
+/* --- Walking: is the stream what it claims to be?
+ * ---------------------------------------------------------------- */
 
 struct walk {
     const unsigned char *at, *end;
+    uint64_t left; /* elements that the current top-level object may still have */
 };
 
 static bool take_size(struct walk *w, unsigned bytes, uint64_t *n)
@@ -203,7 +224,8 @@ static bool walk_object(struct walk *w, int depth);
 
 static bool walk_many(struct walk *w, uint64_t n, int depth)
 {
-    if (depth >= DEPTH_MAX || n > (uint64_t)(w->end - w->at)) return false;
+    if (depth >= DEPTH_MAX || n > (uint64_t)(w->end - w->at) || n > w->left) return false;
+    w->left -= n;
     while (n--)
         if (!walk_object(w, depth + 1)) return false;
     return true;
@@ -212,7 +234,7 @@ static bool walk_many(struct walk *w, uint64_t n, int depth)
 /* One object of the msgpack specification. */
 static bool walk_object(struct walk *w, int depth)
 {
-    static const unsigned char sized[] = {1, 2, 4};               /* bin, str, array, map: bytes of their length */
+    static const unsigned char sized[] = {1, 2, 4}; /* bin, str, array, map: bytes of their length */
     static const unsigned char fixed[] = {4, 8, 1, 2, 4, 8, 1, 2, 4, 8}; /* f32 f64 u8..u64 i8..i64 */
     uint64_t n;
     if (w->at >= w->end) return false;
@@ -229,7 +251,20 @@ static bool walk_object(struct walk *w, int depth)
     return false; /* extensions: we write none */
 }
 
-/* --- Decoding --------------------------------------------------------------------------------------------------- */
+/* How many objects the stream consists of; 0 = it is not a sound stream. */
+static uint64_t walk_all(const char *raw, size_t n)
+{
+    struct walk w = {(const unsigned char *)raw, (const unsigned char *)raw + n, 0};
+    uint64_t objects = 0;
+    for (; w.at < w.end; objects++) {
+        w.left = ELEMENTS_MAX;
+        if (!walk_object(&w, 0)) return 0;
+    }
+    return objects;
+}
+
+/* --- Decoding
+ * --------------------------------------------------------------------------------------------------- */
 
 struct unpacking {
     struct metrics_snapshot *s;
@@ -246,6 +281,12 @@ static uint64_t get_u64(struct unpacking *u, const msgpack_object *o)
 {
     u->good &= o->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
     return o->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? o->via.u64 : 0;
+}
+static uint64_t get_up_to(struct unpacking *u, const msgpack_object *o, uint64_t most)
+{
+    uint64_t v = get_u64(u, o);
+    u->good &= v <= most;
+    return v <= most ? v : 0;
 }
 static double get_f64(struct unpacking *u, const msgpack_object *o)
 {
@@ -271,14 +312,14 @@ static void *get_bytes(struct unpacking *u, const msgpack_object *o, size_t unit
     *n = copy ? o->via.bin.size / unit : 0;
     return copy;
 }
-/* A binary of exactly n doubles, all finite. */
+/* A binary of exactly n doubles, all of them numbers. */
 static void get_doubles(struct unpacking *u, const msgpack_object *o, double *out, size_t n)
 {
     size_t have;
     const double *from = get_bytes(u, o, sizeof *out, &have);
     u->good &= have == n;
     for (size_t i = 0; from && have == n && i < n; i++) {
-        u->good &= isfinite(from[i]) != 0;
+        u->good &= !isnan(from[i]);
         out[i] = from[i];
     }
 }
@@ -306,15 +347,20 @@ static void get_sample(struct unpacking *u, const msgpack_object *o, struct metr
     }
 }
 
+/* Pairs of key and value, sorted by key. A repeated "tags" replaces the ones before. */
 static void get_tags(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
 {
-    size_t n = o->type == MSGPACK_OBJECT_ARRAY ? o->via.array.size : 1;
-    u->good &= n % 2 == 0;
-    r->tags = n % 2 == 0 ? metrics__pool_take(&u->s->pool, n / 2 * sizeof *r->tags + 1) : NULL;
-    for (size_t i = 0; r->tags && i < n; i += 2) {
-        r->tags[i / 2].key = get_text(u, &o->via.array.ptr[i]);
-        r->tags[i / 2].value = get_text(u, &o->via.array.ptr[i + 1]);
-        r->tag_count++;
+    size_t n =
+        o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size % 2 == 0 ? o->via.array.size / 2 : SIZE_MAX;
+    metrics_tag_t *tags =
+        n <= METRICS_TAGS_MAX ? metrics__pool_take(&u->s->pool, n * sizeof *tags + 1) : NULL;
+    u->good &= tags != NULL;
+    r->tags = tags;
+    r->tag_count = tags ? n : 0;
+    for (size_t i = 0; i < r->tag_count; i++) {
+        tags[i].key = get_text(u, &o->via.array.ptr[2 * i]);
+        tags[i].value = get_text(u, &o->via.array.ptr[2 * i + 1]);
+        u->good &= tags[i].key[0] && (i == 0 || strcmp(tags[i - 1].key, tags[i].key) < 0);
     }
 }
 
@@ -335,44 +381,90 @@ static void get_rates(struct unpacking *u, const msgpack_object *o, struct metri
     r->mean_rate = v[3];
 }
 
+static void get_extremes(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    double v[2] = {0};
+    get_doubles(u, o, v, 2);
+    r->interval_min = v[0];
+    r->interval_max = v[1];
+}
+
+static void get_levels(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    r->levels = get_bytes(u, o, sizeof *r->levels, &r->level_count);
+    for (size_t i = 0; i < r->level_count; i++)
+        u->good &= r->levels[i].worker >= -1 && !isnan(r->levels[i].value);
+}
+
+static void get_elements(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+{
+    r->elements = get_bytes(u, o, sizeof *r->elements, &r->element_count);
+    u->good &= r->element_count <= METRICS__SKETCH_ELEMENTS;
+    for (size_t i = 0; i < r->element_count; i++) u->good &= r->elements[i] >> 48 == 0;
+}
+
+/* Neighbours touch, from -Inf to +Inf. */
 static void get_buckets(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
 {
-    r->buckets = get_bytes(u, o, sizeof *r->buckets, &r->bucket_count);
-    for (size_t i = 0; i < r->bucket_count; i++)
-        u->good &= r->buckets[i].lower < r->buckets[i].upper &&
-                   (i == 0 || r->buckets[i - 1].upper == r->buckets[i].lower);
+    size_t n;
+    r->buckets = get_bytes(u, o, sizeof *r->buckets, &n);
+    r->bucket_count = n;
+    for (size_t i = 0; i < n; i++) {
+        const metrics_bucket_t *b = &r->buckets[i];
+        u->good &= b->lower < b->upper && b->lower == (i ? b[-1].upper : -(double)INFINITY);
+    }
+    if (n) u->good &= r->buckets[n - 1].upper == (double)INFINITY;
 }
 
 static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct metrics_reading *r)
 {
     const msgpack_object *o = &kv->val;
-    double extremes[2] = {0};
-    if (is_key(kv, "name")) r->name = get_text(u, o);
-    else if (is_key(kv, "tags")) get_tags(u, o, r);
-    else if (is_key(kv, "kind")) r->kind = (uint8_t)get_u64(u, o);
-    else if (is_key(kv, "id")) r->identity = get_u64(u, o);
-    else if (is_key(kv, "unit")) r->unit = get_text(u, o);
-    else if (is_key(kv, "help")) r->help = get_text(u, o);
-    else if (is_key(kv, "merge")) r->merge = (uint8_t)get_u64(u, o);
-    else if (is_key(kv, "created")) r->created = get_u64(u, o);
-    else if (is_key(kv, "start")) r->start_wall = get_u64(u, o);
-    else if (is_key(kv, "count")) r->count = get_u64(u, o);
-    else if (is_key(kv, "sum")) r->sum = get_f64(u, o);
-    else if (is_key(kv, "squares")) r->squares = get_f64(u, o);
-    else if (is_key(kv, "ignored")) r->ignored = get_u64(u, o);
-    else if (is_key(kv, "flags")) get_flags(u, o, r);
-    else if (is_key(kv, "rates")) get_rates(u, o, r);
-    else if (is_key(kv, "extremes")) {
-        get_doubles(u, o, extremes, 2);
-        r->interval_min = extremes[0];
-        r->interval_max = extremes[1];
-    } else if (is_key(kv, "levels")) r->levels = get_bytes(u, o, sizeof *r->levels, &r->level_count);
-    else if (is_key(kv, "recent")) get_sample(u, o, &r->recent);
-    else if (is_key(kv, "of")) get_sample(u, o, &r->interval);
-    else if (is_key(kv, "buckets")) get_buckets(u, o, r);
-    else if (is_key(kv, "scale")) r->scale = (int)get_u64(u, o) - 1;
-    else if (is_key(kv, "distinct")) r->distinct = get_f64(u, o);
-    else if (is_key(kv, "elements")) r->elements = get_bytes(u, o, sizeof *r->elements, &r->element_count);
+    if (is_key(kv, "name"))
+        r->name = get_text(u, o);
+    else if (is_key(kv, "tags"))
+        get_tags(u, o, r);
+    else if (is_key(kv, "kind"))
+        r->kind = (uint8_t)get_up_to(u, o, UINT8_MAX);
+    else if (is_key(kv, "id"))
+        r->identity = get_u64(u, o);
+    else if (is_key(kv, "unit"))
+        r->unit = get_text(u, o);
+    else if (is_key(kv, "help"))
+        r->help = get_text(u, o);
+    else if (is_key(kv, "merge"))
+        r->merge = (uint8_t)get_up_to(u, o, METRICS_MERGE_ALL);
+    else if (is_key(kv, "created"))
+        r->created = get_u64(u, o);
+    else if (is_key(kv, "start"))
+        r->start_wall = get_u64(u, o);
+    else if (is_key(kv, "count"))
+        r->count = get_u64(u, o);
+    else if (is_key(kv, "sum"))
+        r->sum = get_f64(u, o);
+    else if (is_key(kv, "squares"))
+        r->squares = get_f64(u, o);
+    else if (is_key(kv, "ignored"))
+        r->ignored = get_u64(u, o);
+    else if (is_key(kv, "flags"))
+        get_flags(u, o, r);
+    else if (is_key(kv, "rates"))
+        get_rates(u, o, r);
+    else if (is_key(kv, "extremes"))
+        get_extremes(u, o, r);
+    else if (is_key(kv, "levels"))
+        get_levels(u, o, r);
+    else if (is_key(kv, "recent"))
+        get_sample(u, o, &r->recent);
+    else if (is_key(kv, "of"))
+        get_sample(u, o, &r->interval);
+    else if (is_key(kv, "buckets"))
+        get_buckets(u, o, r);
+    else if (is_key(kv, "scale"))
+        r->scale = (int)get_up_to(u, o, SCALE_MAX + 1) - 1;
+    else if (is_key(kv, "distinct"))
+        r->distinct = get_f64(u, o);
+    else if (is_key(kv, "elements"))
+        get_elements(u, o, r);
 }
 
 static void get_reading(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
@@ -384,11 +476,17 @@ static void get_reading(struct unpacking *u, const msgpack_object *o, struct met
     }
     for (uint32_t i = 0; i < o->via.map.size; i++) get_pair(u, &o->via.map.ptr[i], r);
     if (!r->tags) r->tags = metrics__pool_take(&u->s->pool, sizeof *r->tags);
-    r->whole = (metrics_distribution_t){.count = r->count, .sum = r->sum,
+    r->whole = (metrics_distribution_t){.count = r->count,
+                                        .sum = r->sum,
                                         .centroids = r->recent.centroids,
                                         .centroid_count = r->recent.centroid_count,
-                                        .buckets = r->buckets, .bucket_count = r->bucket_count, .scale = r->scale};
-    u->good &= r->name[0] && metrics__kind_read_of(r->kind) && r->tags;
+                                        .buckets = r->buckets,
+                                        .bucket_count = r->bucket_count,
+                                        .scale = r->scale};
+    uint64_t counted = 0;
+    for (size_t i = 0; i < r->bucket_count; i++) counted += r->buckets[i].count;
+    u->good &=
+        r->name[0] && metrics__kind_read_of(r->kind) && r->tags && (!r->bucket_count || counted == r->count);
 }
 
 static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *readings)
@@ -397,15 +495,24 @@ static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *r
     *readings = 0;
     for (uint32_t i = 0; o->type == MSGPACK_OBJECT_MAP && i < o->via.map.size; i++) {
         const msgpack_object_kv *kv = &o->via.map.ptr[i];
-        if (is_key(kv, "readings")) *readings = get_u64(u, &kv->val);
-        else if (is_key(kv, "incarnation")) h->incarnation = get_u64(u, &kv->val);
-        else if (is_key(kv, "epoch")) h->epoch = get_u64(u, &kv->val);
-        else if (is_key(kv, "wall")) h->wall_ns = get_u64(u, &kv->val);
-        else if (is_key(kv, "monotonic")) h->monotonic_ns = get_u64(u, &kv->val);
-        else if (is_key(kv, "interval")) h->interval_ns = get_u64(u, &kv->val);
-        else if (is_key(kv, "created")) h->created_wall_ns = get_u64(u, &kv->val);
-        else if (is_key(kv, "damaged")) h->series_damaged = get_u64(u, &kv->val);
-        else if (is_key(kv, "first")) h->first_export = get_u64(u, &kv->val) != 0;
+        if (is_key(kv, "readings"))
+            *readings = get_u64(u, &kv->val);
+        else if (is_key(kv, "incarnation"))
+            h->incarnation = get_u64(u, &kv->val);
+        else if (is_key(kv, "epoch"))
+            h->epoch = get_u64(u, &kv->val);
+        else if (is_key(kv, "wall"))
+            h->wall_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "monotonic"))
+            h->monotonic_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "interval"))
+            h->interval_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "created"))
+            h->created_wall_ns = get_u64(u, &kv->val);
+        else if (is_key(kv, "damaged"))
+            h->series_damaged = get_u64(u, &kv->val);
+        else if (is_key(kv, "first"))
+            h->first_export = get_u64(u, &kv->val) != 0;
     }
     u->good &= o->type == MSGPACK_OBJECT_MAP;
 }
@@ -416,7 +523,7 @@ static bool in_order(const struct metrics_reading *a, const struct metrics_readi
     return metrics__series_compare(a->name, a->tags, a->tag_count, b->name, b->tags, b->tag_count) < 0;
 }
 
-static bool unpack_all(struct unpacking *u, const char *raw, size_t n)
+static bool unpack_all(struct unpacking *u, const char *raw, size_t n, uint64_t objects)
 {
     size_t at = 0;
     uint64_t readings = 0;
@@ -424,11 +531,12 @@ static bool unpack_all(struct unpacking *u, const char *raw, size_t n)
     msgpack_unpacked_init(&object);
     u->good = msgpack_unpack_next(&object, raw, n, &at) == MSGPACK_UNPACK_SUCCESS;
     if (u->good) get_header(u, &object.data, &readings);
-    u->good &= readings <= n; /* a reading takes more than a byte */
+    u->good &= objects > 0 && readings == objects - 1 && readings <= n / READING_MIN;
     if (u->good) {
         free(u->s->readings);
         u->s->readings = calloc(readings + 1, sizeof *u->s->readings);
-        u->good = u->s->readings != NULL;
+        u->s->pool.failed = u->s->readings == NULL;
+        u->good = !u->s->pool.failed;
     }
     for (uint64_t i = 0; u->good && i < readings; i++) {
         struct metrics_reading *r = &u->s->readings[i];
@@ -454,10 +562,11 @@ static char *inflate_all(const unsigned char *bytes, size_t n, uint64_t *length,
         return NULL;
     }
     char *raw = malloc(*length + 1);
-    uLongf got = *length;
+    uLongf got = *length, used = n - PREFIX;
     if (!raw) {
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to decode a snapshot");
-    } else if (uncompress((Bytef *)raw, &got, bytes + PREFIX, n - PREFIX) != Z_OK || got != *length) {
+    } else if (uncompress2((Bytef *)raw, &got, bytes + PREFIX, &used) != Z_OK || got != *length ||
+               used != n - PREFIX) {
         metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: it does not inflate");
         free(raw);
         raw = NULL;
@@ -470,15 +579,15 @@ metrics_snapshot_t *metrics_snapshot_decode(const void *bytes, size_t n, metrics
     uint64_t length;
     char *raw = inflate_all(bytes, n, &length, error);
     if (!raw) return NULL;
-    struct walk w = {(unsigned char *)raw, (unsigned char *)raw + length};
+    uint64_t objects = walk_all(raw, length);
     struct unpacking u = {.s = metrics__snapshot_new(0)};
-    bool whole = u.s != NULL;
-    while (whole && w.at < w.end) whole = walk_object(&w, 0);
-    if (!whole || !unpack_all(&u, raw, length)) {
-        metrics__fail(error, u.s ? METRICS_E_FORMAT : METRICS_E_MEMORY, 0,
-                      "the snapshot is damaged: what it says makes no sense");
-        if (u.s) metrics_snapshot_release(&u.s);
-    }
+    bool good = u.s && objects && unpack_all(&u, raw, length, objects);
     free(raw);
-    return u.s;
+    if (good) return u.s;
+    if (!u.s || u.s->pool.failed)
+        metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to decode a snapshot");
+    else
+        metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: what it says makes no sense");
+    if (u.s) metrics_snapshot_release(&u.s);
+    return NULL;
 }

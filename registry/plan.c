@@ -7,7 +7,8 @@
 #include "reservoir.h"
 #include "sketch.h"
 
-void metrics__plan_range(enum metrics__kind_number kind, const struct metrics__settings *s, double *low, double *high)
+void metrics__plan_range(enum metrics__kind_number kind, const struct metrics__settings *s, double *low,
+                         double *high)
 {
     bool given = s->low != 0 || s->high != 0;
     *low = given ? s->low : kind == KIND_timer ? 1e-6 : 0x1p-20;
@@ -25,8 +26,8 @@ static int plan_sample(const struct metrics__settings *s, struct metrics__plan *
     return plan->reservoir ? 0 : -1;
 }
 
-static int plan_distribution(enum metrics__kind_number kind, const struct metrics__settings *s, const double *bounds,
-                             struct metrics__plan *plan)
+static int plan_distribution(enum metrics__kind_number kind, const struct metrics__settings *s,
+                             const double *bounds, struct metrics__plan *plan)
 {
     if (s->reservoir < METRICS_BUCKETS) return plan_sample(s, plan);
     if (s->reservoir == METRICS_BUCKETS) {

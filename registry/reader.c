@@ -50,8 +50,8 @@ static void read_options(struct metrics_reader *r, const metrics_reader_options_
     r->stale_ns = o.stale_ns ? o.stale_ns : STALE_DEFAULT;
 }
 
-int metrics__reader_init(struct metrics_reader *r, const char *path, const metrics_reader_options_t *options, bool write,
-                         metrics_error_t *error)
+int metrics__reader_init(struct metrics_reader *r, const char *path, const metrics_reader_options_t *options,
+                         bool write, metrics_error_t *error)
 {
     metrics_reader_options_t o = {0};
     if (options) memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
@@ -75,7 +75,8 @@ void metrics__reader_end(struct metrics_reader *r)
     free(r->polled);
 }
 
-metrics_reader_t *metrics_reader_open(const char *path, const metrics_reader_options_t *options, metrics_error_t *error)
+metrics_reader_t *metrics_reader_open(const char *path, const metrics_reader_options_t *options,
+                                      metrics_error_t *error)
 {
     metrics_error_t dummy;
     if (!error) error = &dummy;
@@ -131,7 +132,8 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     struct segment_header h;
     memset(info, 0, sizeof *info);
     if (view_head(&r->view, &h))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?", r->view.path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
+                             r->view.path);
     info->major = h.major;
     info->minor = h.minor;
     info->cpu_lanes = h.lanes_cpu;
@@ -194,7 +196,10 @@ void metrics_reader_processes(metrics_reader_t *r, metrics_process_fn *fn, void 
                 memset(block, 0, sizeof block);
         }
         if (!block[i].token && !r->alive[s]) continue;
-        metrics_process_t p = {.slot = s, .pid = block[i].pid, .alive = r->alive[s], .weak = block[i].weak != 0,
+        metrics_process_t p = {.slot = s,
+                               .pid = block[i].pid,
+                               .alive = r->alive[s],
+                               .weak = block[i].weak != 0,
                                .started_wall_ns = h.created_wall + block[i].started};
         memcpy(p.name, block[i].name, sizeof p.name - 1);
         fn(arg, &p);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reading.h - what readers share: the catalog of series, a reading, a snapshot, and what a kind must provide to
- * be read.
+ * reading.h - what readers share: the catalog of series, a reading, a snapshot, and what a kind must provide
+ * to be read.
  *
- * A reader keeps a catalog of what it found in the index: names, tags, settings, places. Snapshots refer to its
- * strings and keep it alive by a reference count; it only grows, so they may be used while the reader goes on.
+ * A reader keeps a catalog of what it found in the index: names, tags, settings, places. Snapshots refer to
+ * its strings and keep it alive by a reference count; it only grows, so they may be used while the reader
+ * goes on.
  */
 #ifndef METRICS_REGISTRY_READING_H
 #define METRICS_REGISTRY_READING_H
@@ -18,7 +19,8 @@
 #include "sketch.h"
 #include "readonly.h"
 
-/* --- Memory that goes away all at once (pool.c) ------------------------------------------------------------- */
+/* --- Memory that goes away all at once (pool.c)
+ * ------------------------------------------------------------- */
 
 struct metrics__pool {
     struct metrics__chunk *chunks;
@@ -29,11 +31,12 @@ void *metrics__pool_take(struct metrics__pool *pool, size_t n);
 char *metrics__pool_text(struct metrics__pool *pool, const char *text, size_t n); /* a terminated copy */
 void metrics__pool_free(struct metrics__pool *pool);
 
-/* --- Catalog (catalog.c) ------------------------------------------------------------------------------------ */
+/* --- Catalog (catalog.c)
+ * ------------------------------------------------------------------------------------ */
 
 struct metrics__family_read {
     uint64_t offset;
-    uint64_t text;   /* offset of the text record when unit and help were read */
+    uint64_t text; /* offset of the text record when unit and help were read */
     const char *unit, *help;
     struct metrics__settings settings;
     const double *bounds;
@@ -64,10 +67,10 @@ struct metrics__catalog {
     struct metrics__pool pool;
     struct metrics__series_read **series; /* sorted by name and tags; retired ones included */
     size_t count, room;
-    struct metrics__series_read **table;  /* by offset, open addressing */
+    struct metrics__series_read **table; /* by offset, open addressing */
     size_t mask;
     struct metrics__family_read *families;
-    uint64_t records;                     /* header.records when it was read */
+    uint64_t records; /* header.records when it was read */
     uint64_t damaged;
 };
 
@@ -79,7 +82,8 @@ void metrics__catalog_release(struct metrics__catalog **c);
 int metrics__series_compare(const char *name_a, const metrics_tag_t *tags_a, size_t n_a, const char *name_b,
                             const metrics_tag_t *tags_b, size_t n_b);
 
-/* --- Readings and snapshots --------------------------------------------------------------------------------- */
+/* --- Readings and snapshots
+ * --------------------------------------------------------------------------------- */
 
 /* What a sample said before it was compressed. */
 struct metrics__sample_read {
@@ -103,10 +107,10 @@ struct metrics_reading {
     uint64_t identity;
     const char *unit, *help;
     uint8_t kind;
-    uint8_t merge;     /* gauges: enum metrics_merge */
-    uint64_t created;  /* segment time, ns */
+    uint8_t merge;    /* gauges: enum metrics_merge */
+    uint64_t created; /* segment time, ns */
     uint64_t start_wall;
-    uint64_t count;    /* counter, meter, distribution; updown: two's complement */
+    uint64_t count; /* counter, meter, distribution; updown: two's complement */
     double sum, squares;
     uint64_t ignored;
     struct metrics__level *levels; /* gauge: one, or one per worker; empty = absent */
@@ -114,13 +118,13 @@ struct metrics_reading {
     bool has_rates, has_mean_rate;
     double rates[3], mean_rate;
     struct metrics__sample_read recent, interval;
-    bool has_extremes;             /* of the interval */
+    bool has_extremes; /* of the interval */
     double interval_min, interval_max;
     metrics_bucket_t *buckets;
     size_t bucket_count;
     int scale;
-    metrics_distribution_t whole;  /* lifetime buckets or recent centroids */
-    double distinct;               /* set */
+    metrics_distribution_t whole; /* lifetime buckets or recent centroids */
+    double distinct;              /* set */
     bool exact;
     uint64_t *elements;
     size_t element_count;
@@ -137,7 +141,8 @@ struct metrics_snapshot {
 
 struct metrics_snapshot *metrics__snapshot_new(size_t readings);
 
-/* --- Taking (reader.c, snapshot.c) --------------------------------------------------------------------------- */
+/* --- Taking (reader.c, snapshot.c)
+ * --------------------------------------------------------------------------- */
 
 struct metrics_reader {
     view_t view;
@@ -145,10 +150,10 @@ struct metrics_reader {
     uint64_t stale_ns;
     uint64_t time_offset;
     struct metrics__catalog *catalog;
-    unsigned char *image;  /* the arena as it was copied last: [SEGMENT_ARENA, image_end) */
+    unsigned char *image; /* the arena as it was copied last: [SEGMENT_ARENA, image_end) */
     uint64_t image_end, image_room;
-    uint8_t *alive;        /* per slot */
-    uint64_t *polled;      /* per slot: segment time */
+    uint8_t *alive;   /* per slot */
+    uint64_t *polled; /* per slot: segment time */
     struct segment_header head;
 };
 
@@ -160,10 +165,10 @@ struct metrics__taking {
     enum metrics__depth depth;
     struct metrics__series_read *series;
     struct metrics_snapshot *snapshot;
-    uint64_t now;      /* segment time, ns */
-    uint32_t tick;     /* the same in 1/8 s, from 1 */
-    uint64_t epoch;    /* the closed interval, or 0: none was closed for this snapshot */
-    uint64_t from;     /* segment time at which that interval began */
+    uint64_t now;   /* segment time, ns */
+    uint32_t tick;  /* the same in 1/8 s, from 1 */
+    uint64_t epoch; /* the closed interval, or 0: none was closed for this snapshot */
+    uint64_t from;  /* segment time at which that interval began */
 };
 
 /* [offset, offset + n) of the arena as copied, or NULL. */
@@ -178,7 +183,8 @@ struct metrics__kind_read {
     const char *name;
     /* Fill in a reading whose identity is set. false = damaged: it is left out. */
     bool (*load)(const struct metrics__taking *t, struct metrics_reading *out);
-    void (*rows)(struct metrics__rows *rows, const struct metrics_reading *now, const struct metrics_reading *base);
+    void (*rows)(struct metrics__rows *rows, const struct metrics_reading *now,
+                 const struct metrics_reading *base);
 };
 #define KIND(NUMBER, NAME) extern const struct metrics__kind_read metrics__kind_read_##NAME;
 #include "kinds.def"
@@ -186,7 +192,8 @@ struct metrics__kind_read {
 /* NULL for numbers that this version does not know. */
 const struct metrics__kind_read *metrics__kind_read_of(unsigned number);
 
-/* --- Rows (rows.c) ------------------------------------------------------------------------------------------- */
+/* --- Rows (rows.c)
+ * ------------------------------------------------------------------------------------------- */
 
 struct metrics__rows {
     metrics_row_options_t options; /* completed with defaults */
@@ -198,8 +205,8 @@ struct metrics__rows {
 /* Append a row, if its attribute is wanted. */
 void metrics__row_u64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
                       enum metrics_scope scope, uint64_t v);
-void metrics__row_i64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature, int64_t v,
-                      bool additive);
+void metrics__row_i64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
+                      int64_t v, bool additive);
 void metrics__row_f64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
                       enum metrics_scope scope, double v);
 /* m1_rate, m5_rate, m15_rate, mean_rate, as far as they are there. */
@@ -211,11 +218,11 @@ bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_
 void metrics__distribution_rows(struct metrics__rows *r, const struct metrics_reading *now,
                                 const struct metrics_reading *base);
 /*
- * The highest words (max, min) of the bank of that epoch over all lanes, read afresh; 0 = none. false = damaged.
- * Also for the leader, which looks for late ones before the bank is used again (ORD-10).
+ * The highest words (max, min) of the bank of that epoch over all lanes, read afresh; 0 = none. false =
+ * damaged. Also for the leader, which looks for late ones before the bank is used again (ORD-10).
  */
-bool metrics__extremes_read(const struct metrics_reader *r, const struct metrics__series_read *s, uint64_t epoch,
-                            uint64_t words[2]);
+bool metrics__extremes_read(const struct metrics_reader *r, const struct metrics__series_read *s,
+                            uint64_t epoch, uint64_t words[2]);
 /* The rates of a series with a rate block at storage[1], from its count. */
 bool metrics__rates_load(const struct metrics__taking *t, struct metrics_reading *out);
 

@@ -44,7 +44,8 @@ void metrics__add_atomic(const struct metrics__cells *c, uint64_t n)
     mem_add((uint64_t *)(c->atomic + lane_stripe(c) * c->stride), n); /* ORD-5 */
 }
 
-/* --- Forks: no child may inherit a lock that a thread of its parent held ------------------------------------ */
+/* --- Forks: no child may inherit a lock that a thread of its parent held
+ * ------------------------------------ */
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static metrics_registry_t *all;
@@ -69,7 +70,8 @@ __attribute__((constructor)) static void fork_hooks(void)
     process_on_fork(&(struct process_fork_hooks){fork_prepare, fork_parent, fork_child});
 }
 
-/* --- Opening ------------------------------------------------------------------------------------------------ */
+/* --- Opening
+ * ------------------------------------------------------------------------------------------------ */
 
 static const char *default_path(char *buf, size_t n)
 {
@@ -111,7 +113,9 @@ static int read_options(const metrics_options_t *given, struct segment_options *
         .path = m.path,
         .size = layout_round_up(m.segment_bytes ? m.segment_bytes : DEFAULT_BYTES, SEGMENT_PAGE),
         .reset = m.attach == METRICS_RESET,
-        .mode = m.mode ? m.mode : m.group ? 0660 : 0600,
+        .mode = m.mode    ? m.mode
+                : m.group ? 0660
+                          : 0600,
         .slots = m.slots ? m.slots + 1 : DEFAULT_SLOTS,
         .family_series = m.family_series ? m.family_series : DEFAULT_FAMILY_SERIES,
         .lanes = m.lanes,
@@ -125,7 +129,8 @@ static int read_options(const metrics_options_t *given, struct segment_options *
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "lanes must be at most %d", SEGMENT_LANES_MAX);
     if (o->mode > 07777 || ((o->mode & 02) && !o->world_writable))
         return metrics__fail(error, METRICS_E_ARGUMENT, 0,
-                             "mode %04o lets everybody write: set world_writable as well if that is meant", o->mode);
+                             "mode %04o lets everybody write: set world_writable as well if that is meant",
+                             o->mode);
     int rc = m.group ? read_group(m.group, o, error) : 0;
     return rc || !m.owner ? rc : read_owner(m.owner, o, error);
 }
@@ -199,9 +204,11 @@ void metrics_close(metrics_registry_t **registry)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* --- Status ------------------------------------------------------------------------------------------------- */
+/* --- Status
+ * ------------------------------------------------------------------------------------------------- */
 
-void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name, const char *fmt, ...)
+void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,
+                     const char *fmt, ...)
 {
     char text[sizeof r->refusal.text];
     va_list ap;
@@ -236,7 +243,8 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
     return n;
 }
 
-/* --- Per process -------------------------------------------------------------------------------------------- */
+/* --- Per process
+ * -------------------------------------------------------------------------------------------- */
 
 void metrics_poll(metrics_registry_t *r)
 {

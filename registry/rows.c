@@ -59,7 +59,8 @@ const char *metrics_row_suffix(const metrics_row_t *row, char *buf, size_t n)
     return buf;
 }
 
-/* --- Appending ---------------------------------------------------------------------------------------------- */
+/* --- Appending
+ * ---------------------------------------------------------------------------------------------- */
 
 void metrics__row_push(struct metrics__rows *r, const metrics_row_t *row)
 {
@@ -74,24 +75,38 @@ void metrics__row_push(struct metrics__rows *r, const metrics_row_t *row)
 void metrics__row_u64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
                       enum metrics_scope scope, uint64_t v)
 {
-    metrics__row_push(r, &(metrics_row_t){.attribute = a, .nature = nature, .scope = scope, .type = METRICS_U64,
-                                          .value.u = v, .worker = -1,
+    metrics__row_push(r, &(metrics_row_t){.attribute = a,
+                                          .nature = nature,
+                                          .scope = scope,
+                                          .type = METRICS_U64,
+                                          .value.u = v,
+                                          .worker = -1,
                                           .unit = a == METRICS_COUNT && r->now->bucket_count ? "" : r->unit});
 }
 
-void metrics__row_i64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature, int64_t v,
-                      bool additive)
+void metrics__row_i64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
+                      int64_t v, bool additive)
 {
-    metrics__row_push(r, &(metrics_row_t){.attribute = a, .nature = nature, .scope = METRICS_LIFETIME,
-                                          .type = METRICS_I64, .value.i = v, .worker = -1, .unit = r->unit,
+    metrics__row_push(r, &(metrics_row_t){.attribute = a,
+                                          .nature = nature,
+                                          .scope = METRICS_LIFETIME,
+                                          .type = METRICS_I64,
+                                          .value.i = v,
+                                          .worker = -1,
+                                          .unit = r->unit,
                                           .additive = additive});
 }
 
 void metrics__row_f64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
                       enum metrics_scope scope, double v)
 {
-    metrics__row_push(r, &(metrics_row_t){.attribute = a, .nature = nature, .scope = scope, .type = METRICS_F64,
-                                          .value.f = v, .worker = -1, .unit = r->unit});
+    metrics__row_push(r, &(metrics_row_t){.attribute = a,
+                                          .nature = nature,
+                                          .scope = scope,
+                                          .type = METRICS_F64,
+                                          .value.f = v,
+                                          .worker = -1,
+                                          .unit = r->unit});
 }
 
 void metrics__row_rates(struct metrics__rows *r, const struct metrics_reading *now)
@@ -101,7 +116,8 @@ void metrics__row_rates(struct metrics__rows *r, const struct metrics_reading *n
     r->unit = "";
     for (int i = 0; now->has_rates && i < 3; i++)
         metrics__row_f64(r, which[i], METRICS_RATE, METRICS_RECENT, now->rates[i]);
-    if (now->has_mean_rate) metrics__row_f64(r, METRICS_MEAN_RATE, METRICS_RATE, METRICS_LIFETIME, now->mean_rate);
+    if (now->has_mean_rate)
+        metrics__row_f64(r, METRICS_MEAN_RATE, METRICS_RATE, METRICS_LIFETIME, now->mean_rate);
     r->unit = unit;
 }
 

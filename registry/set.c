@@ -14,7 +14,8 @@ struct metrics_set {
 void metrics_set_add(metrics_set_t *s, const void *bytes, size_t n)
 {
     if (!s->h.seg) return;
-    metrics__sketch_add(s->sketch, index_hash(bytes, n), mem_load_acquire(&s->h.seg->head->epoch)); /* ORD-10 */
+    metrics__sketch_add(s->sketch, index_hash(bytes, n),
+                        mem_load_acquire(&s->h.seg->head->epoch)); /* ORD-10 */
 }
 
 METRICS__FRONT_ENDS(set)

@@ -10,7 +10,9 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     const metrics__sketch_t *block = metrics__image_at(t->r, t->series->storage[0], sizeof *block);
     metrics__sketch_set_t *set = block ? malloc(sizeof *set) : NULL;
     if (!set) return false;
-    uint64_t epoch = t->epoch ? t->epoch : t->r->head.exported && t->r->head.epoch > 1 ? t->r->head.epoch - 1 : t->r->head.epoch;
+    uint64_t epoch = t->epoch                                      ? t->epoch
+                     : t->r->head.exported && t->r->head.epoch > 1 ? t->r->head.epoch - 1
+                                                                   : t->r->head.epoch;
     metrics__sketch_read(block, epoch, set);
     out->distinct = metrics__sketch_estimate(set);
     out->exact = set->exact;
@@ -25,7 +27,8 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     return true;
 }
 
-static void rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void rows(struct metrics__rows *r, const struct metrics_reading *now,
+                 const struct metrics_reading *base)
 {
     (void)base;
     metrics__row_f64(r, METRICS_VALUE, METRICS_LEVEL, METRICS_INTERVAL, now->distinct);

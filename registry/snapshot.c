@@ -14,7 +14,8 @@
 #include "error.h"
 #include "taking.h"
 
-/* --- The image ---------------------------------------------------------------------------------------------- */
+/* --- The image
+ * ---------------------------------------------------------------------------------------------- */
 
 const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, uint64_t n)
 {
@@ -25,11 +26,13 @@ const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, u
 static int take_image(struct metrics_reader *r, metrics_error_t *error)
 {
     if (view_head(&r->view, &r->head))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?", r->view.path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
+                             r->view.path);
     uint64_t end = r->head.arena_next;
     if (end < SEGMENT_ARENA || end > r->view.size)
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s is damaged: its arena ends at %llu of %llu bytes",
-                             r->view.path, (unsigned long long)end, (unsigned long long)r->view.size);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0,
+                             "%s is damaged: its arena ends at %llu of %llu bytes", r->view.path,
+                             (unsigned long long)end, (unsigned long long)r->view.size);
     uint64_t n = end - SEGMENT_ARENA;
     if (n > r->image_room) {
         uint64_t room = layout_round_up(n + n / 8, SEGMENT_PAGE);
@@ -40,7 +43,8 @@ static int take_image(struct metrics_reader *r, metrics_error_t *error)
     }
     r->image_end = SEGMENT_ARENA;
     if (view_read(&r->view, SEGMENT_ARENA, r->image, n))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?", r->view.path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
+                             r->view.path);
     r->image_end = end;
     return 0;
 }
@@ -60,10 +64,12 @@ static void ask_slots(struct metrics_reader *r)
     }
 }
 
-/* --- Cells -------------------------------------------------------------------------------------------------- */
+/* --- Cells
+ * -------------------------------------------------------------------------------------------------- */
 
 /* The lane-0 address of a cell in the image, its stride and how many lanes; NULL = damaged. */
-static const unsigned char *cells_of(const struct metrics__taking *t, uint32_t cell, uint64_t *stride, uint64_t *lanes)
+static const unsigned char *cells_of(const struct metrics__taking *t, uint32_t cell, uint64_t *stride,
+                                     uint64_t *lanes)
 {
     const struct segment_header *h = &t->r->head;
     uint32_t cells = t->series->plan.cells;
@@ -100,7 +106,8 @@ bool metrics__sum_f64(const struct metrics__taking *t, uint32_t cell, double *ou
     return at != NULL;
 }
 
-/* --- Snapshots ---------------------------------------------------------------------------------------------- */
+/* --- Snapshots
+ * ---------------------------------------------------------------------------------------------- */
 
 struct metrics_snapshot *metrics__snapshot_new(size_t readings)
 {
@@ -145,7 +152,8 @@ static void fill_header(const struct metrics__taking *t, metrics_snapshot_header
     };
 }
 
-static void identify(const struct metrics_reader *r, const struct metrics__series_read *s, struct metrics_reading *out)
+static void identify(const struct metrics_reader *r, const struct metrics__series_read *s,
+                     struct metrics_reading *out)
 {
     out->name = s->name;
     out->tags = s->tags;
@@ -176,8 +184,8 @@ static void find_storage(struct metrics_reader *r, struct metrics__series_read *
         if (!s->storage[i]) s->storage[i] = rec->storage[i];
 }
 
-metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth depth, uint64_t epoch, uint64_t from,
-                                  metrics_error_t *error)
+metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth depth, uint64_t epoch,
+                                  uint64_t from, metrics_error_t *error)
 {
     struct metrics__taking t = {.r = r, .depth = depth, .epoch = epoch, .from = from};
     uint64_t wall = r->clock.wall(r->clock.arg), now = r->clock.monotonic(r->clock.arg);
@@ -244,7 +252,8 @@ const metrics_reading_t *metrics_snapshot_find(const metrics_snapshot_t *s, cons
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         const struct metrics_reading *r = &s->readings[middle];
-        int order = metrics__series_compare(r->name, r->tags, r->tag_count, like->name, like->tags, like->tag_count);
+        int order =
+            metrics__series_compare(r->name, r->tags, r->tag_count, like->name, like->tags, like->tag_count);
         if (order == 0) return r->created == like->created && r->kind == like->kind ? r : NULL;
         if (order < 0)
             from = middle + 1;
@@ -254,7 +263,8 @@ const metrics_reading_t *metrics_snapshot_find(const metrics_snapshot_t *s, cons
     return NULL;
 }
 
-/* --- Readings ----------------------------------------------------------------------------------------------- */
+/* --- Readings
+ * ----------------------------------------------------------------------------------------------- */
 
 const char *metrics_reading_name(const metrics_reading_t *r)
 {

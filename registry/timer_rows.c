@@ -7,7 +7,8 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     return metrics__distribution_load(t, out, 1e-9) && metrics__rates_load(t, out);
 }
 
-static void rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void rows(struct metrics__rows *r, const struct metrics_reading *now,
+                 const struct metrics_reading *base)
 {
     metrics__distribution_rows(r, now, base);
     metrics__row_rates(r, now);

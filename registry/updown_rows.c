@@ -7,7 +7,8 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     return metrics__sum_u64(t, 0, &out->count);
 }
 
-static void rows(struct metrics__rows *r, const struct metrics_reading *now, const struct metrics_reading *base)
+static void rows(struct metrics__rows *r, const struct metrics_reading *now,
+                 const struct metrics_reading *base)
 {
     (void)base;
     metrics__row_i64(r, METRICS_VALUE, METRICS_LEVEL, (int64_t)now->count, true);

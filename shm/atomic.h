@@ -105,8 +105,9 @@ static inline void mem_add_f64(uint64_t *p, double x)
 }
 
 /*
- * Fences, for what is written or copied by other means than the operations here (restartable sections, pread).
- * The thread sanitizer does not model them; nor does it see those other means, so it needs only the compiler's.
+ * Fences, for what is written or copied by other means than the operations here (restartable sections,
+ * pread). The thread sanitizer does not model them; nor does it see those other means, so it needs only the
+ * compiler's.
  */
 #ifdef __SANITIZE_THREAD__
 #define MEM_FENCE(ORDER) __atomic_signal_fence(ORDER)

@@ -29,7 +29,8 @@ int metrics__fail(metrics_error_t *error, int code, int sys, const char *fmt, ..
         error->sys = sys;
         if (sys && n >= 0 && (size_t)n + 4 < sizeof error->text) {
             char why[80];
-            snprintf(error->text + n, sizeof error->text - (size_t)n, ": %s", strerror_r(sys, why, sizeof why));
+            snprintf(error->text + n, sizeof error->text - (size_t)n, ": %s",
+                     strerror_r(sys, why, sizeof why));
         }
     }
     errno = saved;

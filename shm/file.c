@@ -48,27 +48,31 @@ int file_reopen(const segment_t *seg, int flags)
     return -1;
 }
 
-/* --- Opening --------------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------------------
+ */
 
 static int check_file(const struct segment_options *o, const struct stat *st, metrics_error_t *error)
 {
     if (!S_ISREG(st->st_mode))
         return metrics__fail(error, METRICS_E_UNSAFE, 0,
-                             "%s is not a regular file: remove it or name another segment in MTX_SEGMENT", o->path);
-    bool owner_ok = st->st_uid == 0 || st->st_uid == geteuid() || (o->owner_given && st->st_uid == o->owner) ||
-                    (o->group_given && st->st_gid == o->group);
+                             "%s is not a regular file: remove it or name another segment in MTX_SEGMENT",
+                             o->path);
+    bool owner_ok = st->st_uid == 0 || st->st_uid == geteuid() ||
+                    (o->owner_given && st->st_uid == o->owner) || (o->group_given && st->st_gid == o->group);
     if (!owner_ok)
-        return metrics__fail(error, METRICS_E_UNSAFE, 0,
-                             "%s belongs to uid %u, not to root or uid %u: name its owner or group in the options",
-                             o->path, (unsigned)st->st_uid, (unsigned)geteuid());
+        return metrics__fail(
+            error, METRICS_E_UNSAFE, 0,
+            "%s belongs to uid %u, not to root or uid %u: name its owner or group in the options", o->path,
+            (unsigned)st->st_uid, (unsigned)geteuid());
     if (st->st_nlink != 1)
         return metrics__fail(error, METRICS_E_UNSAFE, 0,
-                             "%s has %lu names (hard links), so it may be somebody else's file: remove it", o->path,
-                             (unsigned long)st->st_nlink);
+                             "%s has %lu names (hard links), so it may be somebody else's file: remove it",
+                             o->path, (unsigned long)st->st_nlink);
     if ((st->st_mode & S_IWOTH) && !o->world_writable)
-        return metrics__fail(error, METRICS_E_UNSAFE, 0,
-                             "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options",
-                             o->path, (unsigned)(st->st_mode & 07777));
+        return metrics__fail(
+            error, METRICS_E_UNSAFE, 0,
+            "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options", o->path,
+            (unsigned)(st->st_mode & 07777));
     return 0;
 }
 
@@ -76,24 +80,28 @@ static int check_header(const struct segment_options *o, const struct segment_he
                         metrics_error_t *error)
 {
     if (memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic))
-        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (wrong magic number)", o->path);
-    if (h->byte_order != SEGMENT_BYTE_ORDER)
-        return metrics__fail(error, METRICS_E_ARCH, 0, "%s was made on a machine of another byte order", o->path);
-    if (h->major != SEGMENT_MAJOR)
-        return metrics__fail(error, METRICS_E_VERSION, 0,
-                             "%s has format %u.%u, this library writes %u.x: use the library that made it, or "
-                             "give this one another segment",
-                             o->path, h->major, h->minor, SEGMENT_MAJOR);
-    if (h->checksum != XXH3_64bits(h, offsetof(struct segment_header, checksum)))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s is damaged: its header does not match its checksum",
+        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (wrong magic number)",
                              o->path);
+    if (h->byte_order != SEGMENT_BYTE_ORDER)
+        return metrics__fail(error, METRICS_E_ARCH, 0, "%s was made on a machine of another byte order",
+                             o->path);
+    if (h->major != SEGMENT_MAJOR)
+        return metrics__fail(
+            error, METRICS_E_VERSION, 0,
+            "%s has format %u.%u, this library writes %u.x: use the library that made it, or "
+            "give this one another segment",
+            o->path, h->major, h->minor, SEGMENT_MAJOR);
+    if (h->checksum != XXH3_64bits(h, offsetof(struct segment_header, checksum)))
+        return metrics__fail(error, METRICS_E_DAMAGED, 0,
+                             "%s is damaged: its header does not match its checksum", o->path);
     if (h->size != file_size || h->size < SEGMENT_SIZE_MIN || h->size > SEGMENT_SIZE_MAX ||
         h->size % SEGMENT_PAGE)
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has %llu bytes, its header says %llu: truncated?",
-                             o->path, (unsigned long long)file_size, (unsigned long long)h->size);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0,
+                             "%s has %llu bytes, its header says %llu: truncated?", o->path,
+                             (unsigned long long)file_size, (unsigned long long)h->size);
     uint32_t atomics = h->lanes_atomic;
-    if (h->lanes_cpu > SEGMENT_LANES_MAX || !atomics || atomics > 64 || (atomics & (atomics - 1)) || !h->slots ||
-        h->slots > SEGMENT_SLOT_BLOCKS * SEGMENT_SLOT_BLOCK || h->features >> 32)
+    if (h->lanes_cpu > SEGMENT_LANES_MAX || !atomics || atomics > 64 || (atomics & (atomics - 1)) ||
+        !h->slots || h->slots > SEGMENT_SLOT_BLOCKS * SEGMENT_SLOT_BLOCK || h->features >> 32)
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has a header that this version cannot use",
                              o->path);
     return 0;
@@ -108,7 +116,8 @@ static int read_header(const struct segment_options *o, int fd, uint64_t file_si
     ssize_t n = pread(fd, &u, sizeof u, 0);
     if (n < 0) return metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot read %s", o->path);
     if (n != sizeof u)
-        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)", o->path, n);
+        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)", o->path,
+                             n);
     return check_header(o, &u.h, file_size, error);
 }
 
@@ -126,8 +135,8 @@ int file_open(const struct segment_options *o, int *out, struct stat *st, metric
         if (errno == ENOENT)
             return metrics__fail(error, METRICS_E_MISSING, ENOENT, "there is no segment at %s", o->path);
         if (errno == ELOOP)
-            return metrics__fail(error, METRICS_E_UNSAFE, ELOOP, "%s is a symbolic link: name the file itself",
-                                 o->path);
+            return metrics__fail(error, METRICS_E_UNSAFE, ELOOP,
+                                 "%s is a symbolic link: name the file itself", o->path);
         return metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot open %s for writing", o->path);
     }
     int rc = METRICS_E_SYSTEM;
@@ -145,7 +154,8 @@ int file_open(const struct segment_options *o, int *out, struct stat *st, metric
     return rc;
 }
 
-/* --- Creating -------------------------------------------------------------------------------------------- */
+/* --- Creating --------------------------------------------------------------------------------------------
+ */
 
 static uint32_t online_lanes(void)
 {
@@ -222,10 +232,11 @@ static int fill_file(const struct segment_options *o, int fd, metrics_error_t *e
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < o->size) /* beyond it: SIGXFSZ */
-        return metrics__fail(error, METRICS_E_LIMIT, EFBIG,
-                             "%s would have %llu bytes but RLIMIT_FSIZE is %llu: raise it (ulimit -f) or make "
-                             "the segment smaller",
-                             o->path, (unsigned long long)o->size, (unsigned long long)limit.rlim_cur);
+        return metrics__fail(
+            error, METRICS_E_LIMIT, EFBIG,
+            "%s would have %llu bytes but RLIMIT_FSIZE is %llu: raise it (ulimit -f) or make "
+            "the segment smaller",
+            o->path, (unsigned long long)o->size, (unsigned long long)limit.rlim_cur);
     if (o->group_given && fchown(fd, (uid_t)-1, o->group))
         return metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot give %s to gid %u", o->path,
                              (unsigned)o->group);
@@ -244,10 +255,11 @@ static int fill_file(const struct segment_options *o, int fd, metrics_error_t *e
     half.ino = st.st_ino;
     uint64_t populated = o->preallocate ? o->size : SEGMENT_ARENA;
     if (rc || arena_populate(&half, populated))
-        rc = metrics__fail(error, METRICS_E_FULL, ENOSPC,
-                           "no room for %llu bytes of %s on its file system: enlarge it (containers: the size of "
-                           "/dev/shm) or remove old segments",
-                           (unsigned long long)populated, o->path);
+        rc = metrics__fail(
+            error, METRICS_E_FULL, ENOSPC,
+            "no room for %llu bytes of %s on its file system: enlarge it (containers: the size of "
+            "/dev/shm) or remove old segments",
+            (unsigned long long)populated, o->path);
     else
         fill_header(half.head, o, populated);
     munmap(base, o->size);
@@ -271,7 +283,8 @@ static int open_unnamed(const char *path, char *temporary, size_t n)
 static int link_file(int fd, const char *temporary, const char *name)
 {
     if (temporary[0]) return link(temporary, name);
-    if (linkat(fd, "", AT_FDCWD, name, AT_EMPTY_PATH) == 0 || errno == EEXIST) return errno == EEXIST ? -1 : 0;
+    if (linkat(fd, "", AT_FDCWD, name, AT_EMPTY_PATH) == 0 || errno == EEXIST)
+        return errno == EEXIST ? -1 : 0;
     char proc[40];
     snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
     return linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
@@ -284,7 +297,8 @@ static int name_file(const struct segment_options *o, int fd, const char *tempor
     errno = 0;
     if (!replace) {
         if (link_file(fd, temporary, o->path) == 0) return 0;
-        if (errno == EEXIST) return metrics__fail(error, METRICS_E_BUSY, EEXIST, "%s exists already", o->path);
+        if (errno == EEXIST)
+            return metrics__fail(error, METRICS_E_BUSY, EEXIST, "%s exists already", o->path);
     } else {
         snprintf(staged, sizeof staged, "%s.%016llx", o->path, (unsigned long long)process_random());
         if (link_file(fd, temporary, staged) == 0) {

@@ -2,9 +2,10 @@
 /*
  * index.c - find or insert a record by key, lock-free.
  *
- * Lines of eight entries in levels that grow by eight: see INDEX in layout.h. Both find and insert walk the same
- * entries in the same order and stop at the first empty one, and entries never change once set; so two
- * inserters of one key meet at the same entry, where one CAS decides, and the loser reads the winner's record.
+ * Lines of eight entries in levels that grow by eight: see INDEX in layout.h. Both find and insert walk the
+ * same entries in the same order and stop at the first empty one, and entries never change once set; so two
+ * inserters of one key meet at the same entry, where one CAS decides, and the loser reads the winner's
+ * record.
  */
 #include <string.h>
 
@@ -24,7 +25,8 @@ uint64_t index_hash(const void *key, size_t length)
 struct segment_record *record_at(const segment_t *seg, uint64_t offset)
 {
     struct segment_record *r = segment_at(seg, offset, RECORD_KEY);
-    if (!r || offset % SEGMENT_ALIGN || r->length < RECORD_KEY || !segment_at(seg, offset, r->length)) return NULL;
+    if (!r || offset % SEGMENT_ALIGN || r->length < RECORD_KEY || !segment_at(seg, offset, r->length))
+        return NULL;
     if (r->key_length > r->length - RECORD_KEY) return NULL;
     if (r->payload % 8 || r->payload > r->length || r->payload_length > r->length - r->payload) return NULL;
     return r;
@@ -90,7 +92,8 @@ static bool add_level(segment_t *seg, unsigned level)
 }
 
 /* Our record's entry, or what stood in its way: the same key (its offset) or a full line (0). */
-static uint64_t insert_in_line(segment_t *seg, uint64_t *line, uint64_t offset, const struct segment_record *r)
+static uint64_t insert_in_line(segment_t *seg, uint64_t *line, uint64_t offset,
+                               const struct segment_record *r)
 {
     for (int i = 0; i < SEGMENT_INDEX_LINE; i++) {
         uint64_t entry = mem_load_acquire(&line[i]); /* ORD-2 */

@@ -23,8 +23,8 @@ static uint64_t cell_in_block(const segment_t *seg, uint64_t block, uint64_t n)
 }
 
 /*
- * Take `cells` (1 or 8) from the cursor's block, or begin a new block. A process killed after the CAS leaves a
- * few cells that nobody uses.
+ * Take `cells` (1 or 8) from the cursor's block, or begin a new block. A process killed after the CAS leaves
+ * a few cells that nobody uses.
  */
 static uint64_t place_shared(segment_t *seg, uint64_t *cursor, uint64_t cells)
 {

@@ -27,21 +27,21 @@
  * continues in the same key's line one level up. So a look-up ends at the first empty entry, and an insertion
  * is one CAS on that same entry, which is what makes a key unique. Levels are allocated when first needed.
  *
- * LANES. A cell is 8 bytes and exists once per lane: lanes_cpu restartable lanes (one per CPU, written only by
- * restartable sequences with plain instructions) and lanes_atomic atomic ones (written with locked
+ * LANES. A cell is 8 bytes and exists once per lane: lanes_cpu restartable lanes (one per CPU, written only
+ * by restartable sequences with plain instructions) and lanes_atomic atomic ones (written with locked
  * instructions by everybody else). Mixing the two in one cell would lose updates. A value is the sum (for
  * extremes: the maximum) over all lanes.
  *
  *     extent:  [lane 0: 16 cells][lane 1: 16 cells] ... [atomic lane 0: 16 cells] ...
  *
- * A series of up to 8 cells shares extents: cell offset of lane l = place + l * 128. A larger one has an extent
- * of its own, its stride being its cells rounded up to 128 bytes. Series whose cells in all CPU lanes would
- * exceed LANE_BUDGET bytes are ATOMIC_ONLY: their extent has atomic lanes only.
+ * A series of up to 8 cells shares extents: cell offset of lane l = place + l * 128. A larger one has an
+ * extent of its own, its stride being its cells rounded up to 128 bytes. Series whose cells in all CPU lanes
+ * would exceed LANE_BUDGET bytes are ATOMIC_ONLY: their extent has atomic lanes only.
  *
- * SLOTS. A process that sets gauges owns a slot. Gauge cells come in groups of 8 gauges; a group has, per block
- * of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and always lives. Slot
- * s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being claimed by
- * whoever holds LOCK_CLAIM + s. A reader asks for the lock and ignores the values of free slots.
+ * SLOTS. A process that sets gauges owns a slot. Gauge cells come in groups of 8 gauges; a group has, per
+ * block of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and always
+ * lives. Slot s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being
+ * claimed by whoever holds LOCK_CLAIM + s. A reader asks for the lock and ignores the values of free slots.
  *
  * OWNERS. Who may write what, and what a crash may leave behind:
  *   constants      creator, before the file has a name                  nothing: the name comes last
@@ -54,35 +54,31 @@
  *   cells          any writer: rseq in CPU lanes, locked in atomic ones nothing (one instruction commits)
  *   slot record    holder of LOCK_CLAIM + s                             a half-filled record of a free slot
  *   gauge pairs    the slot's owner                                     a value of a free slot: ignored
- *   leader words   holder of LOCK_LEADER                                an interval closed and not logged: the
- *                                                                       next leader reads it again
+ *   leader words   holder of LOCK_LEADER                                an interval closed and not logged:
+ * the next leader reads it again
  *
  * ORDERING. Each access that needs more than "untorn" cites one of these tags.
  *   ORD-1  Birth. The file is complete before linkat() gives it a name; the system call orders the two.
- *   ORD-2  Index. A record is written, then published by the release CAS of its entry; a finder loads the entry
- *          with acquire. Uniqueness is by the CAS on the first empty entry of the line alone.
- *   ORD-3  Storage. Pages are populated and initial values written before the release CAS of storage[i]; users
- *          load it with acquire. Loser of the CAS uses the winner's.
- *   ORD-4  Memory. Pages below `populated` were allocated before it was raised (release); whoever loads it with
- *          acquire and finds the block below it may touch the block: it cannot fault for lack of memory.
- *   ORD-5  Totals. Cells are independent: each only has to be untorn and, for one lane, in program order.
- *          Readers promise nothing across cells but that a later read of one cell is not older.
- *   ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence, then
- *          {count, sum}. A reader copies counts first, then the rest. So what a count includes has been seen.
+ *   ORD-2  Index. A record is written, then published by the release CAS of its entry; a finder loads the
+ * entry with acquire. Uniqueness is by the CAS on the first empty entry of the line alone. ORD-3  Storage.
+ * Pages are populated and initial values written before the release CAS of storage[i]; users load it with
+ * acquire. Loser of the CAS uses the winner's. ORD-4  Memory. Pages below `populated` were allocated before
+ * it was raised (release); whoever loads it with acquire and finds the block below it may touch the block: it
+ * cannot fault for lack of memory. ORD-5  Totals. Cells are independent: each only has to be untorn and, for
+ * one lane, in program order. Readers promise nothing across cells but that a later read of one cell is not
+ * older. ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence,
+ * then {count, sum}. A reader copies counts first, then the rest. So what a count includes has been seen.
  *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE byte; a
  *          reader asks for that lock first, then copies the pairs. The system calls order both sides.
- *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else needed: a
- *          pair is its own whole story.
- *   ORD-9  EWMA banks. The leader writes bank (n+1)&1 of every meter, then stores fold number n+1 with release.
- *          A reader loads the number with acquire, copies the banks, and loads the number again: if it moved
- *          twice the copy may be torn and is taken again.
- *   ORD-10 Epoch. Writers read the epoch inside the section that stores the extreme, so after the leader has
- *          stored e+1 a writer still in epoch e is restarted at the latest by its next preemption; the leader
- *          reads bank e again before it opens e+2, and counts a late value to e+1.
- *   ORD-11 Family. The kind of a family is set once by CAS from 0; losers compare.
- *   ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it.
- *   ORD-13 Refusals. An entry's text is written, then its sequence number with release; readers check the
- *          number before and after.
+ *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else needed:
+ * a pair is its own whole story. ORD-9  EWMA banks. The leader writes bank (n+1)&1 of every meter, then
+ * stores fold number n+1 with release. A reader loads the number with acquire, copies the banks, and loads
+ * the number again: if it moved twice the copy may be torn and is taken again. ORD-10 Epoch. Writers read the
+ * epoch inside the section that stores the extreme, so after the leader has stored e+1 a writer still in
+ * epoch e is restarted at the latest by its next preemption; the leader reads bank e again before it opens
+ * e+2, and counts a late value to e+1. ORD-11 Family. The kind of a family is set once by CAS from 0; losers
+ * compare. ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it. ORD-13 Refusals. An entry's
+ * text is written, then its sequence number with release; readers check the number before and after.
  */
 #ifndef METRICS_SHM_LAYOUT_H
 #define METRICS_SHM_LAYOUT_H
@@ -108,7 +104,7 @@ enum {
     SEGMENT_INDEX_LEVELS = 5,
     SEGMENT_ARENA = SEGMENT_INDEX0 + 8 * SEGMENT_INDEX0_ENTRIES,
     SEGMENT_LANES_MAX = 8192,
-    SEGMENT_LANE_LINE = 16, /* cells of one lane in a shared extent */
+    SEGMENT_LANE_LINE = 16,  /* cells of one lane in a shared extent */
     SEGMENT_LANE_SHARED = 8, /* the largest series that shares extents, in cells */
     SEGMENT_LANE_BUDGET = 1 << 20,
     SEGMENT_EXTENT_BLOCK = 16384, /* shared extents are allocated this many bytes at a time, or one by one */
@@ -128,16 +124,16 @@ enum {
 #define LOCK_ALIVE    (LOCK_BASE + (UINT64_C(2) << 16)) /* + slot */
 
 /* Why something was not recorded: header.loss[]. Append only. */
-#define SEGMENT_LOSS_REASONS(X)                                                                              \
-    X(LOSS_SEGMENT_FULL, "segment_full")   /* series refused: arena or file system full */                   \
-    X(LOSS_CARDINALITY, "cardinality")     /* series refused: the family's limit */                          \
-    X(LOSS_KIND, "kind_clash")             /* series refused: the name has another kind */                   \
-    X(LOSS_SETTINGS, "settings_clash")     /* settings refused: the family has others */                     \
-    X(LOSS_NAME, "bad_name")               /* series refused: name or tags not valid */                      \
-    X(LOSS_SLOT, "no_slot")                /* gauge updates dropped: no process slot */                      \
-    X(LOSS_VALUE, "bad_value")             /* updates dropped: not a finite number */                        \
-    X(LOSS_DAMAGE, "damaged")              /* series refused: bytes in the segment made no sense */          \
-    X(LOSS_MEMORY, "process_memory")       /* series refused: this process had no memory for a handle */
+#define SEGMENT_LOSS_REASONS(X)                                                                   \
+    X(LOSS_SEGMENT_FULL, "segment_full") /* series refused: arena or file system full */          \
+    X(LOSS_CARDINALITY, "cardinality")   /* series refused: the family's limit */                 \
+    X(LOSS_KIND, "kind_clash")           /* series refused: the name has another kind */          \
+    X(LOSS_SETTINGS, "settings_clash")   /* settings refused: the family has others */            \
+    X(LOSS_NAME, "bad_name")             /* series refused: name or tags not valid */             \
+    X(LOSS_SLOT, "no_slot")              /* gauge updates dropped: no process slot */             \
+    X(LOSS_VALUE, "bad_value")           /* updates dropped: not a finite number */               \
+    X(LOSS_DAMAGE, "damaged")            /* series refused: bytes in the segment made no sense */ \
+    X(LOSS_MEMORY, "process_memory")     /* series refused: this process had no memory for a handle */
 enum segment_loss {
 #define SEGMENT_LOSS(ID, NAME) ID,
     SEGMENT_LOSS_REASONS(SEGMENT_LOSS)
@@ -158,10 +154,10 @@ struct segment_header {
     uint64_t created_monotonic; /* ns, CLOCK_MONOTONIC of the initial time namespace: segment time 0 */
     uint8_t boot_id[16];        /* advice only */
     uint32_t lanes_cpu, lanes_atomic;
-    uint32_t slots;             /* how many process slots there may be, slot 0 included */
-    uint32_t family_series;     /* default limit of series per family */
-    uint64_t features;          /* none defined: readers refuse bits of the upper half that they do not know */
-    uint64_t checksum;          /* XXH3_64bits of the bytes before it */
+    uint32_t slots;         /* how many process slots there may be, slot 0 included */
+    uint32_t family_series; /* default limit of series per family */
+    uint64_t features;      /* none defined: readers refuse bits of the upper half that they do not know */
+    uint64_t checksum;      /* XXH3_64bits of the bytes before it */
     uint8_t pad0[24];
 
     /* Line 2: allocation. */
@@ -172,24 +168,25 @@ struct segment_header {
     uint64_t level[SEGMENT_INDEX_LEVELS]; /* offsets; level[0] = SEGMENT_INDEX0 */
     uint64_t pad2[3];
     /* Line 4: where the next small series goes: offset of an extent block / 64 << 20 | cells used in it. */
-    uint64_t cell_cursor[2];  /* [0] series of one cell, [1] of up to eight */
-    uint64_t group_cursor;    /* offset of the newest gauge group | gauges used in it (0..8) in the low 6 bits */
+    uint64_t cell_cursor[2]; /* [0] series of one cell, [1] of up to eight */
+    uint64_t group_cursor; /* offset of the newest gauge group | gauges used in it (0..8) in the low 6 bits */
     uint64_t pad3[5];
     /* Line 5: counts. */
-    uint64_t records;  /* changes to the index, to help texts, to what is retired: readers look again when it moves */
+    uint64_t records;  /* changes to the index, to help texts, to what is retired: readers look again when it
+                          moves */
     uint64_t refusals; /* refusal entries ever written */
     uint64_t pad4[6];
     /* Line 6: read by every distribution update, written by the leader only. */
-    uint64_t clock;  /* segment time, 1/8 s << 32 | 1/8 s at which it expires (ORD-12); 0 = no leader yet */
-    uint64_t epoch;  /* the open interval; starts at 1 (ORD-10) */
+    uint64_t clock; /* segment time, 1/8 s << 32 | 1/8 s at which it expires (ORD-12); 0 = no leader yet */
+    uint64_t epoch; /* the open interval; starts at 1 (ORD-10) */
     uint64_t pad5[6];
     /* Line 7: the leader's own. */
     uint64_t logged;       /* the last epoch known to be safe in a log; epoch - 1 - logged = 0 or 1 */
     uint64_t fold;         /* EWMA fold number (ORD-9); 0 = never folded */
     uint64_t fold_time[2]; /* segment time in ns of fold n, at [n & 1] */
-    uint64_t closed_time;  /* segment time in ns at which the open epoch began, i.e. the last one was closed */
-    uint64_t sweep;        /* position of the slow sweep over extremes */
-    uint64_t exported;     /* 1 = an interval was logged at least once */
+    uint64_t closed_time; /* segment time in ns at which the open epoch began, i.e. the last one was closed */
+    uint64_t sweep;       /* position of the slow sweep over extremes */
+    uint64_t exported;    /* 1 = an interval was logged at least once */
     uint64_t pending_from; /* like closed_time, of the epoch before the open one */
     /* Losses, by reason. */
     uint64_t loss[SEGMENT_LOSSES];
@@ -197,7 +194,7 @@ struct segment_header {
     uint64_t slot_block[SEGMENT_SLOT_BLOCKS];
 };
 
-#define LAYOUT_AT(TYPE, FIELD, OFFSET)                                                                       \
+#define LAYOUT_AT(TYPE, FIELD, OFFSET) \
     _Static_assert(offsetof(TYPE, FIELD) == (OFFSET), #TYPE "." #FIELD " must stay at " #OFFSET)
 LAYOUT_AT(struct segment_header, magic, 0);
 LAYOUT_AT(struct segment_header, major, 8);
@@ -244,12 +241,13 @@ struct segment_refusal {
     char name[112]; /* may be cut: for humans */
 };
 _Static_assert(sizeof(struct segment_refusal) == 128, "refusal entries are 128 bytes");
-_Static_assert(SEGMENT_REFUSALS + SEGMENT_REFUSAL_COUNT * 128 == SEGMENT_INDEX0, "the ring ends at the index");
+_Static_assert(SEGMENT_REFUSALS + SEGMENT_REFUSAL_COUNT * 128 == SEGMENT_INDEX0,
+               "the ring ends at the index");
 
 /* A record: what the index leads to. The key follows at RECORD_KEY, the payload at `payload`. */
 struct segment_record {
-    uint32_t length;     /* of the whole record, multiple of SEGMENT_ALIGN; readers skip unknown types by it */
-    uint8_t type, kind;  /* see registry/format.h */
+    uint32_t length;    /* of the whole record, multiple of SEGMENT_ALIGN; readers skip unknown types by it */
+    uint8_t type, kind; /* see registry/format.h */
     uint16_t flags;
     uint64_t hash;       /* of the key */
     uint64_t created;    /* segment time, ns */
@@ -257,7 +255,7 @@ struct segment_record {
     uint64_t storage[2]; /* offsets of blocks, set once (ORD-3) */
     uint32_t state;      /* changes during its life: bit 0 = retired */
     uint32_t key_length;
-    uint32_t payload;    /* offset within the record, multiple of 8; 0 = none */
+    uint32_t payload; /* offset within the record, multiple of 8; 0 = none */
     uint32_t payload_length;
 };
 enum { RECORD_KEY = 64, RECORD_RETIRED = 1 };
@@ -301,7 +299,8 @@ struct segment_pair {
 enum { SEGMENT_GROUP_BLOCK = SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES * 16 };
 _Static_assert(sizeof(struct segment_group) == 640, "groups are 640 bytes");
 
-/* --- Arithmetic of the layout, shared by writers and readers ---------------------------------------------- */
+/* --- Arithmetic of the layout, shared by writers and readers ----------------------------------------------
+ */
 
 static inline uint64_t layout_round_up(uint64_t n, uint64_t to)
 {
@@ -319,7 +318,8 @@ static inline uint64_t layout_level_entries(unsigned level)
 /* Bytes from one lane to the next for a series of that many cells. */
 static inline uint64_t layout_stride(uint64_t cells)
 {
-    return cells <= SEGMENT_LANE_SHARED ? SEGMENT_LANE_LINE * 8 : layout_round_up(cells * 8, SEGMENT_LANE_LINE * 8);
+    return cells <= SEGMENT_LANE_SHARED ? SEGMENT_LANE_LINE * 8
+                                        : layout_round_up(cells * 8, SEGMENT_LANE_LINE * 8);
 }
 
 /* Does a series of that many cells go without CPU lanes? */

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-__thread struct process_thread process_thread __attribute__((tls_model("initial-exec"))) = {
-    .cpu_start = UINT32_MAX, .cpu = UINT32_MAX};
+__thread struct process_thread process_thread
+    __attribute__((tls_model("initial-exec"))) = {.cpu_start = UINT32_MAX, .cpu = UINT32_MAX};
 
 /* Until process_init() has a page that forks wipe, tokens live here and only pthread_atfork wipes them. */
 static uint64_t plain_token;
@@ -18,7 +18,8 @@ uint64_t *process_token_page = &plain_token;
 
 /* struct rseq: cpu_id at 4, rseq_cs at 8. The stand-in above is laid out alike. */
 _Static_assert(offsetof(struct process_thread, cpu) == offsetof(struct process_thread, cpu_start) + 4, "");
-_Static_assert(offsetof(struct process_thread, rseq_cs) == offsetof(struct process_thread, cpu_start) + 8, "");
+_Static_assert(offsetof(struct process_thread, rseq_cs) == offsetof(struct process_thread, cpu_start) + 8,
+               "");
 
 /* glibc 2.35 and later register every thread; elsewhere the symbols are missing. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
@@ -91,7 +92,8 @@ static uint64_t draw_seed(void)
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) {
         struct timespec ts;
         clock_gettime(CLOCK_MONOTONIC, &ts);
-        seed = (uint64_t)ts.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 32 ^ (uintptr_t)&seed;
+        seed =
+            (uint64_t)ts.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 32 ^ (uintptr_t)&seed;
     }
     errno = saved;
     return seed ? seed : 1;
@@ -100,7 +102,8 @@ static uint64_t draw_seed(void)
 uint64_t process_renew(void)
 {
     uint64_t none = 0, fresh = draw_seed();
-    if (__atomic_compare_exchange_n(process_token_page, &none, fresh, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    if (__atomic_compare_exchange_n(process_token_page, &none, fresh, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
         return fresh;
     return none;
 }

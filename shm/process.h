@@ -33,13 +33,14 @@ static inline uint64_t process_token(void)
 
 /* Per thread; initial-exec, because the default model costs a call. */
 struct process_thread {
-    uint64_t seed;          /* generator state */
-    uint64_t token;         /* process for which it was seeded */
+    uint64_t seed;           /* generator state */
+    uint64_t token;          /* process for which it was seeded */
     uint32_t cpu_start, cpu; /* a struct rseq that says "no CPU", for threads without a real one */
     uint64_t rseq_cs;
-    uint32_t updates;       /* since this thread last looked at a clock */
-    uint32_t claiming;       /* 1 = this thread is inside slot_self() */
-    uint64_t stale_clock;    /* the leader's clock word when it was found to have expired; 0 at first = no word */
+    uint32_t updates;  /* since this thread last looked at a clock */
+    uint32_t claiming; /* 1 = this thread is inside slot_self() */
+    uint64_t
+        stale_clock; /* the leader's clock word when it was found to have expired; 0 at first = no word */
 };
 extern __thread struct process_thread process_thread __attribute__((tls_model("initial-exec")));
 _Static_assert(sizeof(struct process_thread) <= 64, "TLS of a library is scarce");

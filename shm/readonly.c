@@ -27,35 +27,43 @@ static int check_file(const char *path, const struct stat *st, bool world_writab
         return metrics__fail(error, METRICS_E_UNSAFE, 0, "%s has %lu names (hard links)", path,
                              (unsigned long)st->st_nlink);
     if ((st->st_mode & S_IWOTH) && !world_writable)
-        return metrics__fail(error, METRICS_E_UNSAFE, 0,
-                             "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options", path,
-                             (unsigned)(st->st_mode & 07777));
+        return metrics__fail(
+            error, METRICS_E_UNSAFE, 0,
+            "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options", path,
+            (unsigned)(st->st_mode & 07777));
     return 0;
 }
 
-static int check_limits(const char *path, const struct segment_header *h, uint64_t size, metrics_error_t *error)
+static int check_limits(const char *path, const struct segment_header *h, uint64_t size,
+                        metrics_error_t *error)
 {
     uint32_t a = h->lanes_atomic;
     if (h->size != size || size < SEGMENT_SIZE_MIN || size > SEGMENT_SIZE_MAX)
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has %llu bytes, its header says %llu: truncated?", path,
+        return metrics__fail(error, METRICS_E_DAMAGED, 0,
+                             "%s has %llu bytes, its header says %llu: truncated?", path,
                              (unsigned long long)size, (unsigned long long)h->size);
     if (h->lanes_cpu > SEGMENT_LANES_MAX || !a || a > 64 || (a & (a - 1)) || !h->slots ||
         h->slots > SEGMENT_SLOT_BLOCKS * SEGMENT_SLOT_BLOCK || h->features >> 32 || !h->incarnation)
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has a header that this version cannot use", path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s has a header that this version cannot use",
+                             path);
     return 0;
 }
 
-static int check_header(const char *path, const struct segment_header *h, uint64_t size, metrics_error_t *error)
+static int check_header(const char *path, const struct segment_header *h, uint64_t size,
+                        metrics_error_t *error)
 {
     if (memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic))
-        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (wrong magic number)", path);
+        return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (wrong magic number)",
+                             path);
     if (h->byte_order != SEGMENT_BYTE_ORDER)
-        return metrics__fail(error, METRICS_E_ARCH, 0, "%s was made on a machine of another byte order", path);
+        return metrics__fail(error, METRICS_E_ARCH, 0, "%s was made on a machine of another byte order",
+                             path);
     if (h->major != SEGMENT_MAJOR)
-        return metrics__fail(error, METRICS_E_VERSION, 0, "%s has format %u.%u, this program reads %u.x", path, h->major,
-                             h->minor, SEGMENT_MAJOR);
+        return metrics__fail(error, METRICS_E_VERSION, 0, "%s has format %u.%u, this program reads %u.x",
+                             path, h->major, h->minor, SEGMENT_MAJOR);
     if (h->checksum != XXH3_64bits(h, offsetof(struct segment_header, checksum)))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s is damaged: its header does not match its checksum", path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0,
+                             "%s is damaged: its header does not match its checksum", path);
     return check_limits(path, h, size, error);
 }
 
@@ -66,7 +74,8 @@ static int open_checked(view_t *v, bool world_writable, bool write, metrics_erro
     if (v->fd < 0 && errno == ENOENT)
         return metrics__fail(error, METRICS_E_MISSING, ENOENT, "there is no segment at %s", v->path);
     if (v->fd < 0 && errno == ELOOP)
-        return metrics__fail(error, METRICS_E_UNSAFE, ELOOP, "%s is a symbolic link: name the file itself", v->path);
+        return metrics__fail(error, METRICS_E_UNSAFE, ELOOP, "%s is a symbolic link: name the file itself",
+                             v->path);
     if (v->fd < 0 || fstat(v->fd, &st))
         return metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot open %s", v->path);
     v->dev = st.st_dev;
@@ -77,7 +86,8 @@ static int open_checked(view_t *v, bool world_writable, bool write, metrics_erro
     ssize_t n = pread(v->fd, &v->head, sizeof v->head, 0);
     if (n != sizeof v->head)
         return n < 0 ? metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot read %s", v->path)
-                     : metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)", v->path, n);
+                     : metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)",
+                                     v->path, n);
     return check_header(v->path, &v->head, v->size, error);
 }
 
@@ -122,7 +132,8 @@ int view_head(const view_t *v, struct segment_header *out)
     return 0;
 }
 
-/* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot say. */
+/* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot say.
+ */
 static int first_lock(const view_t *v, uint64_t byte, uint64_t n, uint64_t *at)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = (off_t)n};

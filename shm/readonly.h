@@ -2,9 +2,9 @@
 /*
  * readonly.h - a segment as a reader has it: a read-only descriptor, never a mapping.
  *
- * Readers copy with pread() and look at their private copy. So a truncated file is a short read and not SIGBUS,
- * nothing changes between a check and its use, and reading a hole of the sparse file allocates nothing (a
- * read-only mapping would, and fail on a full tmpfs).
+ * Readers copy with pread() and look at their private copy. So a truncated file is a short read and not
+ * SIGBUS, nothing changes between a check and its use, and reading a hole of the sparse file allocates
+ * nothing (a read-only mapping would, and fail on a full tmpfs).
  *
  * The leader alone also maps the file for writing, see view_map().
  */
@@ -70,7 +70,8 @@ uint64_t view_hash(const void *key, size_t n);
 int view_lead(view_t *v);
 /* Map the file for writing. 0 or -1. */
 int view_map(view_t *v);
-/* The mapped bytes [offset, offset + n), or NULL if they have no memory behind them or are not inside the file. */
+/* The mapped bytes [offset, offset + n), or NULL if they have no memory behind them or are not inside the
+ * file. */
 void *view_at(const view_t *v, uint64_t offset, uint64_t n);
 
 #endif

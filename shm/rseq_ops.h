@@ -2,9 +2,9 @@
 /*
  * rseq_ops.h - the other restartable sections: add to a double, to a {count, sum} pair, raise an extreme.
  *
- * Same rules as in <mtx/rseq.h>: each ends with the one instruction that commits it. `at` is the cell's place in
- * bytes behind the handle's first cell. Results: 0 = done, 1 = aborted, 2 = this thread has no lane. The public
- * functions below try twice and then take an atomic lane; they are async-signal-safe and lock-free.
+ * Same rules as in <mtx/rseq.h>: each ends with the one instruction that commits it. `at` is the cell's place
+ * in bytes behind the handle's first cell. Results: 0 = done, 1 = aborted, 2 = this thread has no lane. The
+ * public functions below try twice and then take an atomic lane; they are async-signal-safe and lock-free.
  */
 #ifndef METRICS_SHM_RSEQ_OPS_H
 #define METRICS_SHM_RSEQ_OPS_H
@@ -22,8 +22,8 @@ RSEQ_INLINE int rseq_add(const struct metrics__cells *c, uint64_t at, uint64_t n
 {
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "addq %[n], (%[base], %%rax)\n\t" METRICS__RSEQ_END
                  :
-                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride), [base] "r"(c->base + at),
-                   [n] "re"(n)
+                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
+                   [base] "r"(c->base + at), [n] "re"(n)
                  : "memory", "cc", "rax"
                  : outside, aborted);
     return 0;
@@ -40,8 +40,8 @@ RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double
                                                      "addsd %[x], %%xmm15\n\t"
                                                      "movsd %%xmm15, (%[base], %%rax)\n\t" METRICS__RSEQ_END
                  :
-                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride), [base] "r"(c->base + at),
-                   [x] "x"(x)
+                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
+                   [base] "r"(c->base + at), [x] "x"(x)
                  : "memory", "cc", "rax", "xmm15"
                  : outside, aborted);
     return 0;
@@ -52,7 +52,8 @@ outside:
     return 2;
 }
 
-/* {u64 += 1, f64 += x} with one 16-byte store: a kill leaves both or neither. Readers need each half untorn only. */
+/* {u64 += 1, f64 += x} with one 16-byte store: a kill leaves both or neither. Readers need each half untorn
+ * only. */
 RSEQ_INLINE int rseq_add_pair(const struct metrics__cells *c, uint64_t at, double x)
 {
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "movq (%[base], %%rax), %%rcx\n\t"
@@ -63,8 +64,8 @@ RSEQ_INLINE int rseq_add_pair(const struct metrics__cells *c, uint64_t at, doubl
                                                      "punpcklqdq %%xmm14, %%xmm15\n\t"
                                                      "movaps %%xmm15, (%[base], %%rax)\n\t" METRICS__RSEQ_END
                  :
-                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride), [base] "r"(c->base + at),
-                   [x] "x"(x)
+                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
+                   [base] "r"(c->base + at), [x] "x"(x)
                  : "memory", "cc", "rax", "rcx", "xmm14", "xmm15"
                  : outside, aborted);
     return 0;
@@ -76,9 +77,9 @@ outside:
 }
 
 /*
- * Raise the bank of the open epoch to {epoch, word}. The epoch is read inside the section: once the leader has
- * stored a new one, no section that saw the old one can still commit after its next preemption (ORD-10). Words
- * compare modulo 2^64, so the 16-bit epoch may wrap.
+ * Raise the bank of the open epoch to {epoch, word}. The epoch is read inside the section: once the leader
+ * has stored a new one, no section that saw the old one can still commit after its next preemption (ORD-10).
+ * Words compare modulo 2^64, so the 16-bit epoch may wrap.
  */
 RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const uint64_t *epoch, uint64_t word)
 {
@@ -93,8 +94,8 @@ RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const ui
                                                      "jle 2f\n\t"
                                                      "movq %%rcx, (%%rax, %%rdx, 8)\n\t" METRICS__RSEQ_END
                  :
-                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride), [base] "r"(c->base + at),
-                   [epoch] "r"(epoch), [word] "r"(word)
+                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
+                   [base] "r"(c->base + at), [epoch] "r"(epoch), [word] "r"(word)
                  : "memory", "cc", "rax", "rcx", "rdx", "r11"
                  : outside, aborted);
     return 0;
@@ -107,8 +108,8 @@ outside:
 
 #elif defined(__aarch64__)
 
-#define RSEQ_INPUTS(C, AT)                                                                                   \
-    [rs] "r"(metrics__rseq_self((C)->rseq)), [lanes] "r"((C)->lanes), [stride] "r"((C)->stride),             \
+#define RSEQ_INPUTS(C, AT)                                                                       \
+    [rs] "r"(metrics__rseq_self((C)->rseq)), [lanes] "r"((C)->lanes), [stride] "r"((C)->stride), \
         [base] "r"((C)->base + (AT))
 
 RSEQ_INLINE int rseq_add(const struct metrics__cells *c, uint64_t at, uint64_t n)
@@ -211,7 +212,8 @@ static inline void lane_add_pair_atomic(mem_pair_t *p, double x)
     } while (!mem_pair_cas(p, old, new));
 }
 
-/* {u64 += 1, f64 += x}; the place is 16-byte aligned. Comes after everything that the count includes (ORD-6). */
+/* {u64 += 1, f64 += x}; the place is 16-byte aligned. Comes after everything that the count includes (ORD-6).
+ */
 RSEQ_INLINE void lane_add_pair(const struct metrics__cells *c, uint64_t at, double x)
 {
     mem_fence_release(); /* ORD-6 */
@@ -231,7 +233,8 @@ RSEQ_INLINE void lane_raise(const struct metrics__cells *c, uint64_t at, const u
 {
     if (RSEQ_TWICE(rseq_raise(c, at, epoch, word))) return;
     uint64_t e = mem_load_acquire(epoch); /* ORD-10 */
-    uint64_t *bank = (uint64_t *)lane_atomic_cell(c, at) + (e & 1), mine = e << 48 | word, old = mem_load(bank);
+    uint64_t *bank = (uint64_t *)lane_atomic_cell(c, at) + (e & 1), mine = e << 48 | word,
+             old = mem_load(bank);
     while ((int64_t)(mine - old) > 0 && !mem_cas_relaxed(bank, &old, mine)) {
     }
 }

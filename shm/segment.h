@@ -20,15 +20,15 @@
 
 struct segment_options {
     const char *path;
-    uint64_t size;       /* bytes, a multiple of SEGMENT_PAGE */
-    bool reset;          /* replace an existing segment if nobody else is attached */
-    uint32_t mode;       /* permission bits of a new file */
+    uint64_t size; /* bytes, a multiple of SEGMENT_PAGE */
+    bool reset;    /* replace an existing segment if nobody else is attached */
+    uint32_t mode; /* permission bits of a new file */
     bool group_given, owner_given;
     gid_t group;
     uid_t owner;
     uint32_t slots;
     uint32_t family_series;
-    uint32_t lanes;      /* 0 = highest online CPU + 1 */
+    uint32_t lanes; /* 0 = highest online CPU + 1 */
     bool preallocate;
     bool world_writable; /* accept a file that everybody may write */
 };
@@ -37,24 +37,24 @@ typedef struct segment {
     unsigned char *base;
     struct segment_header *head; /* == base */
     uint64_t size;
-    uint64_t time_offset;        /* CLOCK_MONOTONIC - time_offset = segment time */
+    uint64_t time_offset; /* CLOCK_MONOTONIC - time_offset = segment time */
     char *path;
-    int fd;                      /* the host may have closed it: never use without segment_fd() */
+    int fd; /* the host may have closed it: never use without segment_fd() */
     dev_t dev;
     ino_t ino;
-    uint64_t spare;              /* a block that lost its race, for the next allocation (arena.c) */
-    bool closed;                 /* mapping replaced by private memory: everything is a no-op */
-    char warning[160];           /* why it works less well than it could, or "" */
+    uint64_t spare;    /* a block that lost its race, for the next allocation (arena.c) */
+    bool closed;       /* mapping replaced by private memory: everything is a no-op */
+    char warning[160]; /* why it works less well than it could, or "" */
     /* This process's slot (slot.c). */
-    uint64_t slot_claim;         /* token of the process that claims or has claimed */
-    uint64_t slot_ready;         /* token of the process for which `slot` holds */
-    int32_t slot;                /* -1 = none to be had */
-    void *slot_page;             /* the mapping that keeps the lock's file description */
+    uint64_t slot_claim; /* token of the process that claims or has claimed */
+    uint64_t slot_ready; /* token of the process for which `slot` holds */
+    int32_t slot;        /* -1 = none to be had */
+    void *slot_page;     /* the mapping that keeps the lock's file description */
 } segment_t;
 
 /*
- * Create or attach. *out is NULL on error and *error (never NULL) says why. The caller owns it and ends it with
- * segment_close(). Not async-signal-safe.
+ * Create or attach. *out is NULL on error and *error (never NULL) says why. The caller owns it and ends it
+ * with segment_close(). Not async-signal-safe.
  */
 int segment_open(segment_t **out, const struct segment_options *options, metrics_error_t *error);
 
@@ -73,7 +73,8 @@ uint64_t segment_timens_offset(void);
 /* [S] Nanoseconds since the segment was created. */
 uint64_t segment_now(const segment_t *seg);
 
-/* [S] Count something that was not recorded; `name` may be NULL, else it also goes to the ring of refusals. */
+/* [S] Count something that was not recorded; `name` may be NULL, else it also goes to the ring of refusals.
+ */
 void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length);
 
 /* [S] The address of n bytes at an offset, or NULL if they are not inside the arena. */
@@ -83,7 +84,8 @@ static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n
     return seg->base + offset;
 }
 
-/* --- arena.c --------------------------------------------------------------------------------------------- */
+/* --- arena.c ---------------------------------------------------------------------------------------------
+ */
 
 /*
  * [S] Allocate a zero-filled block of size bytes, aligned to SEGMENT_ALIGN, with memory behind it (ORD-4).
@@ -91,7 +93,8 @@ static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n
  */
 uint64_t arena_alloc(segment_t *seg, uint64_t size);
 
-/* [S] Hand back a block that nobody was told about. It is zeroed and serves a later allocation, or is lost. */
+/* [S] Hand back a block that nobody was told about. It is zeroed and serves a later allocation, or is lost.
+ */
 void arena_return(segment_t *seg, uint64_t offset, uint64_t size);
 
 /* [S] Map the pages of a block into this process now, so that the first update does not fault. */
@@ -100,7 +103,8 @@ void arena_touch(const segment_t *seg, uint64_t offset, uint64_t size);
 /* Give memory to [0, end). 0, or -1 if there is none. [S] but for kernels before 5.14. */
 int arena_populate(segment_t *seg, uint64_t end);
 
-/* --- index.c --------------------------------------------------------------------------------------------- */
+/* --- index.c ---------------------------------------------------------------------------------------------
+ */
 
 /* The hash that is part of the format: XXH3_64bits, seed 0. [S] */
 uint64_t index_hash(const void *key, size_t length);
@@ -117,8 +121,9 @@ static inline void *record_payload(const struct segment_record *r)
 }
 
 /*
- * A new record, not yet in the index: head, key and a zeroed payload of payload_length bytes. Returns its offset or 0 when
- * full. The caller fills in the payload and link, then calls index_insert() or arena_return(offset, length).
+ * A new record, not yet in the index: head, key and a zeroed payload of payload_length bytes. Returns its
+ * offset or 0 when full. The caller fills in the payload and link, then calls index_insert() or
+ * arena_return(offset, length).
  */
 uint64_t record_new(segment_t *seg, uint8_t type, uint8_t kind, const void *key, size_t key_length,
                     size_t payload_length);
@@ -138,7 +143,8 @@ uint64_t index_insert(segment_t *seg, uint64_t offset);
  */
 uint64_t record_set_storage(struct segment_record *r, int i, uint64_t offset);
 
-/* --- lane.c ---------------------------------------------------------------------------------------------- */
+/* --- lane.c ----------------------------------------------------------------------------------------------
+ */
 
 struct metrics__cells;
 
@@ -151,7 +157,8 @@ int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metri
 /* [S] Which atomic lane this thread uses. */
 unsigned lane_stripe(const struct metrics__cells *c);
 
-/* --- slot.c ---------------------------------------------------------------------------------------------- */
+/* --- slot.c ----------------------------------------------------------------------------------------------
+ */
 
 /*
  * [S] This process's slot; claimed at the first call, and anew after a fork. -1 = none to be had (the caller

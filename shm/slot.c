@@ -60,7 +60,8 @@ struct segment_slot *slot_record(segment_t *seg, int slot)
     return records ? records + slot % SEGMENT_SLOT_BLOCK : NULL;
 }
 
-/* --- Gauge groups ---------------------------------------------------------------------------------------- */
+/* --- Gauge groups ----------------------------------------------------------------------------------------
+ */
 
 uint64_t group_place(segment_t *seg)
 {
@@ -108,7 +109,8 @@ uint64_t group_ticket(segment_t *seg, uint64_t place)
     return g ? mem_add(&g->ticket[layout_gauge_index(place)], 1) + 1 : 0;
 }
 
-/* --- Claiming -------------------------------------------------------------------------------------------- */
+/* --- Claiming --------------------------------------------------------------------------------------------
+ */
 
 /*
  * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Groups are
@@ -142,15 +144,17 @@ static void fill_record(segment_t *seg, int slot, bool weak)
 }
 
 /*
- * Take the lowest free slot on this descriptor. Two locks, because a reader may look at any moment: while only
- * LOCK_CLAIM is held the slot is still dead to it, and a dead owner's values cannot come alive again (ORD-7).
+ * Take the lowest free slot on this descriptor. Two locks, because a reader may look at any moment: while
+ * only LOCK_CLAIM is held the slot is still dead to it, and a dead owner's values cannot come alive again
+ * (ORD-7).
  */
 static int take_lowest(segment_t *seg, int fd, bool weak)
 {
     for (int s = 1; s < (int)seg->head->slots; s++) {
         int saved = errno;
-        bool mine = weak ? fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_start = (off_t)(LOCK_CLAIM + s),
-                                                              .l_len = 1}) == 0
+        bool mine = weak ? fcntl(fd, F_SETLK,
+                                 &(struct flock){
+                                     .l_type = F_WRLCK, .l_start = (off_t)(LOCK_CLAIM + s), .l_len = 1}) == 0
                          : file_lock(fd, F_WRLCK, LOCK_CLAIM + (uint64_t)s) == 0;
         errno = saved;
         if (!mine) continue;
@@ -158,8 +162,9 @@ static int take_lowest(segment_t *seg, int fd, bool weak)
         zero_pairs(seg, s);
         fill_record(seg, s, weak);
         if (weak)
-            return fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_start = (off_t)(LOCK_ALIVE + s),
-                                                      .l_len = 1}) == 0
+            return fcntl(fd, F_SETLK,
+                         &(struct flock){
+                             .l_type = F_WRLCK, .l_start = (off_t)(LOCK_ALIVE + s), .l_len = 1}) == 0
                        ? s
                        : -1;
         return file_lock(fd, F_WRLCK, LOCK_ALIVE + (uint64_t)s) == 0 ? s : -1;
@@ -192,7 +197,8 @@ static int claim_pinned(segment_t *seg)
     return slot;
 }
 
-/* After chroot or setuid the file cannot be opened again: a POSIX lock on the descriptor that we inherited. */
+/* After chroot or setuid the file cannot be opened again: a POSIX lock on the descriptor that we inherited.
+ */
 static int claim_weak(segment_t *seg)
 {
     int fd = segment_fd(seg);

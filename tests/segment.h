@@ -67,13 +67,15 @@ static inline metrics_snapshot_t *test_take(void)
 }
 
 /* The reading with that name and (if tag is not NULL) first tag value. */
-static inline const metrics_reading_t *test_find(const metrics_snapshot_t *s, const char *name, const char *value)
+static inline const metrics_reading_t *test_find(const metrics_snapshot_t *s, const char *name,
+                                                 const char *value)
 {
     for (size_t i = 0; s && i < metrics_snapshot_count(s); i++) {
         const metrics_reading_t *r = metrics_snapshot_reading(s, i);
         size_t n;
         const metrics_tag_t *tags = metrics_reading_tags(r, &n);
-        if (!strcmp(metrics_reading_name(r), name) && (!value || (n && !strcmp(tags[0].value, value)))) return r;
+        if (!strcmp(metrics_reading_name(r), name) && (!value || (n && !strcmp(tags[0].value, value))))
+            return r;
     }
     return NULL;
 }
@@ -86,7 +88,8 @@ static inline double test_number(const metrics_reading_t *r, const metrics_readi
     char text[32];
     size_t n = r ? metrics_reading_rows(r, base, options, rows, 1024) : 0;
     for (size_t i = 0; i < n && i < 1024; i++)
-        if (!strcmp(metrics_row_suffix(&rows[i], text, sizeof text), suffix)) return metrics_row_number(&rows[i]);
+        if (!strcmp(metrics_row_suffix(&rows[i], text, sizeof text), suffix))
+            return metrics_row_number(&rows[i]);
     return 0.0 / 0.0;
 }
 

@@ -3,8 +3,8 @@
  * bench.c - what an operation costs, as a ratio to yardsticks measured in the same run.
  *
  * All operations and yardsticks take turns in short rounds, so that a machine whose speed drifts slows all of
- * them alike; the median over the rounds is printed. With two processes, a forked companion on the other CPU runs
- * the same operation on the same series all the while. Nothing here asserts anything.
+ * them alike; the median over the rounds is printed. With two processes, a forked companion on the other CPU
+ * runs the same operation on the same series all the while. Nothing here asserts anything.
  */
 #include <errno.h>
 #include <sched.h>
@@ -37,10 +37,10 @@ static struct {
     uint64_t *shared; /* a word on a page of its own, for the locked add */
 } b;
 
-#define LOOP(STATEMENT)                                                                                      \
-    for (uint64_t i = 0; i < n; i++) {                                                                       \
-        STATEMENT;                                                                                           \
-        __asm__ volatile("" : : : "memory");                                                                 \
+#define LOOP(STATEMENT)                      \
+    for (uint64_t i = 0; i < n; i++) {       \
+        STATEMENT;                           \
+        __asm__ volatile("" : : : "memory"); \
     }
 
 static void plain_add(uint64_t n)
@@ -129,7 +129,8 @@ static void find_hot(uint64_t n)
 }
 static void find_inc(uint64_t n)
 {
-    LOOP(metrics_counter_inc(metrics_counter(b.registry, "bench.requests", "route", "/cart", "status", "200")))
+    LOOP(
+        metrics_counter_inc(metrics_counter(b.registry, "bench.requests", "route", "/cart", "status", "200")))
 }
 static void find_macro(uint64_t n)
 {
@@ -139,7 +140,7 @@ static void find_macro(uint64_t n)
 static struct op {
     const char *name;
     void (*run)(uint64_t n);
-    bool two; /* also with a second process */
+    bool two;   /* also with a second process */
     uint64_t n; /* iterations per round */
     double ns[3][ROUNDS_MAX];
     double median[3];
@@ -168,7 +169,8 @@ static struct op {
 };
 enum { OPS = sizeof ops / sizeof *ops, PLAIN = 0, XADD = 1 };
 
-/* --- Measuring ---------------------------------------------------------------------------------------------- */
+/* --- Measuring
+ * ---------------------------------------------------------------------------------------------- */
 
 double bench_ns(void)
 {
@@ -245,10 +247,12 @@ static void measure(int rounds, bool two_cpus, struct companion *c)
             }
     set_companion(c, -1);
     for (int i = 0; i < OPS; i++)
-        for (int procs = 1; procs <= 2; procs++) ops[i].median[procs] = bench_median(ops[i].ns[procs], rounds);
+        for (int procs = 1; procs <= 2; procs++)
+            ops[i].median[procs] = bench_median(ops[i].ns[procs], rounds);
 }
 
-/* --- Output ------------------------------------------------------------------------------------------------- */
+/* --- Output
+ * ------------------------------------------------------------------------------------------------- */
 
 static bool json;
 
@@ -258,8 +262,9 @@ void bench_print(const char *op, int procs, double ns)
     for (int i = 0; i < OPS; i++)
         if (!strcmp(ops[i].name, "two_rdtsc")) two = ops[i].median[1];
     if (json)
-        printf("{\"op\":\"%s\",\"procs\":%d,\"ns\":%.3f,\"x_add\":%.3f,\"x_xadd\":%.3f,\"x_two_rdtsc\":%.3f}\n", op, procs,
-               ns, ns / add, ns / xadd, ns / two);
+        printf(
+            "{\"op\":\"%s\",\"procs\":%d,\"ns\":%.3f,\"x_add\":%.3f,\"x_xadd\":%.3f,\"x_two_rdtsc\":%.3f}\n",
+            op, procs, ns, ns / add, ns / xadd, ns / two);
     else
         printf("%-22s %5d %12.2f %10.2f %10.2f %12.2f\n", op, procs, ns, ns / add, ns / xadd, ns / two);
     fflush(stdout);
@@ -268,16 +273,19 @@ void bench_print(const char *op, int procs, double ns)
 static void print_ops(void)
 {
     if (!json)
-        printf("%-22s %5s %12s %10s %10s %12s\n", "operation", "procs", "ns", "x add", "x lock add", "x two rdtsc");
+        printf("%-22s %5s %12s %10s %10s %12s\n", "operation", "procs", "ns", "x add", "x lock add",
+               "x two rdtsc");
     for (int i = 0; i < OPS; i++)
         for (int procs = 1; procs <= 2; procs++)
             if (ops[i].median[procs] > 0) bench_print(ops[i].name, procs, ops[i].median[procs]);
 }
 
-/* --- Set-up ------------------------------------------------------------------------------------------------- */
+/* --- Set-up
+ * ------------------------------------------------------------------------------------------------- */
 
-#define FAMILY(NAME, ...)                                                                                    \
-    metrics_describe(b.registry, NAME, &(metrics_family_t){.size = sizeof(metrics_family_t), __VA_ARGS__}, NULL)
+#define FAMILY(NAME, ...)                                                                                  \
+    metrics_describe(b.registry, NAME, &(metrics_family_t){.size = sizeof(metrics_family_t), __VA_ARGS__}, \
+                     NULL)
 
 static void open_series(void)
 {
@@ -359,9 +367,11 @@ static void bench_churn(const char *path, int rounds)
     }
     double before = bench_median(took[0], rounds), after = bench_median(took[1], rounds);
     if (json)
-        printf("{\"op\":\"snapshot_after_churn\",\"procs\":2000,\"ns\":%.0f,\"ratio\":%.3f}\n", after, after / before);
+        printf("{\"op\":\"snapshot_after_churn\",\"procs\":2000,\"ns\":%.0f,\"ratio\":%.3f}\n", after,
+               after / before);
     else
-        printf("snapshot after 2000 killed processes: %.0f ns, %.2f times that after 100\n", after, after / before);
+        printf("snapshot after 2000 killed processes: %.0f ns, %.2f times that after 100\n", after,
+               after / before);
 }
 
 int main(int argc, char **argv)

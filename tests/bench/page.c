@@ -31,8 +31,9 @@ static int free_port(void)
 
 static int dial(int port)
 {
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((unsigned short)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int s = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(s, (struct sockaddr *)&a, sizeof a) == 0) return s;
     close(s);
@@ -59,7 +60,8 @@ void bench_page(const char *exporter, const char *segment, int rounds)
     char config[80], text[256];
     int port = free_port();
     snprintf(config, sizeof config, "/tmp/mtx-bench-%d.yaml", (int)getpid());
-    snprintf(text, sizeof text, "segment: %s\ninterval: 60s\nhttp:\n  listen: 127.0.0.1:%d\nbackends:\n  - type: prometheus\n",
+    snprintf(text, sizeof text,
+             "segment: %s\ninterval: 60s\nhttp:\n  listen: 127.0.0.1:%d\nbackends:\n  - type: prometheus\n",
              segment, port);
     FILE *f = fopen(config, "w");
     if (!f) return;

@@ -17,19 +17,19 @@
 
 static int multi_passed, multi_failed;
 
-#define EXPECT(COND, ...)                                                                                    \
-    do {                                                                                                     \
-        bool multi_ok = (COND);                                                                              \
-        *(multi_ok ? &multi_passed : &multi_failed) += 1;                                                    \
-        printf("%s ", multi_ok ? "ok  " : "FAIL");                                                           \
-        printf(__VA_ARGS__);                                                                                 \
-        printf("\n");                                                                                        \
-        fflush(stdout);                                                                                      \
+#define EXPECT(COND, ...)                                 \
+    do {                                                  \
+        bool multi_ok = (COND);                           \
+        *(multi_ok ? &multi_passed : &multi_failed) += 1; \
+        printf("%s ", multi_ok ? "ok  " : "FAIL");        \
+        printf(__VA_ARGS__);                              \
+        printf("\n");                                     \
+        fflush(stdout);                                   \
     } while (0)
-#define EXPECT_EQ(GOT, WANT, WHAT)                                                                           \
-    do {                                                                                                     \
-        double multi_g = (double)(GOT), multi_w = (double)(WANT);                                            \
-        EXPECT(multi_g == multi_w, "%s: expected %.17g, got %.17g", WHAT, multi_w, multi_g);                 \
+#define EXPECT_EQ(GOT, WANT, WHAT)                                                           \
+    do {                                                                                     \
+        double multi_g = (double)(GOT), multi_w = (double)(WANT);                            \
+        EXPECT(multi_g == multi_w, "%s: expected %.17g, got %.17g", WHAT, multi_w, multi_g); \
     } while (0)
 
 /* Call first: no test may hang. */

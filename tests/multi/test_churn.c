@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: processes that start, count and are killed leave nothing behind: 10,000 of them are all counted, and the
- * segment's bytes, series and slots are then what they were after the first 100.
+ * Promise: processes that start, count and are killed leave nothing behind: 10,000 of them are all counted,
+ * and the segment's bytes, series and slots are then what they were after the first 100.
  */
 #include "multi.h"
 
@@ -67,8 +67,9 @@ int main(void)
     EXPECT_EQ(after.bytes_used, before.bytes_used, "bytes of the segment");
     EXPECT_EQ(after.series, before.series, "series");
     int used = slots();
-    EXPECT(used <= AT_ONCE, "process slots ever used: %d after the first 100, %d after all, at most %d at once",
-           slots_before, used, AT_ONCE);
+    EXPECT(used <= AT_ONCE,
+           "process slots ever used: %d after the first 100, %d after all, at most %d at once", slots_before,
+           used, AT_ONCE);
     EXPECT_EQ(after.writers, 0, "slots alive");
     EXPECT(isnan(multi_number("gauge", NULL, "value")), "the gauge of dead processes is absent");
     return multi_end();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: N processes x M updates = the exact total: with restartable sequences, without, mixed in one segment, with
- * more runnable processes than cores, and with workers killed at random (at most one update per kill apart).
+ * Promise: N processes x M updates = the exact total: with restartable sequences, without, mixed in one
+ * segment, with more runnable processes than cores, and with workers killed at random (at most one update per
+ * kill apart).
  */
 #include "multi.h"
 
@@ -9,7 +10,8 @@ enum { PROCESSES = 8, THREADS = 4, UPDATES = 1000000, KILLS = 200 };
 
 static metrics_registry_t *registry;
 
-/* The library reads the tunable when a process starts, so a process without the sequences is this program again. */
+/* The library reads the tunable when a process starts, so a process without the sequences is this program
+ * again. */
 static const char *self;
 
 static void *thread(void *arg)
@@ -18,7 +20,8 @@ static void *thread(void *arg)
     metrics_counter_t *c = metrics_counter(registry, "counter", "k", "v");
     metrics_updown_t *u = metrics_updown(registry, "updown");
     metrics_meter_t *m = metrics_meter(registry, "meter");
-    metrics_histogram_t *h = metrics_histogram(registry, "histogram"), *b = metrics_histogram(registry, "buckets");
+    metrics_histogram_t *h = metrics_histogram(registry, "histogram"),
+                        *b = metrics_histogram(registry, "buckets");
     metrics_timer_t *t = metrics_timer(registry, "timer");
     for (int i = 0; i < UPDATES; i++) {
         metrics_counter_inc(c);
@@ -93,7 +96,8 @@ static void run(const char *name, int which, int competitors)
     EXPECT(fabs(multi_number("timer", NULL, "sum") - all / 10 * 1e-6) < 1e-9, "timer: sum in seconds");
 }
 
-/* --- Killed at random ---------------------------------------------------------------------------------------- */
+/* --- Killed at random
+ * ---------------------------------------------------------------------------------------- */
 
 struct book {
     uint64_t done; /* updates that returned */
@@ -131,7 +135,8 @@ static void killed_at_random(void)
     double sum = multi_number("histogram", NULL, "sum");
     printf("     %d workers killed at random after %" PRIu64 " updates\n", KILLS, done);
     EXPECT(counted >= (double)done && counted <= (double)done + KILLS,
-           "counter within one update per kill: %.0f counted, %" PRIu64 " in the workers' books", counted, done);
+           "counter within one update per kill: %.0f counted, %" PRIu64 " in the workers' books", counted,
+           done);
     EXPECT(seen >= (double)done && seen <= (double)done + KILLS, "histogram count: %.0f", seen);
 #if defined(__x86_64__)
     EXPECT(sum == seen, "count and sum are written together: %.0f, %.0f", seen, sum);

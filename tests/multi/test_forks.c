@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: fork at any moment, while other threads register and update: no deadlock, no double count, handles stay
- * valid in the child, and every process draws its own random numbers.
+ * Promise: fork at any moment, while other threads register and update: no deadlock, no double count, handles
+ * stay valid in the child, and every process draws its own random numbers.
  */
 #include "multi.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: a gauge says what the living say. SIGKILL, exit and exec are deaths; SIGSTOP, closefrom() and a child that
- * lives on are not; everybody agrees on who lives, across pid namespaces too.
+ * Promise: a gauge says what the living say. SIGKILL, exit and exec are deaths; SIGSTOP, closefrom() and a
+ * child that lives on are not; everybody agrees on who lives, across pid namespaces too.
  */
 #include "multi.h"
 
@@ -96,7 +96,8 @@ static void all_mode(void)
     metrics_row_t rows[8];
     size_t n = metrics_reading_rows(test_find(s, "all", NULL), NULL, NULL, rows, 8);
     EXPECT_EQ(n, 2, "all: a row per worker");
-    EXPECT(n == 2 && rows[0].worker != rows[1].worker && rows[0].worker > 0, "all: workers have their own index");
+    EXPECT(n == 2 && rows[0].worker != rows[1].worker && rows[0].worker > 0,
+           "all: workers have their own index");
     metrics_snapshot_release(&s);
     end(a);
     end(b);
@@ -140,7 +141,8 @@ static void reuse(void)
     describe("reuse", METRICS_MERGE_SUM, 0);
     pid_t a = start("reuse", 100, SET_AND_WAIT);
     end(a);
-    /* The next process takes the same, lowest slot but sets another gauge: the old value must not come alive. */
+    /* The next process takes the same, lowest slot but sets another gauge: the old value must not come alive.
+     */
     pid_t b = start("in_flight", 1, SET_AND_WAIT);
     EXPECT(isnan(VALUE("reuse")), "a slot's next owner does not revive its values");
     end(b);
@@ -205,7 +207,8 @@ static void namespaces(void)
         _exit(0);
     }
     int want = *ready + 1, status = 0;
-    while (__atomic_load_n(ready, __ATOMIC_ACQUIRE) < want && !waitpid(pid, &status, WNOHANG)) multi_sleep_ms(1);
+    while (__atomic_load_n(ready, __ATOMIC_ACQUIRE) < want && !waitpid(pid, &status, WNOHANG))
+        multi_sleep_ms(1);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         printf("left out: pid namespaces need a privilege that is missing here\n");
         return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: updates are async-signal-safe: a handler that updates the same series as the code it interrupted loses
- * nothing, a last update from a SIGSEGV handler is in the next snapshot, and errno is left alone.
+ * Promise: updates are async-signal-safe: a handler that updates the same series as the code it interrupted
+ * loses nothing, a last update from a SIGSEGV handler is in the next snapshot, and errno is left alone.
  */
 #include "multi.h"
 

@@ -79,7 +79,10 @@ UNIT(check, each_damage_is_named)
         fill();
         uint64_t at = record_of("victim");
         REQUIRE(at != 0);
-        poke(at + damages[i].field, &damages[i].value, damages[i].field == 5 ? 1 : damages[i].field == 0 ? 4 : 8);
+        poke(at + damages[i].field, &damages[i].value,
+             damages[i].field == 5   ? 1
+             : damages[i].field == 0 ? 4
+                                     : 8);
         CHECK(check() > 0);
         CHECK(strstr(found, damages[i].says) != NULL);
         if (!strstr(found, damages[i].says)) fprintf(stderr, "case %zu said: %s", i, found);

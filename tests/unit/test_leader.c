@@ -31,7 +31,8 @@ UNIT(leader, only_one)
     metrics_leader_release(&l);
 }
 
-/* Breaks if an interval is lost, closed twice, or has the wrong length when a leader dies before logging it. */
+/* Breaks if an interval is lost, closed twice, or has the wrong length when a leader dies before logging it.
+ */
 UNIT(leader, an_unlogged_interval_is_read_again)
 {
     metrics_registry_t *r = test_open(NULL);
@@ -85,7 +86,8 @@ UNIT(leader, a_quiet_interval_has_no_extremes)
     metrics_leader_release(&l);
 }
 
-/* Breaks if rates are folded wrongly, twice, or only while somebody looks: 10/s for 10 minutes, then an hour's gap. */
+/* Breaks if rates are folded wrongly, twice, or only while somebody looks: 10/s for 10 minutes, then an
+ * hour's gap. */
 UNIT(leader, rates_through_the_segment)
 {
     metrics_registry_t *r = test_open(NULL);

@@ -2,7 +2,10 @@
 /* Snapshots as bytes: nothing is lost on the way, and nothing but such bytes is believed. */
 #include "unit.h"
 
+#include <zlib.h>
+
 #include "leader.h"
+#include "reading.h"
 #include "segment.h"
 
 static metrics_snapshot_t *sample(void)
@@ -11,11 +14,13 @@ static metrics_snapshot_t *sample(void)
     metrics_registry_t *r = test_open(NULL);
     metrics_family_t f = {.size = sizeof f, .unit = "bytes", .help = "what it is"};
     metrics_describe(r, "h", &f, NULL);
-    f = (metrics_family_t){.size = sizeof f, .reservoir = METRICS_BUCKETS, .bounds = bounds, .bound_count = 2};
+    f = (metrics_family_t){
+        .size = sizeof f, .reservoir = METRICS_BUCKETS, .bounds = bounds, .bound_count = 2};
     metrics_describe(r, "b", &f, NULL);
     f = (metrics_family_t){.size = sizeof f, .merge = METRICS_MERGE_ALL};
     metrics_describe(r, "all", &f, NULL);
-    for (int i = 0; i < 5000; i++) metrics_histogram_update(metrics_histogram(r, "h", "k", "v\n\"x"), i * 0.37);
+    for (int i = 0; i < 5000; i++)
+        metrics_histogram_update(metrics_histogram(r, "h", "k", "v\n\"x"), i * 0.37);
     for (int i = 0; i < 20; i++) metrics_histogram_update(metrics_histogram(r, "b"), i);
     metrics_timer_update(metrics_timer(r, "t"), 12345);
     metrics_gauge_set(metrics_gauge(r, "all"), -1.25);
@@ -55,13 +60,15 @@ static void check_same(const metrics_snapshot_t *a, const metrics_snapshot_t *b)
         REQUIRE(rows_of(y, q) == n);
         for (size_t k = 0; k < n; k++) {
             CHECK_EQ_U64(q[k].value.u, p[k].value.u); /* bit for bit */
-            CHECK(q[k].attribute == p[k].attribute && q[k].nature == p[k].nature && q[k].worker == p[k].worker);
+            CHECK(q[k].attribute == p[k].attribute && q[k].nature == p[k].nature &&
+                  q[k].worker == p[k].worker);
             CHECK(q[k].parameter == p[k].parameter);
         }
     }
 }
 
-/* Breaks if any value, text or distribution is changed by the way through bytes, or encoding is not repeatable. */
+/* Breaks if any value, text or distribution is changed by the way through bytes, or encoding is not
+ * repeatable. */
 UNIT(pack, round_trip)
 {
     metrics_snapshot_t *s = sample();
@@ -133,5 +140,306 @@ UNIT(pack, merge)
     metrics_snapshot_release(&both);
     metrics_snapshot_release(&s[0]);
     metrics_snapshot_release(&s[1]);
+    metrics_leader_release(&l);
+}
+
+/* --- Hand-made readings --------------------------------------------------------------------------------------- */
+
+static void check_sample(const struct metrics__sample_read *a, const struct metrics__sample_read *b)
+{
+    CHECK(a->present == b->present && a->has_stddev == b->has_stddev && a->values == b->values);
+    CHECK(!memcmp(&a->min, &b->min, 4 * sizeof a->min)); /* min, max, mean, stddev */
+    REQUIRE(a->centroid_count == b->centroid_count);
+    CHECK(!memcmp(a->centroids, b->centroids, a->centroid_count * sizeof *a->centroids));
+}
+
+static struct metrics_reading everything(void)
+{
+    static metrics_tag_t tags[] = {{"a", ""}, {"b", "x"}};
+    static struct metrics__level levels[] = {{-1, -0.0}, {4095, (double)INFINITY}};
+    static metrics_centroid_t centroids[] = {{-0.0, 0x1p-1074}, {0.1, 3}, {1e308, 1e300}};
+    static metrics_bucket_t buckets[] = {{-(double)INFINITY, 0.1, 7}, {0.1, (double)INFINITY, UINT64_MAX - 8}};
+    static uint64_t elements[] = {1, 0xffffffffffff};
+    struct metrics__sample_read sample = {true, true, -0.0, 1e308, 0.1, 0x1p-1074, UINT64_MAX, centroids, 3};
+    struct metrics_reading r = {
+        .name = "n", .tags = tags, .tag_count = 2, .identity = UINT64_MAX, .unit = "u", .help = "h\"\n", .kind = KIND_timer,
+        .merge = METRICS_MERGE_ALL, .created = 1, .start_wall = UINT64_MAX - 1, .count = UINT64_MAX - 1, .sum = -0.0,
+        .squares = (double)INFINITY, .ignored = UINT64_MAX, .levels = levels, .level_count = 2, .has_rates = true,
+        .has_mean_rate = true, .rates = {0.1, 0x1p-1074, 3}, .mean_rate = 0.3, .recent = sample, .interval = sample,
+        .has_extremes = true, .interval_min = -0.0, .interval_max = (double)INFINITY, .buckets = buckets,
+        .bucket_count = 2, .scale = 5, .distinct = 0.1, .exact = true, .elements = elements, .element_count = 2};
+    r.interval.has_stddev = false;
+    r.interval.centroid_count = 2;
+    return r;
+}
+
+/* Breaks if any field of a reading changes by a bit, or the distribution does not point at the decoded arrays. */
+UNIT(pack, every_field)
+{
+    metrics_snapshot_t *s = metrics__snapshot_new(1);
+    struct metrics_reading *a = &s->readings[0];
+    void *bytes = NULL;
+    size_t n = 0;
+    s->header = (metrics_snapshot_header_t){1, 2, 3, 4, 5, 6, 7, 1};
+    s->count = 1;
+    *a = everything();
+    REQUIRE(!metrics_snapshot_encode(s, &bytes, &n, NULL));
+    metrics_snapshot_t *back = metrics_snapshot_decode(bytes, n, NULL);
+    REQUIRE(back != NULL && back->count == 1);
+    const struct metrics_reading *b = &back->readings[0];
+    CHECK(!memcmp(&s->header, &back->header, sizeof s->header));
+    CHECK_STR(b->name, a->name);
+    CHECK_STR(b->unit, a->unit);
+    CHECK_STR(b->help, a->help);
+    REQUIRE(b->tag_count == 2);
+    CHECK_STR(b->tags[0].value, "");
+    CHECK_STR(b->tags[1].key, "b");
+    CHECK(a->identity == b->identity && a->kind == b->kind && a->merge == b->merge && a->created == b->created);
+    CHECK(a->start_wall == b->start_wall && a->count == b->count && a->ignored == b->ignored && a->scale == b->scale);
+    CHECK(!memcmp(&a->sum, &b->sum, 2 * sizeof a->sum)); /* sum, squares */
+    CHECK(!memcmp(a->levels, b->levels, sizeof *a->levels * 2) && b->level_count == 2);
+    CHECK(b->has_rates && b->has_mean_rate && b->has_extremes && b->exact);
+    CHECK(!memcmp(a->rates, b->rates, sizeof a->rates) && a->mean_rate == b->mean_rate);
+    CHECK(signbit(b->interval_min) && b->interval_max == a->interval_max);
+    check_sample(&a->recent, &b->recent);
+    check_sample(&a->interval, &b->interval);
+    CHECK(!memcmp(a->buckets, b->buckets, sizeof *a->buckets * 2) && b->bucket_count == 2);
+    CHECK(!memcmp(a->elements, b->elements, sizeof *a->elements * 2) && b->element_count == 2);
+    CHECK(a->distinct == b->distinct);
+    CHECK(b->whole.buckets == b->buckets && b->whole.bucket_count == 2 && b->whole.scale == 5);
+    CHECK(b->whole.centroids == b->recent.centroids && b->whole.centroid_count == 3);
+    CHECK(b->whole.count == b->count && !memcmp(&b->whole.sum, &a->sum, sizeof a->sum));
+    free(bytes);
+    metrics_snapshot_release(&back);
+    metrics_snapshot_release(&s);
+}
+
+/* --- Hostile streams: zlib is content, what is inside is not --------------------------------------------------- */
+
+struct stream {
+    unsigned char bytes[4096];
+    size_t n;
+};
+
+static void add(struct stream *s, const char *bytes, size_t n)
+{
+    memcpy(s->bytes + s->n, bytes, n);
+    s->n += n;
+}
+#define ADD(S, TEXT) add(S, TEXT, sizeof(TEXT) - 1)
+
+/* Deflate, give it a prefix that claims `length`, decode. NULL = refused, and said why. */
+static metrics_snapshot_t *decode_raw(const void *raw, size_t n, uint64_t length)
+{
+    metrics_error_t error = {0};
+    uLongf room = compressBound(n);
+    unsigned char *out = malloc(16 + room);
+    memcpy(out, "mtxsnap1", 8);
+    memcpy(out + 8, &length, 8);
+    compress2(out + 16, &room, raw, n, 9);
+    metrics_snapshot_t *s = metrics_snapshot_decode(out, 16 + room, &error);
+    CHECK(s || (error.code && error.text[0]));
+    free(out);
+    return s;
+}
+
+static bool is_refused(const struct stream *s)
+{
+    metrics_snapshot_t *got = decode_raw(s->bytes, s->n, s->n);
+    bool refused = got == NULL;
+    if (got) metrics_snapshot_release(&got);
+    return refused;
+}
+
+/* A stream of one reading, "n" of kind 5 and these further pairs. */
+static struct stream one_reading(unsigned pairs, const char *bytes, size_t n)
+{
+    struct stream s = {.n = 0};
+    ADD(&s, "\x81\xa8readings\x01");
+    s.bytes[s.n++] = (unsigned char)(0x82 + pairs);
+    ADD(&s, "\xa4name\xa1n\xa4kind\x05");
+    add(&s, bytes, n);
+    return s;
+}
+
+/* Breaks if a wrong type, a number out of range or a second key of the same name is believed. */
+UNIT(pack, wrong_content)
+{
+#define CASE(PAIRS, BYTES) {PAIRS, BYTES, sizeof(BYTES) - 1}
+    static const struct {
+        unsigned pairs;
+        const char *bytes;
+        size_t n;
+    } cases[] = {
+        CASE(1, "\xa5""count\xa1x"),
+        CASE(1, "\xa5""count\xff"),
+        CASE(1, "\xa3sum\x01"),
+        CASE(1, "\xa3sum\xcb\x7f\xf8\0\0\0\0\0\0"),
+        CASE(1, "\xa4tags\x91\xa1""a"),
+        CASE(1, "\xa4tags\x94\xa1""b\xa0\xa1""a\xa0"),
+        CASE(1, "\xa4tags\x92\xa0\xa0"),
+        CASE(1, "\xa4tags\x92\xa2""a\0\xa0"),
+        CASE(2, "\xa4tags\x92\xa1""a\xa1""b\xa4tags\x91\xc0"),
+        CASE(1, "\xa4kind\xcd\x01\x05"),
+        CASE(1, "\xa4kind\x63"),
+        CASE(1, "\xa5merge\x06"),
+        CASE(1, "\xa5scale\xce\x80\0\0\0"),
+        CASE(1, "\xa5scale\xce\xff\xff\xff\xff"),
+        CASE(1, "\xa8""elements\xc4\x08\0\0\0\0\0\0\0\x01"),
+        CASE(1, "\xa8""elements\xc4\x07\0\0\0\0\0\0\0"),
+        CASE(1, "\xa6levels\xc4\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xf8\x7f"),
+        CASE(1, "\xa7""buckets\xc4\x18\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\0"),
+        CASE(1, "\xa6recent\x91\x01"),
+        CASE(1, "\xa6recent\x97\x01\x01\xc0\xc0\xc0\xc0\xc4\0"),
+        CASE(1, "\xa4name\x01"),
+        CASE(1, "\xa4name\xa0"),
+        CASE(1, "\xa5rates\xc4\x08\0\0\0\0\0\0\0\0"),
+        CASE(1, "\xa1x\xc7\0\x01"),
+        CASE(1, "\xa1x\xc1"),
+        CASE(0, "\xc0"),
+        CASE(1, ""),
+    };
+    struct stream good = one_reading(2, "\xa5""count\x05\xa1?\x93\xc0\xc2\xca\0\0\0\0", 20);
+    CHECK(!is_refused(&good)); /* an unknown key is skipped */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct stream s = one_reading(cases[i].pairs, cases[i].bytes, cases[i].n);
+        if (!is_refused(&s)) UNIT_FAIL("%s:%d: case %zu was believed\n", UNIT_AT, i);
+    }
+}
+
+/* Breaks if a second list of tags leaves the count of the first: tags that are not there would be read. */
+UNIT(pack, tags_twice)
+{
+    static const char pairs[] = "\xa4tags\x94\xa1""a\xa1x\xa1""b\xa1y\xa4tags\x92\xa1""c\xa1z";
+    struct stream s = one_reading(2, pairs, sizeof pairs - 1);
+    metrics_snapshot_t *got = decode_raw(s.bytes, s.n, s.n);
+    REQUIRE(got != NULL);
+    CHECK_EQ_U64(got->readings[0].tag_count, 1);
+    CHECK_STR(got->readings[0].tags[0].key, "c");
+    metrics_snapshot_release(&got);
+}
+
+/* Breaks if readings out of order, twice, too few or too many are believed. */
+UNIT(pack, order_and_number)
+{
+    static const char *const names[] = {"ab", "ba", "aa"};
+    for (int i = 0; i < 3; i++)
+        for (char said = 1; said <= 3; said++) {
+            struct stream s = {.n = 0};
+            ADD(&s, "\x81\xa8readings");
+            add(&s, &said, 1);
+            for (int k = 0; k < 2; k++) {
+                ADD(&s, "\x82\xa4name\xa1");
+                add(&s, &names[i][k], 1);
+                ADD(&s, "\xa4kind\x01");
+            }
+            CHECK_EQ_I64(is_refused(&s), !(i == 0 && said == 2));
+        }
+}
+
+/* Breaks if claims are believed before they are checked: counts, depth, lengths, number of readings. */
+UNIT(pack, bombs)
+{
+    static const char *const containers[] = {"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff",
+                                             "\xc6\xff\xff\xff\xff", "\xde\xff\xff", "\xdc\xff\xff"};
+    static const size_t sizes[] = {5, 5, 5, 5, 3, 3};
+    for (size_t i = 0; i < 6; i++) {
+        struct stream s = {.n = 0};
+        add(&s, containers[i], sizes[i]);
+        CHECK(is_refused(&s));
+    }
+    struct stream deep = {.n = 0};
+    for (int i = 0; i < 4000; i++) add(&deep, "\x91", 1);
+    add(&deep, "\xc0", 1);
+    CHECK(is_refused(&deep));
+    struct stream many = {.n = 0};
+    ADD(&many, "\x81\xa8readings\xcf\xff\xff\xff\xff\xff\xff\xff\xff");
+    CHECK(is_refused(&many));
+    CHECK(decode_raw("\x80", 1, UINT64_MAX) == NULL);
+    CHECK(decode_raw("\x80", 1, UINT64_C(1) << 30) == NULL);
+    CHECK(decode_raw("\x80", 1, 2) == NULL);
+    CHECK(decode_raw("\x80\x80", 2, 1) == NULL);
+    /* 32 MiB of nothing, from 32 KiB: as one array, as maps. */
+    size_t n = 32 << 20;
+    unsigned char *raw = calloc(1, n);
+    memcpy(raw, "\xdd\x01\xff\xff\xfb", 5);
+    CHECK(decode_raw(raw, n, n) == NULL);
+    memset(raw, 0x80, n);
+    CHECK(decode_raw(raw, n, n) == NULL);
+    free(raw);
+}
+
+/* Breaks if bytes behind the snapshot go unnoticed. */
+UNIT(pack, trailing_bytes)
+{
+    metrics_snapshot_t *s = metrics__snapshot_new(0), *back;
+    void *bytes = NULL;
+    size_t n = 0;
+    metrics_error_t error = {0};
+    REQUIRE(s && !metrics_snapshot_encode(s, &bytes, &n, NULL));
+    bytes = realloc(bytes, n + 1);
+    ((char *)bytes)[n] = 0;
+    CHECK((back = metrics_snapshot_decode(bytes, n, &error)) != NULL);
+    if (back) metrics_snapshot_release(&back);
+    CHECK(metrics_snapshot_decode(bytes, n + 1, &error) == NULL);
+    CHECK_EQ_I64(error.code, METRICS_E_FORMAT);
+    free(bytes);
+    metrics_snapshot_release(&s);
+}
+
+/* Breaks if some change of the inflated stream crashes the decoder or whoever walks what it believed. */
+UNIT(pack, mutated_streams)
+{
+    metrics_snapshot_t *s = sample();
+    void *bytes = NULL;
+    size_t n = 0;
+    uint64_t length, seed = 99;
+    REQUIRE(s && !metrics_snapshot_encode(s, &bytes, &n, NULL));
+    memcpy(&length, (char *)bytes + 8, 8);
+    unsigned char *raw = malloc(length), *copy = malloc(length);
+    uLongf got = length;
+    REQUIRE(uncompress(raw, &got, (unsigned char *)bytes + 16, n - 16) == Z_OK);
+    for (int round = 0; round < 4000; round++) {
+        memcpy(copy, raw, length);
+        for (int k = 0; k < 1 + round % 3; k++) {
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            copy[(seed >> 33) % length] = (unsigned char)(seed >> 20);
+        }
+        metrics_snapshot_t *back = decode_raw(copy, length, length);
+        for (size_t i = 0; back && i < back->count; i++) {
+            metrics_row_t rows[256];
+            rows_of(&back->readings[i], rows);
+        }
+        metrics_snapshot_t *both = back ? metrics_snapshot_merge(back, back, NULL) : NULL;
+        if (both) metrics_snapshot_release(&both);
+        if (back) metrics_snapshot_release(&back);
+    }
+    free(raw);
+    free(copy);
+    free(bytes);
+    metrics_snapshot_release(&s);
+}
+
+/* Breaks if the largest doubles make a snapshot that cannot be read back. */
+UNIT(pack, largest_values)
+{
+    metrics_registry_t *r = test_open(NULL);
+    metrics_reader_options_t clock = test_clock();
+    metrics_leader_t *l = metrics_leader_acquire(test_path, &clock, NULL);
+    for (int i = 0; i < 4; i++) metrics_histogram_update(metrics_histogram(r, "h"), i % 2 ? 0x1.fffffffffffffp1023 : -0x1.fffffffffffffp1023);
+    metrics_gauge_set(metrics_gauge(r, "g"), -(double)INFINITY);
+    test_ns += UINT64_C(10000000000);
+    metrics_snapshot_t *s = metrics_leader_sample(l, NULL);
+    void *bytes = NULL;
+    size_t n = 0;
+    metrics_error_t error = {0};
+    REQUIRE(s && !metrics_snapshot_encode(s, &bytes, &n, NULL));
+    metrics_snapshot_t *back = metrics_snapshot_decode(bytes, n, &error);
+    CHECK_STR(error.text, "");
+    REQUIRE(back != NULL);
+    CHECK_EQ_U64(back->count, s->count);
+    free(bytes);
+    metrics_snapshot_release(&back);
+    metrics_snapshot_release(&s);
     metrics_leader_release(&l);
 }

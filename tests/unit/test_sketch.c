@@ -63,7 +63,7 @@ UNIT(sketch, extreme_hashes)
     const uint64_t hashes[] = {0,     UINT64_MAX, UINT64_C(1) << 63, UINT64_C(1) << 52, UINT64_C(1) << 17,
                                0xffff};
     for (size_t i = 0; i < 6; i++) metrics__sketch_add(&block, hashes[i], 0);
-    CHECK_NEAR(estimate(0), 5, 0); /* 0xffff has the 48 bits of 0 */
+    CHECK_NEAR(estimate(0), 5, 0);         /* 0xffff has the 48 bits of 0 */
     CHECK_EQ_U64(set.registers[0], 36);    /* 0 is kept as 1 */
     CHECK_EQ_U64(set.registers[2048], 37); /* nothing but zeros behind the register's bits */
     CHECK_EQ_U64(set.registers[4095], 1);

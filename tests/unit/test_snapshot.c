@@ -95,7 +95,8 @@ UNIT(snapshot, buckets_and_intervals)
     metrics_snapshot_t *base = test_take();
     metrics_histogram_update(h, 7);
     metrics_snapshot_t *s = test_take();
-    metrics_row_options_t o = {.size = sizeof o, .attributes = METRICS_ATTR(METRICS_BUCKETS_LE) | METRICS_ATTR(METRICS_COUNT)};
+    metrics_row_options_t o = {.size = sizeof o,
+                               .attributes = METRICS_ATTR(METRICS_BUCKETS_LE) | METRICS_ATTR(METRICS_COUNT)};
     metrics_row_t rows[8];
     const metrics_reading_t *now = test_find(s, "b", NULL), *before = metrics_snapshot_find(base, now);
     REQUIRE(before != NULL);

@@ -56,7 +56,8 @@ typedef struct metrics_histogram metrics_histogram_t; /* a distribution of doubl
 typedef struct metrics_timer metrics_timer_t;         /* a distribution of durations, with rates */
 typedef struct metrics_set metrics_set_t;             /* how many distinct things in an interval */
 
-/* --- Registries ------------------------------------------------------------------------------------------ */
+/* --- Registries ------------------------------------------------------------------------------------------
+ */
 
 enum metrics_attach {
     METRICS_KEEP,  /* an existing segment is continued (default) */
@@ -65,18 +66,18 @@ enum metrics_attach {
 
 /* Set .size = sizeof(metrics_options_t) and what you want to differ; zero means the default. */
 typedef struct metrics_options {
-    size_t size;              /* sizeof this struct: later versions append */
-    const char *path;         /* segment file; default $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg */
-    uint64_t segment_bytes;   /* most memory the segment may ever take; default 32 MiB */
+    size_t size;            /* sizeof this struct: later versions append */
+    const char *path;       /* segment file; default $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg */
+    uint64_t segment_bytes; /* most memory the segment may ever take; default 32 MiB */
     enum metrics_attach attach;
-    uint32_t mode;            /* permission bits of a new segment; default 0600 */
-    const char *group;        /* group of a new segment, by name; also accept one of this group. Mode 0660 then */
-    const char *owner;        /* also accept a segment owned by this user, by name */
-    uint32_t slots;           /* most living processes with gauges; default 4096 */
-    uint32_t family_series;   /* most series of one family; default 10000 */
-    int preallocate;          /* 1 = take all memory now, so that later registrations cannot be refused */
-    int world_writable;       /* 1 = accept a segment that everybody may write */
-    uint32_t lanes;           /* CPU lanes of a new segment; default: highest online CPU + 1 (tests) */
+    uint32_t mode;     /* permission bits of a new segment; default 0600 */
+    const char *group; /* group of a new segment, by name; also accept one of this group. Mode 0660 then */
+    const char *owner; /* also accept a segment owned by this user, by name */
+    uint32_t slots;    /* most living processes with gauges; default 4096 */
+    uint32_t family_series; /* most series of one family; default 10000 */
+    int preallocate;        /* 1 = take all memory now, so that later registrations cannot be refused */
+    int world_writable;     /* 1 = accept a segment that everybody may write */
+    uint32_t lanes;         /* CPU lanes of a new segment; default: highest online CPU + 1 (tests) */
 } metrics_options_t;
 
 /*
@@ -100,8 +101,8 @@ metrics_registry_t *metrics_default(void);
 void metrics_close(metrics_registry_t **registry);
 
 /*
- * 0 if the registry works and nothing was refused. A negative code if it is a no-op (*error says why), else the
- * number of series or settings that this process was refused (*error tells the last one).
+ * 0 if the registry works and nothing was refused. A negative code if it is a no-op (*error says why), else
+ * the number of series or settings that this process was refused (*error tells the last one).
  */
 int metrics_status(metrics_registry_t *registry, metrics_error_t *error);
 
@@ -117,7 +118,8 @@ void metrics_poll(metrics_registry_t *registry);
  */
 void metrics_prepare(metrics_registry_t *registry);
 
-/* --- Series: find or create ------------------------------------------------------------------------------ */
+/* --- Series: find or create ------------------------------------------------------------------------------
+ */
 
 /*
  * metrics_counter(registry, name, "key", "value", ...): the handle of that series, created if new. The same
@@ -140,12 +142,12 @@ void metrics_prepare(metrics_registry_t *registry);
 #define metrics_set(...)       metrics__set(METRICS__LIST(__VA_ARGS__))
 
 #ifdef METRICS_OFF
-#define METRICS__OFF(T)                                                                                      \
-    static inline __attribute__((unused)) metrics_##T##_t *metrics_##T##_v(                                  \
-        metrics_registry_t *registry, const char *const *name_tags, size_t n)                                \
-    {                                                                                                        \
-        (void)registry, (void)name_tags, (void)n;                                                            \
-        return (metrics_##T##_t *)0;                                                                         \
+#define METRICS__OFF(T)                                                                                    \
+    static inline __attribute__((unused))                                                                  \
+    metrics_##T##_t *metrics_##T##_v(metrics_registry_t *registry, const char *const *name_tags, size_t n) \
+    {                                                                                                      \
+        (void)registry, (void)name_tags, (void)n;                                                          \
+        return (metrics_##T##_t *)0;                                                                       \
     }
 #endif
 
@@ -165,7 +167,8 @@ metrics_counter_t *metrics__counter(metrics_registry_t *, const char *name, ...)
 metrics_updown_t *metrics__updown(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
 metrics_gauge_t *metrics__gauge(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
 metrics_meter_t *metrics__meter(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
-metrics_histogram_t *metrics__histogram(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+metrics_histogram_t *metrics__histogram(metrics_registry_t *, const char *name, ...)
+    __attribute__((sentinel));
 metrics_timer_t *metrics__timer(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
 metrics_set_t *metrics__set(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
 
@@ -174,24 +177,28 @@ void metrics_retire(metrics_registry_t *, const char *const *name_tags, size_t n
 
 #endif /* !METRICS_OFF */
 
-/* --- Families: settings shared by all series of one name -------------------------------------------------- */
+/* --- Families: settings shared by all series of one name --------------------------------------------------
+ */
 
-enum metrics_merge {   /* how a gauge's values of the living processes become one */
-    METRICS_MERGE_LAST, /* the value set last (default) */
-    METRICS_MERGE_SUM,
-    METRICS_MERGE_MIN,
-    METRICS_MERGE_MAX,
-    METRICS_MERGE_AVG,
-    METRICS_MERGE_ALL,  /* not merged: one series per process, labelled with its worker index */
+enum metrics_merge {                     /* how a gauge's values of the living processes become one */
+                     METRICS_MERGE_LAST, /* the value set last (default) */
+                     METRICS_MERGE_SUM,
+                     METRICS_MERGE_MIN,
+                     METRICS_MERGE_MAX,
+                     METRICS_MERGE_AVG,
+                     METRICS_MERGE_ALL, /* not merged: one series per process, labelled with its worker index
+                                         */
 };
 
-enum metrics_reservoir {          /* how a histogram or timer keeps its distribution */
-    METRICS_RESERVOIR_DECAYING,     /* exponentially decaying sample (default): recent values weigh more */
-    METRICS_RESERVOIR_UNIFORM,      /* uniform sample of everything ever recorded */
-    METRICS_RESERVOIR_SLIDING,      /* the last .samples values */
-    METRICS_RESERVOIR_SLIDING_TIME, /* the last .window_s seconds */
-    METRICS_BUCKETS,                /* explicit upper bounds: .bounds, .bound_count */
-    METRICS_BUCKETS_EXPONENTIAL,    /* base-2 exponential buckets of .scale between .low and .high */
+enum metrics_reservoir {                             /* how a histogram or timer keeps its distribution */
+                         METRICS_RESERVOIR_DECAYING, /* exponentially decaying sample (default): recent values
+                                                        weigh more */
+                         METRICS_RESERVOIR_UNIFORM,  /* uniform sample of everything ever recorded */
+                         METRICS_RESERVOIR_SLIDING,  /* the last .samples values */
+                         METRICS_RESERVOIR_SLIDING_TIME, /* the last .window_s seconds */
+                         METRICS_BUCKETS,                /* explicit upper bounds: .bounds, .bound_count */
+                         METRICS_BUCKETS_EXPONENTIAL, /* base-2 exponential buckets of .scale between .low and
+                                                         .high */
 };
 
 /*
@@ -201,18 +208,18 @@ enum metrics_reservoir {          /* how a histogram or timer keeps its distribu
 typedef struct metrics_family {
     size_t size;
     const char *unit;
-    const char *help;           /* one sentence for the reader of a dashboard */
+    const char *help; /* one sentence for the reader of a dashboard */
     enum metrics_merge merge;
-    int persistent;             /* gauge: the value outlives its process */
+    int persistent; /* gauge: the value outlives its process */
     enum metrics_reservoir reservoir;
-    uint32_t samples;           /* reservoir slots; default 1028 */
-    double alpha;               /* decay per second; default 0.015 */
-    double window_s;            /* sliding time window; default 60 */
-    const double *bounds;       /* ascending, finite; timers: in seconds */
-    uint32_t bound_count;       /* at most 512 */
-    int scale;                  /* METRICS_BUCKETS_EXPONENTIAL: 0 to 5; relative error 2.2 % at 4 */
-    double low, high;           /* its range; default 2^-20 to 2^30, timers 1e-6 to 1e3 seconds */
-    uint32_t series_limit;      /* most series of this family; default: the segment's */
+    uint32_t samples;      /* reservoir slots; default 1028 */
+    double alpha;          /* decay per second; default 0.015 */
+    double window_s;       /* sliding time window; default 60 */
+    const double *bounds;  /* ascending, finite; timers: in seconds */
+    uint32_t bound_count;  /* at most 512 */
+    int scale;             /* METRICS_BUCKETS_EXPONENTIAL: 0 to 5; relative error 2.2 % at 4 */
+    double low, high;      /* its range; default 2^-20 to 2^30, timers 1e-6 to 1e3 seconds */
+    uint32_t series_limit; /* most series of this family; default: the segment's */
 } metrics_family_t;
 
 enum { METRICS_SAMPLES_DEFAULT = 1028 };
@@ -224,17 +231,19 @@ typedef double metrics_gauge_fn(void *arg);
 
 /*
  * Give the family's settings; before its first series is created. Repeating the same settings is fine, and
- * unit and help may be added later once. 0, or METRICS_E_SETTINGS if the family exists with others (they stay,
- * the refusal is counted), METRICS_E_NAME, _ARGUMENT, _FULL. error may be NULL.
+ * unit and help may be added later once. 0, or METRICS_E_SETTINGS if the family exists with others (they
+ * stay, the refusal is counted), METRICS_E_NAME, _ARGUMENT, _FULL. error may be NULL.
  */
-int metrics_describe(metrics_registry_t *, const char *name, const metrics_family_t *, metrics_error_t *error);
+int metrics_describe(metrics_registry_t *, const char *name, const metrics_family_t *,
+                     metrics_error_t *error);
 
 /* Constant facts: metrics_info(r, "build", "version", "1.2", "commit", "abc"). A series whose value is 1. */
 #define metrics_info(...) metrics__info(METRICS__LIST(__VA_ARGS__))
 void metrics_info_v(metrics_registry_t *, const char *const *name_tags, size_t n);
 void metrics__info(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
 
-/* --- Updates --------------------------------------------------------------------------------------------- */
+/* --- Updates ---------------------------------------------------------------------------------------------
+ */
 
 /* Frozen: the first cache line of a counter, updown and meter. */
 struct metrics_counter {
@@ -308,10 +317,12 @@ uint64_t metrics_now(void);
 void metrics_timer_since(metrics_timer_t *, uint64_t start);
 uint64_t metrics_elapsed_ns(uint64_t start); /* nanoseconds from start to now; 0 if the clock went back */
 
-/* [S] The n bytes were seen. Distinct values of an interval are counted: exactly up to 256, then within 1.6 %. */
+/* [S] The n bytes were seen. Distinct values of an interval are counted: exactly up to 256, then within 1.6
+ * %. */
 void metrics_set_add(metrics_set_t *, const void *bytes, size_t n);
 
-/* --- Macros ---------------------------------------------------------------------------------------------- */
+/* --- Macros ----------------------------------------------------------------------------------------------
+ */
 
 /*
  * Time a piece of code. T is the name of a variable that holds the handle; start declares a local named after
@@ -337,25 +348,26 @@ static inline void metrics__scope_end(struct metrics__scope *s)
 {
     metrics_timer_since(s->timer, s->start);
 }
-#define METRICS__TIME_SCOPE(T, N)  METRICS__TIME_SCOPE2(T, N)
-#define METRICS__TIME_SCOPE2(T, N)                                                                           \
-    struct metrics__scope metrics__scope_##N __attribute__((cleanup(metrics__scope_end), unused)) = {        \
-        (T), metrics_now()}
+#define METRICS__TIME_SCOPE(T, N) METRICS__TIME_SCOPE2(T, N)
+#define METRICS__TIME_SCOPE2(T, N)           \
+    struct metrics__scope metrics__scope_##N \
+        __attribute__((cleanup(metrics__scope_end), unused)) = {(T), metrics_now()}
 
 /*
  * One-line forms on the default registry:
  *     METRICS_INC("orders", "city", "nyc");      METRICS_ADD(7, "bytes", "dir", "in");
- * Name and tags must be string literals: the call site keeps the handle, so a variable there would count every
- * city under the first one. It does not compile. Variables go through metrics_counter().
+ * Name and tags must be string literals: the call site keeps the handle, so a variable there would count
+ * every city under the first one. It does not compile. Variables go through metrics_counter().
  */
-#define METRICS_INC(...)           METRICS__SITE(counter, metrics_counter_inc(metrics__h), __VA_ARGS__)
-#define METRICS_ADD(N, ...)        METRICS__SITE(counter, metrics_counter_add(metrics__h, (N)), __VA_ARGS__)
-#define METRICS_MARK(...)          METRICS__SITE(meter, metrics_meter_mark(metrics__h, 1), __VA_ARGS__)
-#define METRICS_SET(V, ...)        METRICS__SITE(gauge, metrics_gauge_set(metrics__h, (V)), __VA_ARGS__)
-#define METRICS_UPDATE(V, ...)     METRICS__SITE(histogram, metrics_histogram_update(metrics__h, (V)), __VA_ARGS__)
-#define METRICS_UNIQUE(P, N, ...)  METRICS__SITE(set, metrics_set_add(metrics__h, (P), (N)), __VA_ARGS__)
+#define METRICS_INC(...)    METRICS__SITE(counter, metrics_counter_inc(metrics__h), __VA_ARGS__)
+#define METRICS_ADD(N, ...) METRICS__SITE(counter, metrics_counter_add(metrics__h, (N)), __VA_ARGS__)
+#define METRICS_MARK(...)   METRICS__SITE(meter, metrics_meter_mark(metrics__h, 1), __VA_ARGS__)
+#define METRICS_SET(V, ...) METRICS__SITE(gauge, metrics_gauge_set(metrics__h, (V)), __VA_ARGS__)
+#define METRICS_UPDATE(V, ...) \
+    METRICS__SITE(histogram, metrics_histogram_update(metrics__h, (V)), __VA_ARGS__)
+#define METRICS_UNIQUE(P, N, ...) METRICS__SITE(set, metrics_set_add(metrics__h, (P), (N)), __VA_ARGS__)
 /* METRICS_TIME(start, "name", tags...): the time since start = metrics_now(). */
-#define METRICS_TIME(START, ...)   METRICS__SITE(timer, metrics_timer_since(metrics__h, (START)), __VA_ARGS__)
+#define METRICS_TIME(START, ...) METRICS__SITE(timer, metrics_timer_since(metrics__h, (START)), __VA_ARGS__)
 
 /* One call site: its arguments, and the handle they resolved to. Zero-initialised but for the arguments. */
 struct metrics__site {
@@ -372,21 +384,24 @@ extern uint32_t metrics__generation;
 #define METRICS__CONST_ARGS static const char *const metrics__args[]
 #define METRICS__ASSERT     _Static_assert
 #endif
-#define METRICS__SITE(KIND, CALL, ...)                                                                       \
-    do {                                                                                                     \
-        METRICS__CONST_ARGS = {METRICS__LITERALS(__VA_ARGS__)};                                              \
-        METRICS__ASSERT(sizeof metrics__args / sizeof *metrics__args % 2 == 1,                               \
-                        "a metric takes a name and then pairs of tag key and value");                        \
-        static struct metrics__site metrics__s;                                                              \
-        metrics_##KIND##_t *metrics__h =                                                                     \
-            (metrics_##KIND##_t *)__atomic_load_n(&metrics__s.handle, __ATOMIC_ACQUIRE);                     \
-        if (__builtin_expect(__atomic_load_n(&metrics__s.generation, __ATOMIC_RELAXED) !=                    \
-                                 __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED) || !metrics__h, 0)) \
-            metrics__h = (metrics_##KIND##_t *)metrics__site_resolve_##KIND(                                 \
-                &metrics__s, metrics__args, sizeof metrics__args / sizeof *metrics__args);                   \
-        CALL;                                                                                                \
+#define METRICS__SITE(KIND, CALL, ...)                                                          \
+    do {                                                                                        \
+        METRICS__CONST_ARGS = {METRICS__LITERALS(__VA_ARGS__)};                                 \
+        METRICS__ASSERT(sizeof metrics__args / sizeof *metrics__args % 2 == 1,                  \
+                        "a metric takes a name and then pairs of tag key and value");           \
+        static struct metrics__site metrics__s;                                                 \
+        metrics_##KIND##_t *metrics__h =                                                        \
+            (metrics_##KIND##_t *)__atomic_load_n(&metrics__s.handle, __ATOMIC_ACQUIRE);        \
+        if (__builtin_expect(__atomic_load_n(&metrics__s.generation, __ATOMIC_RELAXED) !=       \
+                                     __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED) || \
+                                 !metrics__h,                                                   \
+                             0))                                                                \
+            metrics__h = (metrics_##KIND##_t *)metrics__site_resolve_##KIND(                    \
+                &metrics__s, metrics__args, sizeof metrics__args / sizeof *metrics__args);      \
+        CALL;                                                                                   \
     } while (0)
-/* A static array of pointers takes constants only; pasting "" in front makes anything but a literal an error. */
+/* A static array of pointers takes constants only; pasting "" in front makes anything but a literal an error.
+ */
 #define METRICS__LITERALS(...) METRICS__EACH(__VA_ARGS__)
 
 void *metrics__site_resolve_counter(struct metrics__site *, const char *const *, size_t);
@@ -397,29 +412,29 @@ void *metrics__site_resolve_timer(struct metrics__site *, const char *const *, s
 void *metrics__site_resolve_set(struct metrics__site *, const char *const *, size_t);
 
 /* "" x for each of up to 17 arguments (a name and eight tags). */
-#define METRICS__EACH(...)                                                                                   \
-    METRICS__PICK(__VA_ARGS__, METRICS__L17, METRICS__L16, METRICS__L15, METRICS__L14, METRICS__L13,         \
-                  METRICS__L12, METRICS__L11, METRICS__L10, METRICS__L9, METRICS__L8, METRICS__L7,           \
-                  METRICS__L6, METRICS__L5, METRICS__L4, METRICS__L3, METRICS__L2, METRICS__L1, 0)           \
+#define METRICS__EACH(...)                                                                           \
+    METRICS__PICK(__VA_ARGS__, METRICS__L17, METRICS__L16, METRICS__L15, METRICS__L14, METRICS__L13, \
+                  METRICS__L12, METRICS__L11, METRICS__L10, METRICS__L9, METRICS__L8, METRICS__L7,   \
+                  METRICS__L6, METRICS__L5, METRICS__L4, METRICS__L3, METRICS__L2, METRICS__L1, 0)   \
     (__VA_ARGS__)
 #define METRICS__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, NAME, ...) NAME
-#define METRICS__L1(a)       "" a
-#define METRICS__L2(a, ...)  "" a, METRICS__L1(__VA_ARGS__)
-#define METRICS__L3(a, ...)  "" a, METRICS__L2(__VA_ARGS__)
-#define METRICS__L4(a, ...)  "" a, METRICS__L3(__VA_ARGS__)
-#define METRICS__L5(a, ...)  "" a, METRICS__L4(__VA_ARGS__)
-#define METRICS__L6(a, ...)  "" a, METRICS__L5(__VA_ARGS__)
-#define METRICS__L7(a, ...)  "" a, METRICS__L6(__VA_ARGS__)
-#define METRICS__L8(a, ...)  "" a, METRICS__L7(__VA_ARGS__)
-#define METRICS__L9(a, ...)  "" a, METRICS__L8(__VA_ARGS__)
-#define METRICS__L10(a, ...) "" a, METRICS__L9(__VA_ARGS__)
-#define METRICS__L11(a, ...) "" a, METRICS__L10(__VA_ARGS__)
-#define METRICS__L12(a, ...) "" a, METRICS__L11(__VA_ARGS__)
-#define METRICS__L13(a, ...) "" a, METRICS__L12(__VA_ARGS__)
-#define METRICS__L14(a, ...) "" a, METRICS__L13(__VA_ARGS__)
-#define METRICS__L15(a, ...) "" a, METRICS__L14(__VA_ARGS__)
-#define METRICS__L16(a, ...) "" a, METRICS__L15(__VA_ARGS__)
-#define METRICS__L17(a, ...) "" a, METRICS__L16(__VA_ARGS__)
+#define METRICS__L1(a)                                                              "" a
+#define METRICS__L2(a, ...)                                                         "" a, METRICS__L1(__VA_ARGS__)
+#define METRICS__L3(a, ...)                                                         "" a, METRICS__L2(__VA_ARGS__)
+#define METRICS__L4(a, ...)                                                         "" a, METRICS__L3(__VA_ARGS__)
+#define METRICS__L5(a, ...)                                                         "" a, METRICS__L4(__VA_ARGS__)
+#define METRICS__L6(a, ...)                                                         "" a, METRICS__L5(__VA_ARGS__)
+#define METRICS__L7(a, ...)                                                         "" a, METRICS__L6(__VA_ARGS__)
+#define METRICS__L8(a, ...)                                                         "" a, METRICS__L7(__VA_ARGS__)
+#define METRICS__L9(a, ...)                                                         "" a, METRICS__L8(__VA_ARGS__)
+#define METRICS__L10(a, ...)                                                        "" a, METRICS__L9(__VA_ARGS__)
+#define METRICS__L11(a, ...)                                                        "" a, METRICS__L10(__VA_ARGS__)
+#define METRICS__L12(a, ...)                                                        "" a, METRICS__L11(__VA_ARGS__)
+#define METRICS__L13(a, ...)                                                        "" a, METRICS__L12(__VA_ARGS__)
+#define METRICS__L14(a, ...)                                                        "" a, METRICS__L13(__VA_ARGS__)
+#define METRICS__L15(a, ...)                                                        "" a, METRICS__L14(__VA_ARGS__)
+#define METRICS__L16(a, ...)                                                        "" a, METRICS__L15(__VA_ARGS__)
+#define METRICS__L17(a, ...)                                                        "" a, METRICS__L16(__VA_ARGS__)
 
 #else /* METRICS_OFF: nothing is evaluated, nothing is linked */
 
@@ -433,7 +448,7 @@ METRICS__OFF(set)
 
 /* Arguments count as used, so that no warning appears; they are not evaluated. It is never defined. */
 int metrics__off(int, ...);
-#define METRICS__USED(...) ((void)sizeof(metrics__off(0, __VA_ARGS__)))
+#define METRICS__USED(...)                     ((void)sizeof(metrics__off(0, __VA_ARGS__)))
 static inline int metrics__zero(void)
 {
     return 0;

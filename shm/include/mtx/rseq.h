@@ -45,25 +45,25 @@ void metrics__add_atomic(const struct metrics__cells *c, uint64_t n);
 
 #if defined(__x86_64__)
 
-#define METRICS__RSEQ_CS                                                                                     \
-    ".pushsection __rseq_cs, \"aw?\"\n\t"                                                                    \
-    ".balign 32\n\t"                                                                                         \
-    "9: .long 0, 0\n\t"                                                                                      \
-    ".quad 1f, 2f - 1f, 4f\n\t"                                                                              \
-    ".popsection\n\t"                                                                                        \
-    "leaq 9b(%%rip), %%rax\n\t"                                                                              \
+#define METRICS__RSEQ_CS                  \
+    ".pushsection __rseq_cs, \"aw?\"\n\t" \
+    ".balign 32\n\t"                      \
+    "9: .long 0, 0\n\t"                   \
+    ".quad 1f, 2f - 1f, 4f\n\t"           \
+    ".popsection\n\t"                     \
+    "leaq 9b(%%rip), %%rax\n\t"           \
     "movq %%rax, %%fs:8(%[rs])\n\t"
-#define METRICS__RSEQ_LANE                                                                                   \
-    "1: movl %%fs:4(%[rs]), %%eax\n\t"                                                                       \
-    "cmpl %[lanes], %%eax\n\t"                                                                               \
-    "jae %l[outside]\n\t"                                                                                    \
+#define METRICS__RSEQ_LANE             \
+    "1: movl %%fs:4(%[rs]), %%eax\n\t" \
+    "cmpl %[lanes], %%eax\n\t"         \
+    "jae %l[outside]\n\t"              \
     "imulq %[stride], %%rax\n\t"
-#define METRICS__RSEQ_END                                                                                    \
-    "2: movq $0, %%fs:8(%[rs])\n\t"                                                                          \
-    ".pushsection __rseq_fail, \"ax?\"\n\t"                                                                  \
-    ".byte 0x0f, 0xb9, 0x3d\n\t"                                                                             \
-    ".long 0x53053053\n\t"                                                                                   \
-    "4: jmp %l[aborted]\n\t"                                                                                 \
+#define METRICS__RSEQ_END                   \
+    "2: movq $0, %%fs:8(%[rs])\n\t"         \
+    ".pushsection __rseq_fail, \"ax?\"\n\t" \
+    ".byte 0x0f, 0xb9, 0x3d\n\t"            \
+    ".long 0x53053053\n\t"                  \
+    "4: jmp %l[aborted]\n\t"                \
     ".popsection\n\t"
 
 static inline void metrics__rseq_clear(intptr_t rs)
@@ -74,12 +74,12 @@ static inline void metrics__rseq_clear(intptr_t rs)
 /* 0 = added; 1 = aborted, try again; 2 = this thread has no lane. */
 static inline __attribute__((always_inline)) int metrics__rseq_add(const struct metrics__cells *c, uint64_t n)
 {
-    __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "addq %[n], (%[base], %%rax)\n\t" METRICS__RSEQ_END
-                 :
-                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride), [base] "r"(c->base),
-                   [n] "re"(n)
-                 : "memory", "cc", "rax"
-                 : outside, aborted);
+    __asm__ goto(
+        METRICS__RSEQ_CS METRICS__RSEQ_LANE "addq %[n], (%[base], %%rax)\n\t" METRICS__RSEQ_END
+        :
+        : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride), [base] "r"(c->base), [n] "re"(n)
+        : "memory", "cc", "rax"
+        : outside, aborted);
     return 0;
 aborted:
     return 1;
@@ -90,25 +90,25 @@ outside:
 
 #elif defined(__aarch64__)
 
-#define METRICS__RSEQ_CS                                                                                     \
-    ".pushsection __rseq_cs, \"aw?\"\n\t"                                                                    \
-    ".balign 32\n\t"                                                                                         \
-    "9: .long 0, 0\n\t"                                                                                      \
-    ".quad 1f, 2f - 1f, 4f\n\t"                                                                              \
-    ".popsection\n\t"                                                                                        \
-    "adrp x16, 9b\n\t"                                                                                       \
-    "add x16, x16, :lo12:9b\n\t"                                                                             \
+#define METRICS__RSEQ_CS                  \
+    ".pushsection __rseq_cs, \"aw?\"\n\t" \
+    ".balign 32\n\t"                      \
+    "9: .long 0, 0\n\t"                   \
+    ".quad 1f, 2f - 1f, 4f\n\t"           \
+    ".popsection\n\t"                     \
+    "adrp x16, 9b\n\t"                    \
+    "add x16, x16, :lo12:9b\n\t"          \
     "str x16, [%[rs], #8]\n\t"
-#define METRICS__RSEQ_LANE                                                                                   \
-    "1: ldr w16, [%[rs], #4]\n\t"                                                                            \
-    "cmp w16, %w[lanes]\n\t"                                                                                 \
-    "b.hs %l[outside]\n\t"                                                                                   \
+#define METRICS__RSEQ_LANE        \
+    "1: ldr w16, [%[rs], #4]\n\t" \
+    "cmp w16, %w[lanes]\n\t"      \
+    "b.hs %l[outside]\n\t"        \
     "madd x16, x16, %[stride], %[base]\n\t"
-#define METRICS__RSEQ_END                                                                                    \
-    "2: str xzr, [%[rs], #8]\n\t"                                                                            \
-    ".pushsection __rseq_fail, \"ax?\"\n\t"                                                                  \
-    ".inst 0xd428bc00\n\t"                                                                                   \
-    "4: b %l[aborted]\n\t"                                                                                   \
+#define METRICS__RSEQ_END                   \
+    "2: str xzr, [%[rs], #8]\n\t"           \
+    ".pushsection __rseq_fail, \"ax?\"\n\t" \
+    ".inst 0xd428bc00\n\t"                  \
+    "4: b %l[aborted]\n\t"                  \
     ".popsection\n\t"
 
 /* The thread's struct rseq as an address: aarch64 has no segment register to add it for us. */

@@ -11,6 +11,7 @@ export MTX_SEGMENT=$segment
 pids=() passed=0 failed=0
 finish() {
     [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null
+    wait
     rm -rf "$work" "$segment"
 }
 trap finish EXIT

@@ -9,7 +9,8 @@ export MTX_SEGMENT=/dev/shm/mtx-prometheus-test-$$.seg
 pids=() passed=0 failed=0
 finish() {
     exec 9>&-
-    [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null && wait "${pids[@]}" 2>/dev/null
+    [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null
+    wait
     rm -rf "$work" "$MTX_SEGMENT"
 }
 trap finish EXIT

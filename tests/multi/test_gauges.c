@@ -34,6 +34,7 @@ static void work(void *arg)
     if (j->order == CLOSE_ALL) closefrom(3);
     if (j->order == FORK_AND_WAIT && fork() == 0) {
         alarm(30);
+        j->ready[1] = getpid();
         __atomic_fetch_add(j->ready, 1, __ATOMIC_RELEASE);
         wait_forever();
     }
@@ -125,6 +126,8 @@ static void deaths(void)
     EXPECT_EQ(VALUE("in_flight"), 6, "a child does not count its parent's gauge again");
     end(parent);
     EXPECT(isnan(VALUE("in_flight")), "a living child does not keep its dead parent alive");
+    EXPECT(kill(ready[1], 0) == 0, "and that child does live");
+    kill(ready[1], SIGKILL);
 
     pid_t execed = start("in_flight", 8, EXEC);
     for (int i = 0; i < 200 && !isnan(VALUE("in_flight")); i++) multi_sleep_ms(5);
@@ -242,7 +245,7 @@ static void no_slot_left(void)
 int main(void)
 {
     multi_begin(120);
-    ready = multi_shared(sizeof *ready);
+    ready = multi_shared(2 * sizeof *ready); /* how many are; the pid of the child of one of them */
     registry = test_open(NULL);
     deaths();
     merges();

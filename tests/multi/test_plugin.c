@@ -8,7 +8,7 @@
 
 #include <dlfcn.h>
 
-enum { THREADS = 6, ROUNDS = 300, UPDATES = 2000 };
+enum { THREADS = 6, ROUNDS = 3000, UPDATES = 2000 };
 
 static metrics_counter_t *counter;
 

@@ -23,11 +23,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *run_config, *run_interval, *run_exporter;
+static const char *run_segment, *run_config, *run_interval, *run_exporter;
 static uint64_t run_deadline;
 static bool run_keep;
 
 static const struct cli_option run_options[] = {
+    {.name = "segment",
+     .letter = 's',
+     .type = CLI_TEXT,
+     .value = &run_segment,
+     .arg = "PATH",
+     .help = "use this segment ($MTX_SEGMENT, unless given) instead of making one"},
     {.name = "config",
      .letter = 'c',
      .type = CLI_TEXT,
@@ -80,7 +86,7 @@ struct run {
 
 static void run_choose(struct run *run)
 {
-    const char *env = getenv("MTX_SEGMENT"), *given = run->cli->segment;
+    const char *env = getenv("MTX_SEGMENT"), *given = run_segment;
     if (!given && env && *env) given = env;
     run->ours = !given;
     if (given)
@@ -264,7 +270,10 @@ const struct command command_run = {
         "report "
         "short. What goes wrong with the metrics is told on stderr and does not stop the command or change "
         "its "
-        "status. Standard output is the command's alone: what mtx-exporter prints goes to stderr.\n"
+        "status. Standard output is the command's alone: what mtx-exporter prints goes to stderr, and so "
+        "does "
+        "the summary of --json. If mtxctl itself is killed, mtx-exporter reports once more and ends, but the "
+        "segment stays.\n"
         "\n"
         "If another mtx-exporter leads the segment already, none is started. If COMMAND has set gauges, "
         "mtxctl "
@@ -276,6 +285,7 @@ const struct command command_run = {
     .exit_child =
         "That of COMMAND; 128 + N if signal N ended it; 127 if it was not found, 126 if it could not be "
         "started.",
+    .no_segment = true,
     .child = true,
     .child_first = true,
     .most = 0,

@@ -238,12 +238,12 @@ static int watch_run(struct cli *cli)
     sigset_t ends;
     int code = match_parse(cli, 0, &w.match);
     if (code == CLI_OK) code = values_wanted(cli, &watch_attributes, &w.wanted);
-    if (code == CLI_OK) code = input_open(cli, &w.reader);
-    if (code != CLI_OK) return code;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL);
+    if (code == CLI_OK) code = input_open(cli, &w.reader);
+    if (code != CLI_OK) return code;
     code = watch_loop(&w, &ends);
     metrics_snapshot_release(&w.base);
     metrics_reader_close(&w.reader);

@@ -12,6 +12,7 @@ json '.backends == [] and .exporter == false'
 cat >"$work/exporter.yaml" <<YAML
 segment: $MTX_SEGMENT
 interval: 100ms
+flush_timeout: 200ms
 http: {listen: "off"}
 backends:
   - {type: file, name: kept, path: $work/kept.json}

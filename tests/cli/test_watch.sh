@@ -48,9 +48,8 @@ is "chosen attributes" "count max" "$(awk '/^size/ {print $2}' "$work/out" | pas
 mtxctl watch --interval 3600s >"$work/out" &
 pid=$!
 started+=($pid)
-wait_until 10 grep -q . "/proc/$pid/wchan"
-blocked() { [ $((0x$(awk '/^SigBlk/ {print $2}' "/proc/$pid/status") & 0x4000)) != 0 ]; }
-wait_until 10 blocked
+reading() { find "/proc/$pid/fd" -lname "$MTX_SEGMENT" | grep -q .; }
+wait_until 10 reading
 kill -TERM $pid
 wait $pid
 is "after SIGTERM" 0 $?

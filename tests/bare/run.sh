@@ -27,7 +27,7 @@ trap clean_up EXIT
 
 mirror=$(apt-cache policy 2>/dev/null | grep -oE 'https?://[^ ]+' | grep -v security | head -n 1)
 [ -e "$root/etc/debian_version" ] ||
-    debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$root.log" 2>&1 ||
+    debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
     { tail "$root.log" && exit 1; }
 rm -f "$root.log"
 cp /etc/apt/sources.list.d/debian.sources "$root/etc/apt/sources.list.d/" 2>/dev/null && rm -f "$root/etc/apt/sources.list"

@@ -55,19 +55,15 @@ static void fork_prepare(void)
     pthread_mutex_lock(&list_lock);
     for (metrics_registry_t *r = all; r; r = r->next) pthread_mutex_lock(&r->lock);
 }
-static void fork_parent(void)
+/* In both: the child goes on as the thread that took the locks. */
+static void fork_done(void)
 {
     for (metrics_registry_t *r = all; r; r = r->next) pthread_mutex_unlock(&r->lock);
     pthread_mutex_unlock(&list_lock);
 }
-static void fork_child(void)
-{
-    for (metrics_registry_t *r = all; r; r = r->next) pthread_mutex_init(&r->lock, NULL);
-    pthread_mutex_init(&list_lock, NULL);
-}
 __attribute__((constructor)) static void fork_hooks(void)
 {
-    process_on_fork(&(struct process_fork_hooks){fork_prepare, fork_parent, fork_child});
+    process_on_fork(&(struct process_fork_hooks){fork_prepare, fork_done, fork_done});
 }
 
 /* --- Opening

@@ -37,13 +37,9 @@ static void window_unlock(void)
 {
     pthread_mutex_unlock(&open_window);
 }
-static void window_child(void)
-{
-    pthread_mutex_init(&open_window, NULL);
-}
 __attribute__((constructor)) static void window_hooks(void)
 {
-    process_on_fork(&(struct process_fork_hooks){window_lock, window_unlock, window_child});
+    process_on_fork(&(struct process_fork_hooks){window_lock, window_unlock, window_unlock});
 }
 
 struct segment_slot *slot_record(segment_t *seg, int slot)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Updates inside templates and inline methods: code that the compiler emits in every translation unit that uses it,
- * in sections that the linker folds. */
+/* Updates inside templates and inline methods: code that the compiler emits in every translation unit that
+ * uses it, in sections that the linker folds. */
 #ifndef MTX_TESTS_TEMPLATES_H
 #define MTX_TESTS_TEMPLATES_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: a C++ program with updates in templates and inline methods links at -O0 and counts right. (A restartable
- * section that is not tied to its function's COMDAT group refers to code that the linker threw away.)
+ * Promise: a C++ program with updates in templates and inline methods links at -O0 and counts right. (A
+ * restartable section that is not tied to its function's COMDAT group refers to code that the linker threw
+ * away.)
  */
 #include "templates.h"
 

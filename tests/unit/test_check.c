@@ -3,8 +3,11 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include "layout.h"
+#include "reading.h"
+#include "reservoir.h"
 #include "segment.h"
 
 static char found[4096];
@@ -134,4 +137,221 @@ UNIT(check, truncated)
     metrics_reader_close(&reader);
     CHECK(metrics_reader_open(test_path, NULL, &error) == NULL);
     CHECK_EQ_I64(error.code, METRICS_E_DAMAGED);
+}
+
+/* --- Structures besides the records of series
+ * -------------------------------------------------------------------- */
+
+static void fetch(uint64_t offset, void *bytes, size_t n)
+{
+    int fd = open(test_path, O_RDONLY);
+    if (fd < 0 || pread(fd, bytes, n, (off_t)offset) != (ssize_t)n) abort();
+    close(fd);
+}
+
+static uint64_t word_at(uint64_t offset)
+{
+    uint64_t word;
+    fetch(offset, &word, sizeof word);
+    return word;
+}
+
+#define HEAD(FIELD)   offsetof(struct segment_header, FIELD)
+#define RECORD(FIELD) offsetof(struct segment_record, FIELD)
+
+/* Series of every kind and way to keep a distribution, and a family with help. */
+static void fill_all(void)
+{
+    static const double bounds[] = {1, 10};
+    metrics_registry_t *r = test_open(NULL);
+    metrics_family_t f = {.size = sizeof f, .unit = "bytes", .help = "what it is", .samples = 10};
+    metrics_describe(r, "few", &f, NULL);
+    f = (metrics_family_t){
+        .size = sizeof f, .reservoir = METRICS_BUCKETS, .bounds = bounds, .bound_count = 2};
+    metrics_describe(r, "b", &f, NULL);
+    f = (metrics_family_t){.size = sizeof f, .reservoir = METRICS_BUCKETS_EXPONENTIAL, .scale = 4};
+    metrics_describe(r, "e", &f, NULL);
+    f = (metrics_family_t){.size = sizeof f, .reservoir = METRICS_RESERVOIR_SLIDING, .samples = 9};
+    metrics_describe(r, "w", &f, NULL);
+    f = (metrics_family_t){.size = sizeof f, .reservoir = METRICS_RESERVOIR_SLIDING_TIME, .samples = 100};
+    metrics_describe(r, "wt", &f, NULL);
+    for (int i = 0; i < 500; i++) {
+        metrics_histogram_update(metrics_histogram(r, "few"), i);
+        metrics_histogram_update(metrics_histogram(r, "b"), i);
+        metrics_histogram_update(metrics_histogram(r, "w"), i);
+        metrics_histogram_update(metrics_histogram(r, "wt"), i);
+        metrics_timer_update(metrics_timer(r, "e"), (uint64_t)i);
+    }
+    for (int i = 0; i < 20; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "g%d", i);
+        metrics_gauge_set(metrics_gauge(r, text), i);
+    }
+    metrics_meter_mark(metrics_meter(r, "m"), 3);
+    metrics_updown_dec(metrics_updown(r, "u"));
+    metrics_set_add(metrics_set(r, "set"), "a", 1);
+    metrics_info(r, "i", "a", "b");
+    metrics_counter_inc(metrics_counter(r, "c", "k1", "v", "k2", "w"));
+    metrics_counter_inc(metrics_counter(r, "abcdefghijk"));
+}
+
+/* Poke a word, expect this damage at that offset, and put the word back. */
+static void expect(uint64_t where, uint64_t value, uint64_t told_at, const char *says)
+{
+    char want[96];
+    uint64_t before = word_at(where);
+    snprintf(want, sizeof want, "%llu ", (unsigned long long)told_at);
+    poke(where, &value, 8);
+    int n = check();
+    char *line = strstr(found, says);
+    while (line && line > found && line[-1] != '\n') line--;
+    if (n <= 0 || !line || strncmp(line, want, strlen(want)))
+        UNIT_FAIL("%s:%d: word %llu: expected \"%s... %s\", got %d: %s\n", UNIT_AT, (unsigned long long)where,
+                  want, says, n, found);
+    poke(where, &before, 8);
+}
+
+/* Breaks if some kind of series, as it should be, is called damaged. */
+UNIT(check, every_kind_is_whole)
+{
+    fill_all();
+    CHECK_EQ_I64(check(), 0);
+    CHECK_STR(found, "");
+}
+
+/* Breaks if a word of the header that leads astray is not named. */
+UNIT(check, header_words)
+{
+    fill_all();
+    uint64_t size = word_at(HEAD(size)), next = word_at(HEAD(arena_next));
+    expect(HEAD(arena_next), size + 64, HEAD(arena_next), "the arena ends");
+    expect(HEAD(arena_next), next + 1, HEAD(arena_next), "the arena ends");
+    expect(HEAD(populated), next - 4096, HEAD(populated), "memory is said to end");
+    expect(HEAD(level), 4096, HEAD(level), "index level 0");
+    expect(HEAD(level) + 8, next - 64, HEAD(level) + 8, "index level 1");
+    expect(HEAD(cell_cursor), next >> 6 << 20 | 1, HEAD(cell_cursor), "points outside");
+    expect(HEAD(cell_cursor) + 8, word_at(HEAD(cell_cursor) + 8) | 0xfffff, HEAD(cell_cursor) + 8,
+           "cells of a block");
+    expect(HEAD(group_cursor), size, HEAD(group_cursor), "is outside the arena");
+    expect(HEAD(group_cursor), word_at(HEAD(group_cursor)) | 63, HEAD(group_cursor), "gauges of a group");
+    expect(HEAD(slot_block), size, HEAD(slot_block), "slot block 0");
+    expect(HEAD(epoch), 99, HEAD(epoch), "interval 99");
+    CHECK_EQ_I64(check(), 0); /* all was put back */
+}
+
+/* Breaks if gauge groups that loop or lead astray are not named, or hang the check. */
+UNIT(check, gauge_groups)
+{
+    fill_all();
+    uint64_t group = layout_gauge_group(word_at(HEAD(group_cursor)));
+    uint64_t older = group + offsetof(struct segment_group, older),
+             block = group + offsetof(struct segment_group, block);
+    expect(older, group, older, "loops");
+    expect(older, group - 1, older, "is outside the arena");
+    expect(older, 64, older, "is outside the arena");
+    expect(block, word_at(HEAD(size)) - 64, block, "values of slot block 0");
+    expect(block, word_at(block) + 8, block, "values of slot block 0");
+}
+
+/* Breaks if an entry that leads astray, stands wrong, or follows a gap is not named. */
+UNIT(check, index_entries)
+{
+    fill_all();
+    uint64_t at = 0, empty = 0;
+    for (uint64_t i = SEGMENT_INDEX0; i < SEGMENT_ARENA; i += 64) {
+        if (word_at(i) && !at) at = i;
+        if (!word_at(i)) empty = i;
+    }
+    REQUIRE(at && empty && !word_at(at + 56));
+    uint64_t entry = word_at(at), tag = entry >> 48 << 48, record = entry - tag;
+    expect(at + 56, entry, at + 56, "gap");
+    expect(empty, entry, empty, "stands in line");
+    expect(at, entry ^ UINT64_C(1) << 50, record, "hash");
+    expect(at, tag | word_at(HEAD(arena_next)), at, "no whole record");
+    expect(at, tag | (record + 8), at, "no whole record");
+    expect(at, tag | 64, at, "no whole record");
+}
+
+/* Breaks if damaged settings, help or overflow of a family are not named. */
+UNIT(check, families)
+{
+    fill_all();
+    uint64_t series = record_of("few"), family = word_at(series + RECORD(link));
+    uint32_t payload;
+    fetch(family + RECORD(payload), &payload, 4);
+    uint64_t f = family + payload, settings = f + offsetof(struct metrics__family_record, settings);
+    uint64_t text = f + offsetof(struct metrics__family_record, text);
+    uint64_t overflow = f + offsetof(struct metrics__family_record, overflow);
+    expect(f, word_at(f) - KIND_histogram + 99, f, "kind 99, which");
+    expect(f, word_at(f) - KIND_histogram + KIND_timer, series + RECORD(kind), "its family of kind 6");
+    expect(text, series, text, "unit and help");
+    expect(text, 64, text, "unit and help");
+    expect(overflow, family, overflow, "overflow series");
+    expect(settings, 0xff0000, family + RECORD(payload), "make no sense");
+    uint64_t bounds = settings + 40; /* bound_count, series_limit */
+    expect(bounds, 100000, family + RECORD(payload), "are not whole");
+}
+
+/* Breaks if a malformed key passes because its hash is right. */
+UNIT(check, malformed_key)
+{
+    fill_all();
+    uint64_t at = record_of("abcdefghijk"); /* a key of 13 bytes */
+    REQUIRE(at != 0);
+    static const char *const wrong[] = {"Sc\0k2\0v\0k1\0w", "Sc\0k1\0v\0kx2w", "Fc\0k1\0v\0k2\0w",
+                                        "Sc\0k1\0v\0\0k\0w"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint64_t hash = view_hash(wrong[i], 13);
+        poke(at + RECORD_KEY, wrong[i], 13);
+        poke(at + RECORD(hash), &hash, 8);
+        /* Where the key belongs: the line is found by the hash. */
+        uint64_t line = SEGMENT_INDEX0 + hash % (SEGMENT_INDEX0_ENTRIES / 8) * 64;
+        while (word_at(line)) line += 8;
+        expect(line, hash >> 48 << 48 | at, at + RECORD_KEY, "malformed");
+    }
+}
+
+/* Breaks if storage that is not aligned, a sample or a rate that is no number is not named. */
+UNIT(check, storage)
+{
+    fill_all();
+    static const char *const aligned[] = {"set", "e", "g3"};
+    for (int i = 0; i < 3; i++) {
+        uint64_t storage = record_of(aligned[i]) + RECORD(storage);
+        expect(storage, word_at(storage) + 32, storage, "not aligned");
+    }
+    uint64_t nan = 0x7ff8000000000000, m = record_of("m"), few = record_of("few");
+    uint64_t rates = word_at(m + RECORD(storage) + 8), block = word_at(few + RECORD(storage) + 8);
+    REQUIRE(rates && block);
+    expect(rates + 16, nan, rates, "a rate");
+    expect(rates + 64 + 16, UINT64_C(1) << 63 | 1, rates, "a rate");
+    metrics__reservoir_params_t p = {.kind = METRICS_RESERVOIR_DECAYING, .slots = 10, .alpha = 0.015};
+    uint64_t slots = block + metrics__reservoir_size(&p) - 192; /* 10 of 16 bytes, rounded up to 64 */
+    for (uint64_t i = 0; i < 10; i++) {
+        expect(slots + i * 16 + 8, nan, slots + i * 16, "sample's value");
+        expect(slots + i * 16, UINT64_C(0x7fc00000) << 32 | 1, slots + i * 16, "sample's noise");
+    }
+}
+
+/* Breaks if a segment that is being filled is called damaged. */
+UNIT(check, while_written)
+{
+    metrics_options_t o = {.size = sizeof o, .segment_bytes = 64 << 20, .family_series = 1000000};
+    metrics_registry_t *r = test_open(&o);
+    pid_t writer = fork();
+    for (int i = 0; writer == 0 && i < 20000; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "name%d", i);
+        if (i % 3 == 0) metrics_gauge_set(metrics_gauge(r, text), 1);
+        if (i % 3 == 1) metrics_meter_mark(metrics_meter(r, text), 1);
+        if (i % 3 == 2) metrics_counter_inc(metrics_counter(r, "tagged", "k", text));
+    }
+    if (writer == 0) _exit(0);
+    int checks = 0;
+    for (; waitpid(writer, NULL, WNOHANG) == 0; checks++) {
+        int n = check();
+        if (n) UNIT_FAIL("%s:%d: expected no damage, got %d: %s\n", UNIT_AT, n, found);
+    }
+    CHECK_EQ_I64(check(), 0);
+    CHECK(checks > 0);
 }

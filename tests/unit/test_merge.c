@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging hand-made snapshots: what the merged interval says is what both intervals together would have said. */
+/* Merging hand-made snapshots: what the merged interval says is what both intervals together would have said.
+ */
 #include "unit.h"
 
 #include "estimate.h"
@@ -32,8 +33,14 @@ static void sample(metrics_snapshot_t *s, struct metrics__sample_read *out, cons
     for (size_t i = 0; i < n; i++) c[i] = (metrics_centroid_t){values[i], 1};
     n = metrics__estimate_sort(c, n);
     metrics__estimate_summary(c, n, &e);
-    *out = (struct metrics__sample_read){.present = true, .has_stddev = e.has_stddev, .min = e.min, .max = e.max,
-                                         .mean = e.mean, .stddev = e.stddev, .values = n, .centroids = c};
+    *out = (struct metrics__sample_read){.present = true,
+                                         .has_stddev = e.has_stddev,
+                                         .min = e.min,
+                                         .max = e.max,
+                                         .mean = e.mean,
+                                         .stddev = e.stddev,
+                                         .values = n,
+                                         .centroids = c};
     out->centroid_count = metrics__estimate_compress(c, n);
 }
 
@@ -108,7 +115,8 @@ UNIT(merge, one_side_empty)
     }
 }
 
-/* Breaks if mean or deviation of the joined sample are not those of all values, or compression leaks into them. */
+/* Breaks if mean or deviation of the joined sample are not those of all values, or compression leaks into
+ * them. */
 UNIT(merge, mean_and_deviation)
 {
     double all[2 * ROOM], mean, q;
@@ -177,7 +185,8 @@ UNIT(merge, sets)
     static const struct {
         size_t a, b, shared;
         bool exact;
-    } cases[] = {{3, 4, 2, true}, {0, 4, 0, true}, {200, 200, 150, true}, {256, 256, 256, true}, {200, 200, 0, false}};
+    } cases[] = {
+        {3, 4, 2, true}, {0, 4, 0, true}, {200, 200, 150, true}, {256, 256, 256, true}, {200, 200, 0, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         metrics_snapshot_t *a = snapshot(1, 1), *b = snapshot(1, 1);
         elements(a, name(a, 0, "s", KIND_set), 1, cases[i].a);

@@ -76,8 +76,9 @@ bool meta_attach(struct meta *meta, const char *path, struct buf *why)
     metrics_error_t error = {0};
     metrics_registry_t *registry = NULL;
     if (path) {
-        registry =
-            metrics_open(&(metrics_options_t){.size = sizeof(metrics_options_t), .path = path}, &error);
+        registry = metrics_open(
+            &(metrics_options_t){.size = sizeof(metrics_options_t), .path = path, .attach = METRICS_EXISTING},
+            &error);
         if (metrics_status(registry, NULL) < 0) {
             buf_str(why, error.text);
             metrics_close(&registry);

@@ -108,6 +108,7 @@ static int read_options(const metrics_options_t *given, struct segment_options *
     *o = (struct segment_options){
         .path = m.path,
         .size = layout_round_up(m.segment_bytes ? m.segment_bytes : DEFAULT_BYTES, SEGMENT_PAGE),
+        .existing = m.attach == METRICS_EXISTING,
         .reset = m.attach == METRICS_RESET,
         .mode = m.mode    ? m.mode
                 : m.group ? 0660

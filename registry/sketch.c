@@ -38,13 +38,13 @@ static bool newer(uint16_t a, uint16_t b)
 /* --- Adding -------------------------------------------------------------------------------------------- */
 
 /*
- * What a step of adding found: a tag newer than its own means that the bank has moved on to another epoch,
- * and that the value has to be added there.
+ * A word with a newer tag means that the bank has moved on to another epoch, and that the value has to be
+ * added there. A word of 0 was never touched: its tag says nothing.
  */
-static bool moved_on(uint16_t *tag, uint16_t found)
+static bool moved_on(uint16_t *tag, uint64_t word)
 {
-    if (!newer(found, *tag)) return false;
-    *tag = found;
+    if (!word || !newer(tag_of(word), *tag)) return false;
+    *tag = tag_of(word);
     return true;
 }
 
@@ -57,7 +57,7 @@ static enum found find(const uint64_t *elements, uint64_t element, uint16_t *tag
         *place = ((uint32_t)(element >> 40) + i) % METRICS__SKETCH_ELEMENTS;
         uint64_t word = mem_load(&elements[*place]);
         if (word == ((uint64_t)*tag << 48 | element)) return THERE;
-        if (moved_on(tag, tag_of(word))) return MOVED_ON;
+        if (moved_on(tag, word)) return MOVED_ON;
         if (tag_of(word) != *tag || !(word & LOW48)) return PLACE_FREE;
     }
     return ALL_TAKEN;
@@ -67,7 +67,7 @@ static enum found raise_register(uint64_t *word, uint32_t at, uint32_t rank, uin
 {
     uint64_t old = mem_load(word), fresh;
     do {
-        if (moved_on(tag, tag_of(old))) return MOVED_ON;
+        if (moved_on(tag, old)) return MOVED_ON;
         uint64_t bits = tag_of(old) == *tag ? old & LOW48 : 0;
         if (tag_of(old) == *tag && (bits >> at & 63) >= rank) return THERE;
         fresh = (uint64_t)*tag << 48 | (bits & ~(UINT64_C(63) << at)) | (uint64_t)rank << at;
@@ -83,7 +83,7 @@ static enum found keep(metrics__sketch_t *s, uint32_t bank, uint64_t element, ui
     while ((found = find(s->elements[bank], element, tag, &place)) == PLACE_FREE) {
         uint64_t *word = &s->elements[bank][place], old = mem_load(word);
         bool taken = tag_of(old) == *tag && old & LOW48;
-        if (taken || newer(tag_of(old), *tag)) continue; /* meanwhile: look again */
+        if (taken || (old && newer(tag_of(old), *tag))) continue; /* meanwhile: look again */
         if (mem_cas_relaxed(word, &old, (uint64_t)*tag << 48 | element)) return THERE; /* ORD-5 */
     }
     uint64_t full = mem_load(&s->full[bank]);

@@ -58,7 +58,7 @@ static int open_or_create(const struct segment_options *o, int *fd, struct stat 
     bool reset = o->reset;
     for (int i = 0; i < OPEN_TRIES; i++) {
         rc = file_open(o, fd, st, error);
-        if (rc == METRICS_E_MISSING) {
+        if (rc == METRICS_E_MISSING && !o->existing) {
             rc = file_create(o, false, error);
             reset = false;
             if (rc && rc != METRICS_E_BUSY) return rc;

@@ -21,6 +21,7 @@
 struct segment_options {
     const char *path;
     uint64_t size; /* bytes, a multiple of SEGMENT_PAGE */
+    bool existing; /* never create */
     bool reset;    /* replace an existing segment if nobody else is attached */
     uint32_t mode; /* permission bits of a new file */
     bool group_given, owner_given;

@@ -212,6 +212,11 @@ static void reset_and_replace(void)
     reader = metrics_reader_open(test_path, NULL, &error);
     unlink(test_path);
     EXPECT_EQ(metrics_reader_replaced(reader), 1, "a reader notices a deleted file");
+    o.attach = METRICS_EXISTING;
+    second = metrics_open(&o, &error);
+    EXPECT(error.code == METRICS_E_MISSING && access(test_path, F_OK), "METRICS_EXISTING creates nothing: %s",
+           error.text);
+    metrics_close(&second);
     metrics_counter_inc(metrics_counter(r, "after"));
     metrics_snapshot_t *s = metrics_snapshot_take(reader, &error);
     EXPECT_EQ(test_number(test_find(s, "after", NULL), NULL, NULL, "count"), 1, "and can read it to the end");

@@ -60,8 +60,9 @@ typedef struct metrics_set metrics_set_t;             /* how many distinct thing
  */
 
 enum metrics_attach {
-    METRICS_KEEP,  /* an existing segment is continued (default) */
-    METRICS_RESET, /* an existing segment is replaced by an empty one, if nobody else is attached */
+    METRICS_KEEP,     /* an existing segment is continued (default) */
+    METRICS_RESET,    /* an existing segment is replaced by an empty one, if nobody else is attached */
+    METRICS_EXISTING, /* an existing segment is continued; METRICS_E_MISSING if there is none */
 };
 
 /* Set .size = sizeof(metrics_options_t) and what you want to differ; zero means the default. */

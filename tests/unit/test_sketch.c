@@ -117,6 +117,21 @@ UNIT(sketch, epochs_do_not_mix)
     }
 }
 
+/* A set that is created when the segment is old. Breaks if untouched words are taken for newer ones. */
+UNIT(sketch, any_epoch_may_be_the_first)
+{
+    for (uint64_t epoch = 1; epoch < 200000; epoch += 997) {
+        for (uint64_t n = 100; n <= 2000; n += 1900) {
+            clear();
+            for (uint64_t i = 0; i < n; i++) metrics__sketch_add(&block, hash(1, i), epoch);
+            CHECK_NEAR(estimate(epoch), (double)n, n > 256 ? 98 : 0);
+            CHECK(set.exact == (n <= 256));
+            metrics__sketch_sweep(&block, epoch);
+            CHECK_NEAR(estimate(epoch), (double)n, n > 256 ? 98 : 0);
+        }
+    }
+}
+
 /* A value that comes two epochs late counts in the epoch that its bank is in. Breaks if it wipes newer ones.
  */
 UNIT(sketch, late_values_do_no_harm)

@@ -21,7 +21,8 @@
 
 struct table_entry {
     uint64_t hash;
-    void *handle; /* NULL = forgotten */
+    void *handle;    /* NULL = forgotten: a later entry of the same key may have taken its place */
+    void *forgotten; /* the handle of a retired series: user code may hold it for ever */
     size_t length;
     unsigned char key[];
 };
@@ -39,8 +40,9 @@ static void *table_find(const struct metrics__table *t, const struct metrics__ke
     for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
         struct table_entry *e = __atomic_load_n(&t->entries[i], __ATOMIC_ACQUIRE);
         if (!e) return NULL;
-        if (e->hash == hash && e->length == key->length && !memcmp(e->key, key->bytes, key->length))
-            return __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE);
+        void *handle = __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE);
+        if (handle && e->hash == hash && e->length == key->length && !memcmp(e->key, key->bytes, key->length))
+            return handle;
     }
 }
 
@@ -76,6 +78,7 @@ static void table_add(metrics_registry_t *r, const struct metrics__key *key, uin
     }
     e->hash = hash;
     e->handle = handle;
+    e->forgotten = NULL;
     e->length = key->length;
     memcpy(e->key, key->bytes, key->length);
     table_put(t, e);
@@ -86,8 +89,10 @@ void metrics__forget(metrics_registry_t *r, const void *handle)
 {
     struct metrics__table *t = r->table;
     for (size_t i = 0; t && i <= t->mask; i++)
-        if (t->entries[i] && t->entries[i]->handle == handle)
+        if (t->entries[i] && t->entries[i]->handle == handle) {
+            t->entries[i]->forgotten = t->entries[i]->handle;
             __atomic_store_n(&t->entries[i]->handle, NULL, __ATOMIC_RELEASE);
+        }
 }
 
 /* --- The record in the segment

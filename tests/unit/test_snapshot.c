@@ -142,5 +142,6 @@ UNIT(snapshot, order_and_retirement)
     metrics_counter_inc(metrics_counter(r, "a", "k", "2"));
     s = test_take();
     CHECK_NEAR(test_number(test_find(s, "a", "2"), NULL, NULL, "count"), 2, 0);
+    CHECK(metrics_counter(r, "a", "k", "2") == metrics_counter(r, "a", "k", "2")); /* one handle again */
     metrics_snapshot_release(&s);
 }

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "../segment.h"
+#include "../testing.h"
 
 static int multi_passed, multi_failed;
 

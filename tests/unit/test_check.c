@@ -8,7 +8,7 @@
 #include "layout.h"
 #include "reading.h"
 #include "reservoir.h"
-#include "segment.h"
+#include "testing.h"
 
 static char found[4096];
 

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "leader.h"
-#include "segment.h"
+#include "testing.h"
 
 static metrics_leader_t *lead(void)
 {

@@ -7,7 +7,7 @@
 
 #include "leader.h"
 #include "reading.h"
-#include "segment.h"
+#include "testing.h"
 
 static metrics_snapshot_t *sample(void)
 {

@@ -2,7 +2,7 @@
 /* What is recorded is what is read: every kind, through a real segment. */
 #include "unit.h"
 
-#include "segment.h"
+#include "testing.h"
 
 #define NUMBER(NAME, SUFFIX) test_number(test_find(s, NAME, NULL), NULL, NULL, SUFFIX)
 

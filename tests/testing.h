@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* segment.h - a segment of a test's own, and a clock that moves only when told. */
-#ifndef METRICS_TESTS_SEGMENT_H
-#define METRICS_TESTS_SEGMENT_H
+/* testing.h - a segment of a test's own, and a clock that moves only when told. */
+#ifndef METRICS_TESTS_TESTING_H
+#define METRICS_TESTS_TESTING_H
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -42,7 +42,7 @@ static void crash(void *arg)
 {
     (void)arg;
     signal(SIGSEGV, on_crash);
-    *(volatile int *)0 = 1;
+    *(volatile int *)mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) = 1;
 }
 
 int main(void)

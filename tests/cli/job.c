@@ -68,9 +68,11 @@ static void record(const char *word)
 {
     const char *v;
     metrics_registry_t *r = metrics_default();
-    if ((v = value_of(word, "count"))) metrics_counter_add(metrics_counter(r, "job.count"), strtoull(v, NULL, 10));
+    if ((v = value_of(word, "count")))
+        metrics_counter_add(metrics_counter(r, "job.count"), strtoull(v, NULL, 10));
     if ((v = value_of(word, "gauge"))) metrics_gauge_set(metrics_gauge(r, "job.level"), strtod(v, NULL));
-    if ((v = value_of(word, "time"))) metrics_timer_update(metrics_timer(r, "job.time"), strtoull(v, NULL, 10));
+    if ((v = value_of(word, "time")))
+        metrics_timer_update(metrics_timer(r, "job.time"), strtoull(v, NULL, 10));
     if ((v = value_of(word, "fill"))) fill(atoi(v));
 }
 

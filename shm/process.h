@@ -38,7 +38,7 @@ struct process_thread {
     uint32_t cpu_start, cpu; /* a struct rseq that says "no CPU", for threads without a real one */
     uint64_t rseq_cs;
     uint32_t updates;  /* since this thread last looked at a clock */
-    uint32_t claiming; /* 1 = this thread is inside slot_self() */
+    uint32_t claiming; /* > 0: this thread is claiming a slot, or in a fork (slot.c) */
     uint64_t
         stale_clock; /* the leader's clock word when it was found to have expired; 0 at first = no word */
 };

@@ -29,14 +29,19 @@ enum { CLAIM_YIELDS = 100000 };
  */
 static pthread_mutex_t open_window = PTHREAD_MUTEX_INITIALIZER;
 
+/* The thread notes that it is inside, so that a signal handler that interrupts it does not wait for it. */
 static void window_lock(void)
 {
+    process_thread.claiming++;
     pthread_mutex_lock(&open_window);
 }
+
 static void window_unlock(void)
 {
     pthread_mutex_unlock(&open_window);
+    process_thread.claiming--;
 }
+
 __attribute__((constructor)) static void window_hooks(void)
 {
     process_on_fork(&(struct process_fork_hooks){window_lock, window_unlock, window_unlock});
@@ -206,35 +211,35 @@ static int claim_weak(segment_t *seg)
 static int claim(segment_t *seg)
 {
     int saved = errno, slot = -1;
-    pthread_mutex_lock(&open_window);
+    window_lock();
     if (!segment_closed(seg)) {
         seg->slot_page = NULL; /* a forked child does not have its parent's */
         slot = claim_pinned(seg);
         if (slot == -2) slot = claim_weak(seg);
     }
-    pthread_mutex_unlock(&open_window);
+    window_unlock();
     errno = saved;
     return slot;
 }
 
 void slot_release(segment_t *seg)
 {
-    pthread_mutex_lock(&open_window);
+    window_lock();
     if (seg->slot_page) munmap(seg->slot_page, SEGMENT_PAGE);
     seg->slot_page = NULL;
-    pthread_mutex_unlock(&open_window);
+    window_unlock();
 }
 
 int slot_self(segment_t *seg)
 {
     uint64_t token = process_token();
     if (__builtin_expect(mem_load_acquire(&seg->slot_ready) == token, 1)) return seg->slot;
-    if (process_thread.claiming) return -1; /* a signal handler inside our own claim */
+    if (process_thread.claiming) return -1; /* a handler inside our own claim, or fork */
     uint64_t other = mem_load(&seg->slot_claim);
     if (other != token && mem_cas(&seg->slot_claim, &other, token)) {
-        process_thread.claiming = 1;
+        process_thread.claiming++;
         seg->slot = claim(seg);
-        process_thread.claiming = 0;
+        process_thread.claiming--;
         mem_publish(&seg->slot_ready, token);
         return seg->slot;
     }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* counter.c - a total that only grows. Its update is inline, in <mtx/metrics.h>. */
-#include <stdarg.h>
 
 #include "handle.h"
 #include "noop.h"
@@ -10,7 +9,7 @@ void metrics_counter_add_call(metrics_counter_t *c, uint64_t n)
     metrics_counter_add(c, n);
 }
 
-METRICS__FRONT_ENDS(counter)
+METRICS__FRONT_END(counter)
 METRICS__SITE_RESOLVER(counter)
 
 static struct metrics__handle noop = METRICS__NOOP_CELL;

@@ -8,7 +8,6 @@
 #include "gauge.h"
 
 #include <math.h>
-#include <stdarg.h>
 
 #include "atomic.h"
 #include "process.h"
@@ -113,7 +112,7 @@ void metrics__gauge_poll(metrics_registry_t *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-METRICS__FRONT_ENDS(gauge)
+METRICS__FRONT_END(gauge)
 METRICS__SITE_RESOLVER(gauge)
 
 static int bind(struct metrics__handle *h, const struct metrics__series *s)

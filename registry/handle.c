@@ -15,85 +15,7 @@
 #include <string.h>
 
 #include "atomic.h"
-
-/* --- The process's own table ------------------------------------------------------------------------------
- */
-
-struct table_entry {
-    uint64_t hash;
-    void *handle;    /* NULL = forgotten: a later entry of the same key may have taken its place */
-    void *forgotten; /* the handle of a retired series: user code may hold it for ever */
-    size_t length;
-    unsigned char key[];
-};
-/* Open addressing, at most half full, replaced whole when it grows; old ones are kept for readers in flight.
- */
-struct metrics__table {
-    struct metrics__table *older;
-    size_t mask, used;
-    struct table_entry *entries[];
-};
-
-static void *table_find(const struct metrics__table *t, const struct metrics__key *key, uint64_t hash)
-{
-    if (!t) return NULL;
-    for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
-        struct table_entry *e = __atomic_load_n(&t->entries[i], __ATOMIC_ACQUIRE);
-        if (!e) return NULL;
-        void *handle = __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE);
-        if (handle && e->hash == hash && e->length == key->length && !memcmp(e->key, key->bytes, key->length))
-            return handle;
-    }
-}
-
-static void table_put(struct metrics__table *t, struct table_entry *e)
-{
-    size_t i = e->hash & t->mask;
-    while (t->entries[i]) i = (i + 1) & t->mask;
-    __atomic_store_n(&t->entries[i], e, __ATOMIC_RELEASE);
-    t->used++;
-}
-
-static struct metrics__table *table_grow(struct metrics__table *old)
-{
-    size_t size = old ? (old->mask + 1) * 2 : 256;
-    struct metrics__table *t = calloc(1, sizeof *t + size * sizeof *t->entries);
-    if (!t) return NULL;
-    t->older = old;
-    t->mask = size - 1;
-    for (size_t i = 0; old && i <= old->mask; i++)
-        if (old->entries[i]) table_put(t, old->entries[i]);
-    return t;
-}
-
-/* Without memory the table simply does not learn: the next find goes the long way again. */
-static void table_add(metrics_registry_t *r, const struct metrics__key *key, uint64_t hash, void *handle)
-{
-    struct metrics__table *t = r->table;
-    if (!t || t->used * 2 >= t->mask) t = table_grow(t);
-    struct table_entry *e = t ? malloc(sizeof *e + key->length) : NULL;
-    if (!e) {
-        if (t != r->table) free(t);
-        return;
-    }
-    e->hash = hash;
-    e->handle = handle;
-    e->forgotten = NULL;
-    e->length = key->length;
-    memcpy(e->key, key->bytes, key->length);
-    table_put(t, e);
-    __atomic_store_n(&r->table, t, __ATOMIC_RELEASE);
-}
-
-void metrics__forget(metrics_registry_t *r, const void *handle)
-{
-    struct metrics__table *t = r->table;
-    for (size_t i = 0; t && i <= t->mask; i++)
-        if (t->entries[i] && t->entries[i]->handle == handle) {
-            t->entries[i]->forgotten = t->entries[i]->handle;
-            __atomic_store_n(&t->entries[i]->handle, NULL, __ATOMIC_RELEASE);
-        }
-}
+#include "table.h"
 
 /* --- The record in the segment
  * ------------------------------------------------------------------------------ */
@@ -226,6 +148,7 @@ static struct refusal find_family(struct finding *f)
 static void *find_overflow(struct finding *f)
 {
     struct metrics__key key;
+    struct metrics__words words;
     void *handle = NULL;
     if (!f->family || !f->kind->overflows || !is_tagged(&f->key)) return NULL;
     uint64_t offset = mem_load_acquire(&f->family->overflow); /* ORD-2 */
@@ -239,11 +162,10 @@ static void *find_overflow(struct finding *f)
     if (!record || record->key_length > METRICS__KEY_MAX) return NULL;
     key.length = record->key_length;
     memcpy(key.bytes, record_key(record), key.length);
-    uint64_t hash = index_hash(key.bytes, key.length);
-    key.bytes[0] = (unsigned char)f->number;
-    if ((handle = table_find(f->r->table, &key, hash))) return handle;
+    if (!metrics__words_of_key(&words, f->number, &key)) return NULL;
+    if ((handle = metrics__table_find(f->r->table, &words))) return handle;
     if (make_handle(f, offset, &handle).loss >= 0) return NULL;
-    table_add(f->r, &key, hash, handle);
+    metrics__table_add(f->r, &words, handle);
     return handle;
 }
 
@@ -276,11 +198,29 @@ static void *find_slowly(struct finding *f, const char *const *list, size_t n)
     return handle ? handle : f->kind->noop;
 }
 
+/* The same series may be known under another order of tags: one series, one handle. */
+static void *learn(struct finding *f, const struct metrics__words *raw, void *handle)
+{
+    metrics_registry_t *r = f->r;
+    struct metrics__words sorted;
+    if (!metrics__words_of_key(&sorted, f->number, &f->key)) return handle;
+    void *known = metrics__table_find(r->table, &sorted);
+    if (known) {
+        free(handle);
+        handle = known;
+    } else {
+        metrics__table_add(r, &sorted, handle);
+    }
+    if (raw && !metrics__table_find(r->table, raw)) metrics__table_add(r, raw, handle);
+    return handle;
+}
+
+/* raw is NULL if the words are too long, so that they cannot be a series. */
 static void *find_locked(metrics_registry_t *r, unsigned number, const char *const *list, size_t n,
-                         const struct metrics__key *raw, uint64_t hash)
+                         const struct metrics__words *raw)
 {
     const struct metrics__kind *kind = metrics__kind_of(number);
-    void *handle = raw ? table_find(r->table, raw, hash) : NULL;
+    void *handle = raw ? metrics__table_find(r->table, raw) : NULL;
     if (handle) return handle;
     struct finding *f = malloc(sizeof *f);
     if (!f) return kind->noop;
@@ -290,37 +230,20 @@ static void *find_locked(metrics_registry_t *r, unsigned number, const char *con
     f->family = NULL;
     uint64_t refused = r->refused;
     handle = find_slowly(f, list, n);
-    if (refused == r->refused) {
-        /* The same series may be known under another order of tags: one series, one handle. */
-        unsigned char first = f->key.bytes[0];
-        f->key.bytes[0] = (unsigned char)number;
-        uint64_t sorted_hash = index_hash(f->key.bytes, f->key.length);
-        void *known = table_find(r->table, &f->key, sorted_hash);
-        if (known) {
-            free(handle);
-            handle = known;
-        } else {
-            table_add(r, &f->key, sorted_hash, handle);
-        }
-        if (raw && (raw->length != f->key.length || memcmp(raw->bytes, f->key.bytes, raw->length)))
-            table_add(r, raw, hash, handle);
-        f->key.bytes[0] = first;
-    }
+    if (refused == r->refused) handle = learn(f, raw, handle);
     free(f);
     return handle;
 }
 
 void *metrics__find(metrics_registry_t *r, unsigned number, const char *const *list, size_t n)
 {
-    struct metrics__key raw;
-    const struct metrics__kind *kind = metrics__kind_of(number);
-    if (!r || !r->seg || segment_closed(r->seg)) return kind->noop;
-    bool whole = metrics__key_raw(&raw, (unsigned char)number, list, n);
-    uint64_t hash = whole ? index_hash(raw.bytes, raw.length) : 0;
-    void *handle = whole ? table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw, hash) : NULL;
+    struct metrics__words raw;
+    if (!r || !r->seg || segment_closed(r->seg)) return metrics__kind_of(number)->noop;
+    bool whole = metrics__words(&raw, number, list, n);
+    void *handle = whole ? metrics__table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw) : NULL;
     if (handle) return handle;
     pthread_mutex_lock(&r->lock);
-    handle = find_locked(r, number, list, n, whole ? &raw : NULL, hash);
+    handle = find_locked(r, number, list, n, whole ? &raw : NULL);
     pthread_mutex_unlock(&r->lock);
     return handle;
 }
@@ -345,10 +268,11 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     while (!mem_cas32(&record->state, &state, state | RECORD_RETIRED)) {
     }
     mem_add(&r->seg->head->records, 1); /* readers look again */
-    key.bytes[0] = record->kind;
+    struct metrics__words words;
+    if (!metrics__words_of_key(&words, record->kind, &key)) return;
     pthread_mutex_lock(&r->lock);
-    void *handle = table_find(r->table, &key, index_hash(key.bytes, key.length));
-    if (handle) metrics__forget(r, handle);
+    void *handle = metrics__table_find(r->table, &words);
+    if (handle) metrics__table_forget(r, handle);
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -61,7 +61,7 @@ void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes
 /* --- Registry --------------------------------------------------------------------------------------------
  */
 
-struct metrics__table; /* name -> handle, in this process (handle.c) */
+struct metrics__table; /* name -> handle, in this process (table.h) */
 
 struct metrics_registry {
     segment_t *seg;       /* NULL: a no-op registry */
@@ -81,31 +81,11 @@ void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, co
 /* The handle of {name, key, value...}; the kind's no-op if there cannot be one. Never NULL. */
 void *metrics__find(metrics_registry_t *r, unsigned kind, const char *const *name_tags, size_t n);
 
-/* Forget what the table says about a series, so that the next find looks into the segment. The lock is held.
- */
-void metrics__forget(metrics_registry_t *r, const void *handle);
-
-/* The variadic front ends gather their list with this: at most METRICS_TAGS_MAX tags, or n is one too many.
- */
-#define METRICS__GATHER(NAME)                                    \
-    const char *list[2 * METRICS_TAGS_MAX + 2] = {NAME};         \
-    size_t n = 1;                                                \
-    va_list ap;                                                  \
-    va_start(ap, NAME);                                          \
-    for (const char *s; (s = va_arg(ap, const char *)) != NULL;) \
-        if (n < sizeof list / sizeof *list) list[n++] = s;       \
-    va_end(ap)
-
-/* The three public ways to a handle of a kind. */
-#define METRICS__FRONT_ENDS(KIND_NAME)                                                                      \
+/* The public ways to a handle of a kind. */
+#define METRICS__FRONT_END(KIND_NAME)                                                                       \
     metrics_##KIND_NAME##_t *metrics_##KIND_NAME##_v(metrics_registry_t *r, const char *const *l, size_t n) \
     {                                                                                                       \
         return metrics__find(r, KIND_##KIND_NAME, l, n);                                                    \
-    }                                                                                                       \
-    metrics_##KIND_NAME##_t *metrics__##KIND_NAME(metrics_registry_t *r, const char *name, ...)             \
-    {                                                                                                       \
-        METRICS__GATHER(name);                                                                              \
-        return metrics__find(r, KIND_##KIND_NAME, list, n);                                                 \
     }
 #define METRICS__SITE_RESOLVER(KIND_NAME)                                                               \
     void *metrics__site_resolve_##KIND_NAME(struct metrics__site *site, const char *const *l, size_t n) \
@@ -144,6 +124,10 @@ bool metrics__key_raw(struct metrics__key *key, unsigned char first, const char 
 /* The series key of format.h: checked and sorted by tag. NULL, or a sentence fragment that says what is
  * wrong. */
 const char *metrics__key_series(struct metrics__key *key, const char *const *name_tags, size_t n);
+
+/* The strings of a series key, into list (at least 2 * METRICS_TAGS_MAX + 1): how many; 0 if the bytes are no
+ * key. */
+size_t metrics__key_list(const struct metrics__key *key, const char **list);
 
 /* The same with every tag value replaced: the family's overflow series. */
 void metrics__key_overflow(struct metrics__key *key, const struct metrics__key *series);

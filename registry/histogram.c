@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* histogram.c - a distribution of doubles. */
 #include <math.h>
-#include <stdarg.h>
 
 #include "distribution.h"
 
@@ -13,7 +12,7 @@ void metrics_histogram_update(metrics_histogram_t *h, double value)
         metrics__distribution_ignore(&h->d);
 }
 
-METRICS__FRONT_ENDS(histogram)
+METRICS__FRONT_END(histogram)
 METRICS__SITE_RESOLVER(histogram)
 
 static metrics_histogram_t noop;

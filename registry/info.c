@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* info.c - a constant fact: all that it says is in its tags. */
-#include <stdarg.h>
-
 #include "handle.h"
 
 void metrics_info_v(metrics_registry_t *r, const char *const *name_tags, size_t n)
 {
     metrics__find(r, KIND_info, name_tags, n);
-}
-
-void metrics__info(metrics_registry_t *r, const char *name, ...)
-{
-    METRICS__GATHER(name);
-    metrics__find(r, KIND_info, list, n);
 }
 
 static int bind(struct metrics__handle *h, const struct metrics__series *s)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* meter.c - a total with 1, 5 and 15 minute rates, which the leader folds (rate.h). Its update is inline. */
-#include <stdarg.h>
 
 #include "handle.h"
 #include "noop.h"
@@ -10,7 +9,7 @@ void metrics_meter_mark_call(metrics_meter_t *m, uint64_t n)
     metrics_meter_mark(m, n);
 }
 
-METRICS__FRONT_ENDS(meter)
+METRICS__FRONT_END(meter)
 METRICS__SITE_RESOLVER(meter)
 
 static int bind(struct metrics__handle *h, const struct metrics__series *s)

@@ -78,15 +78,20 @@ const char *metrics__key_series(struct metrics__key *key, const char *const *lis
     return metrics__key_raw(key, 'S', sorted, n) ? NULL : "name and tags together are longer than 4096 bytes";
 }
 
+size_t metrics__key_list(const struct metrics__key *key, const char **list)
+{
+    size_t n = 0;
+    if (key->length < 3 || key->bytes[key->length - 1]) return 0;
+    for (size_t at = 1; at < key->length && n <= 2 * METRICS_TAGS_MAX; at += strlen(list[n++]) + 1)
+        list[n] = (const char *)key->bytes + at;
+    return n;
+}
+
 void metrics__key_overflow(struct metrics__key *key, const struct metrics__key *series)
 {
     const char *list[2 * METRICS_TAGS_MAX + 1];
-    size_t n = 0;
-    for (size_t at = 1; at < series->length; n++) {
-        const char *text = (const char *)series->bytes + at;
-        at += strlen(text) + 1;
-        list[n] = n > 0 && n % 2 == 0 ? "_overflow" : text;
-    }
+    size_t n = metrics__key_list(series, list);
+    for (size_t i = 2; i < n; i += 2) list[i] = "_overflow";
     metrics__key_raw(key, 'S', list, n);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* set.c - how many distinct things there were in an interval (sketch.h). */
-#include <stdarg.h>
 
 #include "atomic.h"
 #include "handle.h"
@@ -18,7 +17,7 @@ void metrics_set_add(metrics_set_t *s, const void *bytes, size_t n)
                         mem_load_acquire(&s->h.seg->head->epoch)); /* ORD-10 */
 }
 
-METRICS__FRONT_ENDS(set)
+METRICS__FRONT_END(set)
 METRICS__SITE_RESOLVER(set)
 
 static int bind(struct metrics__handle *h, const struct metrics__series *s)

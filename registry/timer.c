@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* timer.c - a distribution of durations, kept in nanoseconds; its rates are folded from its count. */
-#include <stdarg.h>
 
 #include "distribution.h"
 
@@ -14,7 +13,7 @@ void metrics_timer_since(metrics_timer_t *t, uint64_t start)
     metrics__distribution_update(&t->d, (double)metrics_elapsed_ns(start));
 }
 
-METRICS__FRONT_ENDS(timer)
+METRICS__FRONT_END(timer)
 METRICS__SITE_RESOLVER(timer)
 
 static metrics_timer_t noop;

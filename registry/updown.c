@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* updown.c - a total that goes up and down (two's complement in the cell). Its update is inline, in
  * <mtx/metrics.h>. */
-#include <stdarg.h>
 
 #include "handle.h"
 #include "noop.h"
@@ -11,7 +10,7 @@ void metrics_updown_add_call(metrics_updown_t *c, int64_t n)
     metrics_updown_add(c, n);
 }
 
-METRICS__FRONT_ENDS(updown)
+METRICS__FRONT_END(updown)
 
 static struct metrics__handle noop = METRICS__NOOP_CELL;
 

@@ -125,8 +125,8 @@ void metrics_prepare(metrics_registry_t *registry);
 /*
  * metrics_counter(registry, name, "key", "value", ...): the handle of that series, created if new. The same
  * arguments always give the same handle; it is owned by the registry and never freed. Costs a hash and a
- * look-up: keep the handle where it matters. All arguments are const char *; an odd number of tag arguments
- * drops the last one's key and the series is refused (METRICS_E_NAME).
+ * look-up: keep the handle where it matters. All arguments are const char *; a NULL among them or an odd
+ * number of tag arguments is refused (METRICS_E_NAME).
  *
  * When the segment or the family is full, counters, updowns, meters, histograms and timers fall back to the
  * family's overflow series (same tag keys, every value "_overflow"), so the family's total stays exact; the
@@ -134,13 +134,13 @@ void metrics_prepare(metrics_registry_t *registry);
  *
  * The _v forms take {name, key, value, key, value, ...} as an array of n strings, for bindings.
  */
-#define metrics_counter(...)   metrics__counter(METRICS__LIST(__VA_ARGS__))
-#define metrics_updown(...)    metrics__updown(METRICS__LIST(__VA_ARGS__))
-#define metrics_gauge(...)     metrics__gauge(METRICS__LIST(__VA_ARGS__))
-#define metrics_meter(...)     metrics__meter(METRICS__LIST(__VA_ARGS__))
-#define metrics_histogram(...) metrics__histogram(METRICS__LIST(__VA_ARGS__))
-#define metrics_timer(...)     metrics__timer(METRICS__LIST(__VA_ARGS__))
-#define metrics_set(...)       metrics__set(METRICS__LIST(__VA_ARGS__))
+#define metrics_counter(REGISTRY, ...)   METRICS__LIST(metrics_counter_v, REGISTRY, __VA_ARGS__)
+#define metrics_updown(REGISTRY, ...)    METRICS__LIST(metrics_updown_v, REGISTRY, __VA_ARGS__)
+#define metrics_gauge(REGISTRY, ...)     METRICS__LIST(metrics_gauge_v, REGISTRY, __VA_ARGS__)
+#define metrics_meter(REGISTRY, ...)     METRICS__LIST(metrics_meter_v, REGISTRY, __VA_ARGS__)
+#define metrics_histogram(REGISTRY, ...) METRICS__LIST(metrics_histogram_v, REGISTRY, __VA_ARGS__)
+#define metrics_timer(REGISTRY, ...)     METRICS__LIST(metrics_timer_v, REGISTRY, __VA_ARGS__)
+#define metrics_set(REGISTRY, ...)       METRICS__LIST(metrics_set_v, REGISTRY, __VA_ARGS__)
 
 #ifdef METRICS_OFF
 #define METRICS__OFF(T)                                                                                    \
@@ -162,16 +162,23 @@ metrics_histogram_t *metrics_histogram_v(metrics_registry_t *, const char *const
 metrics_timer_t *metrics_timer_v(metrics_registry_t *, const char *const *name_tags, size_t n);
 metrics_set_t *metrics_set_v(metrics_registry_t *, const char *const *name_tags, size_t n);
 
-/* The variadic functions behind the macros: a NULL ends the list. */
-#define METRICS__LIST(...) __VA_ARGS__, (const char *)0
-metrics_counter_t *metrics__counter(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
-metrics_updown_t *metrics__updown(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
-metrics_gauge_t *metrics__gauge(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
-metrics_meter_t *metrics__meter(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
-metrics_histogram_t *metrics__histogram(metrics_registry_t *, const char *name, ...)
-    __attribute__((sentinel));
-metrics_timer_t *metrics__timer(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
-metrics_set_t *metrics__set(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
+/* Call F with the arguments as an array: anything but a string does not compile. */
+#ifdef __cplusplus
+extern "C++" {
+template <typename F, typename... S>
+inline auto metrics__list(F find, metrics_registry_t *registry, S... strings)
+    -> decltype(find(registry, nullptr, 0))
+{
+    const char *const list[] = {strings...};
+    return find(registry, list, sizeof...(strings));
+}
+}
+#define METRICS__LIST(F, REGISTRY, ...) metrics__list(F, (REGISTRY), __VA_ARGS__)
+#else
+#define METRICS__LIST(F, REGISTRY, ...)               \
+    F((REGISTRY), (const char *const[]){__VA_ARGS__}, \
+      sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+#endif
 
 /* Hide a series from all readers, for good (until it is created again). Its handles stay usable. */
 void metrics_retire(metrics_registry_t *, const char *const *name_tags, size_t n);
@@ -239,9 +246,8 @@ int metrics_describe(metrics_registry_t *, const char *name, const metrics_famil
                      metrics_error_t *error);
 
 /* Constant facts: metrics_info(r, "build", "version", "1.2", "commit", "abc"). A series whose value is 1. */
-#define metrics_info(...) metrics__info(METRICS__LIST(__VA_ARGS__))
+#define metrics_info(REGISTRY, ...) METRICS__LIST(metrics_info_v, REGISTRY, __VA_ARGS__)
 void metrics_info_v(metrics_registry_t *, const char *const *name_tags, size_t n);
-void metrics__info(metrics_registry_t *, const char *name, ...) __attribute__((sentinel));
 
 /* --- Updates ---------------------------------------------------------------------------------------------
  */
@@ -449,19 +455,13 @@ METRICS__OFF(set)
 
 /* Arguments count as used, so that no warning appears; they are not evaluated. It is never defined. */
 int metrics__off(int, ...);
-#define METRICS__USED(...)                     ((void)sizeof(metrics__off(0, __VA_ARGS__)))
+#define METRICS__USED(...) ((void)sizeof(metrics__off(0, __VA_ARGS__)))
 static inline int metrics__zero(void)
 {
     return 0;
 }
-#define METRICS__LIST(...)                     __VA_ARGS__
-#define metrics__counter(...)                  (METRICS__USED(__VA_ARGS__), (metrics_counter_t *)0)
-#define metrics__updown(...)                   (METRICS__USED(__VA_ARGS__), (metrics_updown_t *)0)
-#define metrics__gauge(...)                    (METRICS__USED(__VA_ARGS__), (metrics_gauge_t *)0)
-#define metrics__meter(...)                    (METRICS__USED(__VA_ARGS__), (metrics_meter_t *)0)
-#define metrics__histogram(...)                (METRICS__USED(__VA_ARGS__), (metrics_histogram_t *)0)
-#define metrics__timer(...)                    (METRICS__USED(__VA_ARGS__), (metrics_timer_t *)0)
-#define metrics__set(...)                      (METRICS__USED(__VA_ARGS__), (metrics_set_t *)0)
+#define METRICS__LIST(F, REGISTRY, ...) \
+    (METRICS__USED(REGISTRY, __VA_ARGS__), F((metrics_registry_t *)0, (const char *const *)0, 0))
 #define metrics_open(options, error)           (METRICS__USED(options, error), (metrics_registry_t *)0)
 #define metrics_default()                      ((metrics_registry_t *)0)
 #define metrics_status(registry, error)        (METRICS__USED(registry, error), metrics__zero())

@@ -38,9 +38,10 @@ static inline uint64_t zero_byte(uint64_t w)
     return (w - UINT64_C(0x0101010101010101)) & ~w & UINT64_C(0x8080808080808080);
 }
 
+/* By counting zeros, and not by mark ^ (mark - 1), because valgrind then knows that the result is defined. */
 static inline uint64_t before_mark(uint64_t w, uint64_t mark)
 {
-    return w & ((mark ^ (mark - 1)) >> 8);
+    return w & ((UINT64_C(1) << (__builtin_ctzll(mark) & 56)) - 1);
 }
 
 #define UNINSTRUMENTED __attribute__((no_sanitize_address, no_sanitize_thread)) static inline

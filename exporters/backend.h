@@ -16,6 +16,8 @@
 #include <mtx/snapshot.h>
 
 struct batch;
+struct view;
+struct backend_points;
 
 /* The options that every backend has. Its own settings struct begins with this one. */
 struct backend_common {
@@ -29,10 +31,14 @@ struct backend_common {
     int time_unit;                 /* enum backend_time_unit: durations are converted to it */
     uint64_t max_lag;              /* older intervals are sent as one */
     uint64_t retry_least, retry_most;
-    char *path; /* scraped ones: where the page stands */
+    int on_ambiguous; /* enum backend_ambiguous */
+    char *path;       /* scraped ones: where the page stands */
 };
 enum backend_empty { BACKEND_EMPTY_ABSENT, BACKEND_EMPTY_ZERO };
 enum backend_time_unit { BACKEND_SECONDS, BACKEND_MILLISECONDS, BACKEND_MICROSECONDS, BACKEND_NANOSECONDS };
+
+/* After a request whose answer never came; only where a second one would count twice. */
+enum backend_ambiguous { BACKEND_AMBIGUOUS_RESEND, BACKEND_AMBIGUOUS_DROP };
 
 /* The rows that a backend wants to see, and how much of them at once. */
 struct backend_wants {
@@ -41,12 +47,24 @@ struct backend_wants {
     uint32_t natures;  /* METRICS_ATTR() bits wanted beyond `attributes`: buckets, whole distributions */
     size_t most_items; /* readings in one payload; 0 = all of an interval */
     size_t most_bytes; /* of one payload; 0 = any */
+    bool additive;     /* what is sent adds up at the other side: a repeated payload counts twice */
     const char *const *media; /* scrape transport: the media types offered, NULL-terminated, default first */
 };
 
-/* State that outlives one payload: a login, a schema, whether there is a terminal. encode only reads it. */
+/*
+ * State that outlives one payload: a login, a schema, whether there is a terminal. encode only reads it.
+ * prepare and done talk to the other side through the backend's link, for a bounded time, and fill in an
+ * answer as a transport does: anything but OUTCOME_SENT is treated like a payload with that answer
+ * (OUTCOME_RETRY: again after a pause; OUTCOME_DROP: told, and the interval goes on without).
+ */
 struct backend_session {
     void *(*open)(const void *settings, struct buf *why);
+    /* Before an interval's first payload, and after expire(); NULL = nothing to do. */
+    void (*prepare)(void *session, void *link, const struct view *view, struct answer *answer);
+    /* After an interval's last payload; NULL = nothing to do. */
+    void (*done)(void *session, void *link, const struct view *view, struct answer *answer);
+    /* OUTCOME_LOGIN came. */
+    void (*expire)(void *session);
     void (*close)(void **session);
 };
 
@@ -59,8 +77,15 @@ struct backend {
     struct backend_wants wants;
     const struct transport *transport;
     const struct backend_session *session; /* NULL = needs none */
-    /* Pure: no clock, no I/O, the same batch gives the same bytes. Returns the number of points written. */
-    size_t (*encode)(const struct batch *batch, struct payload *payload);
+    /* What the other side's answer means, where the transport's own table does not know better: corrects the
+     * answer, whose response it may read. payload is what was sent. NULL = the table is right. */
+    void (*judge)(const struct payload *payload, struct answer *answer);
+    /* Pure: no clock, no I/O, the same batch gives the same bytes. payloads has PAYLOADS elements, reset;
+     * most backends use the first alone. Returns the number of points written. */
+    size_t (*encode)(const struct batch *batch, struct payload *payloads);
+    /* For backends that send points: encode is points_encode() then, and `mtxctl send` writes by the same
+     * functions. See points.h. */
+    const struct backend_points *points;
 };
 
 /* The row for `attributes`, whose default differs by backend: first in each backend's own rows. */

@@ -78,6 +78,18 @@ static const struct option backend_push_rows[] = {
      .help = "longest pause after a failure"},
     {.name = NULL},
 };
+/* Only where a second copy would count twice. */
+static const char *const backend_ambiguities[] = {"resend", "drop", NULL};
+static const struct option backend_additive_rows[] = {
+    {.name = "on_ambiguous",
+     .type = OPTION_CHOICE,
+     COMMON(on_ambiguous),
+     .def = "resend",
+     .choices = backend_ambiguities,
+     .help =
+         "what becomes of a request whose answer never came: sent again, perhaps a second time, or dropped"},
+    {.name = NULL},
+};
 
 /* Only for those that are asked. */
 static bool backend_check_path(const char *path, struct buf *why)
@@ -121,10 +133,12 @@ static struct option backend_tables[BACKEND_MOST][BACKEND_ROWS_MOST];
 static void backend_tables_make(void)
 {
     for (size_t i = 0; backends[i]; i++) {
-        size_t n = backend_join(backend_tables[i], 0, backends[i]->options);
+        const struct backend *b = backends[i];
+        size_t n = backend_join(backend_tables[i], 0, b->options);
+        if (b->transport->options) n = backend_join(backend_tables[i], n, b->transport->options);
+        if (b->wants.additive) n = backend_join(backend_tables[i], n, backend_additive_rows);
         n = backend_join(backend_tables[i], n, backend_common_rows);
-        backend_join(backend_tables[i], n,
-                     backend_is_scraped(backends[i]) ? backend_scrape_rows : backend_push_rows);
+        backend_join(backend_tables[i], n, backend_is_scraped(b) ? backend_scrape_rows : backend_push_rows);
     }
 }
 

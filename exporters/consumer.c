@@ -23,9 +23,12 @@ struct work {
     struct feed *feed; /* NULL: none */
     struct log_next next;
     struct view view;
-    size_t most;     /* items in the next payload; halved when one was too large */
-    size_t from, to; /* items in the payload; from == to: none is ready */
-    size_t points;
+    size_t most;     /* items in the next payloads; halved when they were too large, doubled by success */
+    size_t from, to; /* items in the payloads; from == to: none are ready */
+    int sending;     /* which of the payloads is next */
+    size_t first_to; /* items before this one need no first payload: it was accepted before a split */
+    size_t points, refused;
+    bool prepared;
 };
 
 struct consumer {
@@ -36,7 +39,7 @@ struct consumer {
     int account;
     void *link, *session;
     struct work work;
-    struct payload payload;
+    struct payload payloads[PAYLOADS];
     struct backoff backoff;
     uint64_t not_before;
     struct complain trouble, loss;
@@ -133,7 +136,7 @@ void consumer_free(struct consumer **consumer)
     if (c->session) c->backend->session->close(&c->session);
     if (c->link) c->backend->transport->close(&c->link);
     selection_free(&c->selection);
-    buf_free(&c->payload.body);
+    for (int i = 0; i < PAYLOADS; i++) payload_free(&c->payloads[i]);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->flags);
     wake_destroy(&c->ended);
@@ -199,6 +202,11 @@ void consumer_leave(struct consumer *c, struct log *log, enum ledger_reason reas
 /* --- One snapshot ----------------------------------------------------------------------------------------
  */
 
+static size_t consumer_most(const struct consumer *c)
+{
+    return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
+}
+
 /* Takes the next snapshot of the first feed that has one; that feed goes to the end of the line. */
 static bool consumer_take(struct consumer *c)
 {
@@ -207,7 +215,7 @@ static bool consumer_take(struct consumer *c)
         if (!log_next(f->log, f->cursor, c->settings->max_lag, &w->next)) continue;
         const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
         w->feed = f;
-        w->most = c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
+        w->most = consumer_most(c);
         view_begin(&w->view, &c->selection, h->wall_ns, h->interval_ns);
         if (!view_add(&w->view, w->next.snapshot, w->next.base)) {
             consumer_let_go(c);
@@ -237,16 +245,16 @@ static void consumer_finish(struct consumer *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Settles the payload's readings and makes room for the next one. */
-static void consumer_settle(struct consumer *c, bool delivered, size_t refused, enum ledger_reason reason)
+/* Settles the payloads' readings and makes room for the next ones. */
+static void consumer_settle(struct consumer *c, bool delivered, enum ledger_reason reason)
 {
     struct work *w = &c->work;
-    size_t n = w->to - w->from;
-    if (refused > n) refused = n;
-    if (!delivered) refused = n;
+    size_t n = w->to - w->from, most = consumer_most(c);
+    size_t refused = !delivered || w->refused > n ? n : w->refused;
     if (n > refused) log_delivered(w->feed->log, w->feed->cursor, &w->next, n - refused, w->points);
     if (refused) log_dropped(w->feed->log, w->feed->cursor, &w->next, refused, reason);
     w->from = w->to;
+    w->most = w->most < most / 2 ? w->most * 2 : most;
     backoff_reset(&c->backoff);
 }
 
@@ -254,83 +262,181 @@ static void consumer_settle(struct consumer *c, bool delivered, size_t refused, 
 static void consumer_encode(struct consumer *c)
 {
     struct work *w = &c->work;
-    size_t left = w->view.n - w->from;
-    size_t n = left < w->most ? left : w->most;
+    size_t end = w->from < w->first_to ? w->first_to : w->view.n;
+    size_t n = end - w->from < w->most ? end - w->from : w->most;
     struct batch batch = {
         .view = &w->view, .from = w->from, .to = w->from + n, .settings = c->settings, .session = c->session};
-    w->to = batch.to;
-    buf_reset(&c->payload.body);
-    w->points = c->backend->encode(&batch, &c->payload);
+    for (int i = 0; i < PAYLOADS; i++) payload_reset(&c->payloads[i]);
+    w->points = c->backend->encode(&batch, c->payloads);
+    w->to = c->payloads[0].items ? w->from + c->payloads[0].items : batch.to;
+    w->sending = w->from < w->first_to ? 1 : 0;
+    w->refused = 0;
 }
 
-/* Too large for the other side, or for the backend's own limit: half of it, or, of a single reading, never.
- */
-static void consumer_split(struct consumer *c, const char *why)
+/* One line for each payload of which something was lost, with what the other side said. */
+static void consumer_tell(struct consumer *c, const struct answer *answer, size_t refused)
+{
+    const struct work *w = &c->work;
+    size_t n = w->to - w->from;
+    if (refused > n) refused = n;
+    int status = answer->response.status;
+    say(SAY_WARN, "readings were refused", "backend", c->settings->name, "status",
+        status ? SAY_U64((uint64_t)status) : NULL, "successful", SAY_U64(n - refused), "failed",
+        SAY_U64(refused), "reason", buf_text(&answer->why), NULL);
+}
+
+/* Half of it; false if it is a single reading. */
+static bool consumer_halve(struct consumer *c)
 {
     struct work *w = &c->work;
     size_t n = w->to - w->from;
-    if (n > 1) {
-        w->most = n / 2;
-        w->to = w->from;
-        return;
-    }
-    complain(&c->loss, clock_mono(c->options.clock), "a reading is too large for the backend and is dropped",
-             c->settings->name, why);
-    consumer_settle(c, false, 0, LEDGER_TOO_LARGE);
+    if (n < 2) return false;
+    if (w->sending && w->first_to < w->to) w->first_to = w->to;
+    w->most = n / 2;
+    w->to = w->from;
+    return true;
+}
+
+static void consumer_lose(struct consumer *c, const struct answer *answer, enum ledger_reason reason)
+{
+    consumer_tell(c, answer, c->work.to - c->work.from);
+    consumer_settle(c, false, reason);
 }
 
 static void consumer_sent(struct consumer *c, uint64_t now, const struct answer *answer)
 {
+    struct work *w = &c->work;
     complain_over(&c->trouble, now, "delivers again", c->settings->name);
-    if (answer->refused)
-        complain(&c->loss, now, "the backend refused some readings", c->settings->name,
-                 buf_text(&answer->why));
-    consumer_settle(c, true, answer->refused, LEDGER_REFUSED);
+    if (answer->refused) consumer_tell(c, answer, answer->refused);
+    w->refused += answer->refused;
+    if (++w->sending == PAYLOADS) consumer_settle(c, true, LEDGER_REFUSED);
+}
+
+static void consumer_pause(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    complain(&c->trouble, now, "cannot deliver, will try again", c->settings->name, buf_text(&answer->why));
+    ledger_retried(c->options.ledger, c->account, LEDGER_METRICS);
+    c->not_before = now + backoff_next(&c->backoff, answer->retry_after_ns);
+}
+
+/* The first time at once, for that is how a login ends; then as any other trouble. */
+static void consumer_login(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    c->work.prepared = false;
+    if (c->backend->session && c->backend->session->expire) c->backend->session->expire(c->session);
+    if (c->backoff.tries)
+        consumer_pause(c, now, answer);
+    else
+        c->backoff.tries = 1;
+}
+
+static void consumer_retry(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    bool unsure = answer->ambiguous && c->backend->wants.additive;
+    if (unsure && c->settings->on_ambiguous == BACKEND_AMBIGUOUS_DROP)
+        consumer_lose(c, answer, LEDGER_AMBIGUOUS);
+    else
+        consumer_pause(c, now, answer);
+}
+
+static void consumer_judged(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    switch (answer->outcome) {
+    case OUTCOME_SENT: consumer_sent(c, now, answer); break;
+    case OUTCOME_RETRY: consumer_retry(c, now, answer); break;
+    case OUTCOME_LOGIN: consumer_login(c, now, answer); break;
+    case OUTCOME_DROP: consumer_lose(c, answer, LEDGER_REFUSED); break;
+    case OUTCOME_BAD:
+        if (!consumer_halve(c)) consumer_lose(c, answer, LEDGER_REFUSED);
+        break;
+    case OUTCOME_SPLIT:
+        if (!consumer_halve(c)) consumer_lose(c, answer, LEDGER_TOO_LARGE);
+        break;
+    }
 }
 
 static void consumer_send(struct consumer *c)
 {
+    const struct payload *payload = &c->payloads[c->work.sending];
     struct answer answer = {.outcome = OUTCOME_DROP};
     uint64_t start = clock_mono(c->options.clock);
-    c->backend->transport->send(c->link, &c->payload, &answer);
+    c->backend->transport->send(c->link, payload, &answer);
+    if (c->backend->judge) c->backend->judge(payload, &answer);
     uint64_t now = clock_mono(c->options.clock);
     if (c->options.meta) meta_sent(c->options.meta, c->settings->name, now - start);
-    switch (answer.outcome) {
-    case OUTCOME_SENT: consumer_sent(c, now, &answer); break;
-    case OUTCOME_RETRY:
-        complain(&c->trouble, now, "cannot deliver, will try again", c->settings->name,
-                 buf_text(&answer.why));
-        ledger_retried(c->options.ledger, c->account, LEDGER_METRICS);
-        c->not_before = now + backoff_next(&c->backoff, answer.retry_after_ns);
-        break;
-    case OUTCOME_SPLIT: consumer_split(c, buf_text(&answer.why)); break;
-    case OUTCOME_DROP:
-        complain(&c->loss, now, "the backend refuses for good; readings are dropped", c->settings->name,
-                 buf_text(&answer.why));
-        consumer_settle(c, false, 0, LEDGER_REFUSED);
-        break;
-    }
-    buf_free(&answer.why);
+    consumer_judged(c, now, &answer);
+    answer_free(&answer);
 }
 
-/* A payload is ready or made ready, then sent. */
+/* Before the first or after the last payload of an interval. True if the work can go on. */
+static bool consumer_session(struct consumer *c,
+                             void (*talk)(void *, void *, const struct view *, struct answer *))
+{
+    struct answer answer = {.outcome = OUTCOME_SENT};
+    talk(c->session, c->link, &c->work.view, &answer);
+    uint64_t now = clock_mono(c->options.clock);
+    bool on = answer.outcome == OUTCOME_SENT;
+    if (answer.outcome == OUTCOME_RETRY) {
+        consumer_pause(c, now, &answer);
+    } else if (answer.outcome == OUTCOME_LOGIN) {
+        consumer_login(c, now, &answer);
+    } else if (!on) {
+        complain(&c->loss, now, "the backend refuses what it was told about the metrics", c->settings->name,
+                 buf_text(&answer.why));
+        on = true;
+    }
+    answer_free(&answer);
+    return on;
+}
+
+static bool consumer_prepare(struct consumer *c)
+{
+    const struct backend_session *session = c->backend->session;
+    struct work *w = &c->work;
+    if (w->prepared) return true;
+    w->prepared = !session || !session->prepare || consumer_session(c, session->prepare);
+    return w->prepared;
+}
+
+static void consumer_end(struct consumer *c)
+{
+    const struct backend_session *session = c->backend->session;
+    if (!session || !session->done || consumer_session(c, session->done)) consumer_finish(c);
+}
+
+static bool consumer_encoded(const struct consumer *c)
+{
+    bool good = true;
+    for (int i = 0; i < PAYLOADS; i++) good = good && payload_ok(&c->payloads[i]);
+    return good;
+}
+
+/* Payloads are ready or made ready, then sent one by one. */
 static void consumer_work(struct consumer *c)
 {
     struct work *w = &c->work;
     size_t most = c->backend->wants.most_bytes;
+    if (!consumer_prepare(c)) return;
     if (w->from >= w->view.n) {
-        consumer_finish(c);
+        consumer_end(c);
         return;
     }
     if (w->from == w->to) consumer_encode(c);
-    if (!buf_ok(&c->payload.body))
-        consumer_settle(c, false, 0, LEDGER_ENCODE);
-    else if (most && c->payload.body.len > most)
-        consumer_split(c, "longer than its limit");
-    else if (!c->payload.body.len)
-        consumer_settle(c, true, 0, LEDGER_REFUSED); /* nothing of these is to be told */
-    else
+    if (!consumer_encoded(c)) {
+        consumer_settle(c, false, LEDGER_ENCODE);
+        return;
+    }
+    while (w->sending < PAYLOADS && !c->payloads[w->sending].body.len) w->sending++;
+    if (w->sending == PAYLOADS) {
+        consumer_settle(c, true, LEDGER_REFUSED); /* nothing (more) of these is to be told */
+    } else if (most && c->payloads[w->sending].body.len > most) {
+        struct answer answer = {.outcome = OUTCOME_SPLIT};
+        buf_str(&answer.why, "longer than the backend's limit");
+        consumer_judged(c, clock_mono(c->options.clock), &answer);
+        answer_free(&answer);
+    } else {
         consumer_send(c);
+    }
 }
 
 /* Begins the next snapshot; gives up the one under way if its log is being left. */

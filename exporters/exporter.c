@@ -476,7 +476,7 @@ static void exporter_check_backend(const struct config *config, const struct con
     struct selection sel;
     struct view view;
     struct buf notes = {0};
-    struct payload payload = {{0}};
+    struct payload payload = {.points = 0};
     if (!selection_compile(&sel, b->type, b->settings, &config->tags)) return;
     view_begin(&view, &sel, metrics_snapshot_header(snapshot)->wall_ns, 0);
     view_add(&view, snapshot, NULL);
@@ -489,7 +489,7 @@ static void exporter_check_backend(const struct config *config, const struct con
     while (rest && (line = strsep(&rest, "\n")))
         if (*line) buf_printf(out, "#   %s\n", line);
     buf_free(&notes);
-    buf_free(&payload.body);
+    payload_free(&payload);
     view_free(&view);
     selection_free(&sel);
 }

@@ -21,6 +21,7 @@
     X(LEDGER_THINNED, "thinned")     /* a level between two others, lost when intervals were merged */       \
     X(LEDGER_REMOVED, "removed")     /* its backend, or its name in the backend's filter, left the config */ \
     X(LEDGER_SHUTDOWN, "shutdown")   /* still queued when the exporter had to end */                         \
+    X(LEDGER_AMBIGUOUS, "ambiguous") /* its answer never came, and on_ambiguous says drop */                 \
     X(LEDGER_ENCODE, "encode")       /* out of memory while it was turned into bytes */
 enum ledger_reason {
 #define LEDGER_REASON(ID, NAME) ID,

@@ -327,7 +327,8 @@ static void console_close(void **link)
 
 static const struct transport console_transport = {
     .name = "standard output", .open = console_open, .send = console_send, .close = console_close};
-static const struct backend_session console_session = {console_session_open, console_session_close};
+static const struct backend_session console_session = {.open = console_session_open,
+                                                       .close = console_session_close};
 
 const struct backend backend_console = {
     .name = "console",

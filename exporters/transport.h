@@ -8,27 +8,64 @@
 
 #include "buf.h"
 
-/* What an encoder made: one request's worth of bytes. */
+struct option;
+
+/* What an encoder made: one request's worth of bytes. All but the body is for transports that have use for
+ * it. */
 struct payload {
     struct buf body;
+    size_t points;            /* that stand in it */
+    size_t items;             /* readings that it holds, from the first of the batch on; 0 = all */
+    const char *method;       /* NULL: POST */
+    struct buf path;          /* behind the backend's url, with a query */
+    struct buf headers;       /* whole lines, each ends in '\n' */
+    struct buf secret;        /* the same, never shown; a line that begins with '?' is a query: ?token=... */
+    const char *content_type; /* NULL: none */
+    struct buf scratch;       /* the encoder's own: what is put into the body at the end */
 };
+/* Some services take two sorts of points at two places: a batch may become two payloads, sent in this order.
+ * One with an empty body is not sent. */
+enum { PAYLOADS = 2 };
+
+/* Empty again, memory kept. / Gives the memory back. */
+void payload_reset(struct payload *payload);
+void payload_free(struct payload *payload);
+
+/* False if any of its buffers is a prefix of what was meant. */
+bool payload_ok(const struct payload *payload);
+
+/* Appends the request as it goes out, but for what the transport itself adds (host, secrets, compression):
+ * for golden files, `mtxctl explain` and dry runs. */
+void payload_print(const struct payload *payload, struct buf *out);
 
 enum outcome {
     OUTCOME_SENT,  /* accepted: the cursor moves on */
     OUTCOME_RETRY, /* not now: the same bytes again after a pause */
     OUTCOME_SPLIT, /* too large for the other side: the same readings in two halves */
     OUTCOME_DROP,  /* never: count it, tell why, go on */
+    OUTCOME_BAD,   /* something in it is wrong, and the other side took nothing of it: look for the culprit */
+    OUTCOME_LOGIN, /* the session has ended: begin a new one, then the same bytes again */
+};
+
+/* What the other side said, for those who know what it means. Only some transports have one. */
+struct response {
+    int status; /* of HTTP; 0 = there was no answer */
+    struct buf body;
 };
 
 struct answer {
     enum outcome outcome;
+    bool ambiguous;          /* with OUTCOME_RETRY: it may have been accepted all the same */
     uint64_t retry_after_ns; /* OUTCOME_RETRY: not before; 0 = the caller's own pause */
-    size_t refused;          /* OUTCOME_SENT: readings that the other side took the rest without */
+    size_t refused;          /* OUTCOME_SENT: points that the other side took the rest without */
     struct buf why;          /* everything but a plain success: for the operator */
+    struct response response;
 };
+void answer_free(struct answer *answer);
 
 struct transport {
     const char *name;
+    const struct option *options; /* rows that it adds to its backends' own; NULL: none */
     /* Makes the link from the backend's settings, or NULL with the reason: a mistake in the settings, final.
      * That the other side does not answer yet is no reason; send() will say so. */
     void *(*open)(const void *settings, struct buf *why);

@@ -10,15 +10,19 @@
 
 static void asking_encode(struct asking *a, size_t from, size_t to, struct buf *notes, struct buf *out)
 {
-    struct payload payload = {.body = *out};
+    struct payload payloads[PAYLOADS] = {{.points = 0}};
     const struct batch batch = {.view = &a->view,
                                 .from = from,
                                 .to = to,
                                 .settings = a->backend->settings,
                                 .session = a->session,
                                 .notes = notes};
-    a->backend->type->encode(&batch, &payload);
-    *out = payload.body;
+    a->backend->type->encode(&batch, payloads);
+    for (int i = 0; i < PAYLOADS; i++) {
+        if (payloads[i].body.len) payload_print(&payloads[i], out);
+        if (!payload_ok(&payloads[i])) out->failed = true;
+        payload_free(&payloads[i]);
+    }
 }
 
 bool asking_rows(struct asking *a, size_t at, struct rows *rows)

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport_http.h"
+
+#include "gzip.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HTTP_ANSWER_MOST = 1 << 20, HTTP_QUOTE = 400 };
+
+struct http {
+    const struct http_settings *settings;
+    CURL *curl;
+    struct buf packed; /* the compressed body */
+    struct buf url;
+    char error[CURL_ERROR_SIZE];
+};
+
+const char *const http_compressions[] = {"none", "gzip", "deflate", NULL};
+
+/* --- Options -----------------------------------------------------------------------------------------------
+ */
+
+bool http_check_url(const char *url, struct buf *why)
+{
+    CURLU *parts = curl_url();
+    char *user = NULL, *scheme = NULL;
+    CURLUcode wrong = parts ? curl_url_set(parts, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    bool http = !wrong && !curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) &&
+                (!strcmp(scheme, "http") || !strcmp(scheme, "https"));
+    bool named = !wrong && !curl_url_get(parts, CURLUPART_USER, &user, 0);
+    if (wrong)
+        buf_printf(why, "\"%s\" is not a URL: %s", url, curl_url_strerror(wrong));
+    else if (!http)
+        buf_printf(why, "\"%s\" does not begin with http:// or https://", url);
+    else if (named)
+        buf_str(why, "a URL must not hold a password: use the options for it");
+    curl_free(user);
+    curl_free(scheme);
+    curl_url_cleanup(parts);
+    return http && !named;
+}
+
+#define HTTP(MEMBER) OPTION_FIELD(struct http_settings, MEMBER)
+static const struct option http_rows[] = {
+    HTTP_URL(NULL),
+    HTTP_COMPRESSION("none"),
+    {.name = "timeout",
+     .type = OPTION_DURATION,
+     HTTP(timeout),
+     .def = "10s",
+     .min = 1e6,
+     .max = 3600e9,
+     .help = "give up on a request after this long, answer included"},
+    {.name = "connect_timeout",
+     .type = OPTION_DURATION,
+     HTTP(connect_timeout),
+     .def = "5s",
+     .min = 1e6,
+     .max = 3600e9,
+     .help = "give up on a connection after this long, TLS included"},
+    {.name = "ca_file",
+     .type = OPTION_STRING,
+     HTTP(ca_file),
+     .help = "certificates (PEM) that the server's must be signed by, in place of the system's"},
+    {.name = "client_cert",
+     .type = OPTION_STRING,
+     HTTP(client_cert),
+     .help = "file with the certificate (PEM) to show to the server"},
+    {.name = "client_key", .type = OPTION_STRING, HTTP(client_key), .help = "file with its key (PEM)"},
+    {.name = "proxy",
+     .type = OPTION_STRING,
+     HTTP(proxy),
+     .help = "proxy to go through, http://host:port or socks5h://host:port; without it, as http_proxy and "
+             "https_proxy say"},
+    {.name = "unix_socket",
+     .type = OPTION_STRING,
+     HTTP(unix_socket),
+     .help = "path of a Unix socket to connect to instead of the url's host"},
+    {.name = NULL},
+};
+
+/* --- The link ----------------------------------------------------------------------------------------------
+ */
+
+static void http_global(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void http_close(void **link)
+{
+    struct http *h = *link;
+    if (!h) return;
+    curl_easy_cleanup(h->curl);
+    buf_free(&h->packed);
+    buf_free(&h->url);
+    free(h);
+    *link = NULL;
+}
+
+static void *http_open(const void *settings, struct buf *why)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, http_global);
+    void *link = calloc(1, sizeof(struct http));
+    struct http *h = link;
+    if (h) h->curl = curl_easy_init();
+    if (h && h->curl) {
+        h->settings = settings;
+        return link;
+    }
+    buf_str(why, "out of memory");
+    http_close(&link);
+    return NULL;
+}
+
+/* Everything that is the same for all requests. Set anew each time: a request may have changed some of it. */
+static void http_set_common(struct http *h)
+{
+    const struct http_settings *s = h->settings;
+    CURL *c = h->curl;
+    curl_easy_reset(c);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(s->timeout / 1000000));
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(s->connect_timeout / 1000000));
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "mtx-exporter");
+    if (s->ca_file) curl_easy_setopt(c, CURLOPT_CAINFO, s->ca_file);
+    if (s->client_cert) curl_easy_setopt(c, CURLOPT_SSLCERT, s->client_cert);
+    if (s->client_key) curl_easy_setopt(c, CURLOPT_SSLKEY, s->client_key);
+    if (s->proxy) curl_easy_setopt(c, CURLOPT_PROXY, s->proxy);
+    if (s->unix_socket) curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, s->unix_socket);
+}
+
+/* --- One request -------------------------------------------------------------------------------------------
+ */
+
+static struct curl_slist *http_append(struct curl_slist *list, const char *line, size_t n)
+{
+    char *copy = strndup(line, n);
+    struct curl_slist *longer = copy ? curl_slist_append(list, copy) : NULL;
+    free(copy);
+    return longer ? longer : list;
+}
+
+static struct curl_slist *http_append_lines(struct curl_slist *list, const struct buf *lines)
+{
+    for (const char *line = buf_text(lines); *line;) {
+        size_t n = strcspn(line, "\n");
+        if (line[0] != '?') list = http_append(list, line, n);
+        line += n + (line[n] == '\n');
+    }
+    return list;
+}
+
+static void http_set_url(struct http *h, const struct payload *payload)
+{
+    const char *base = h->settings->url;
+    size_t n = strlen(base);
+    while (n && payload->path.len && base[n - 1] == '/') n--;
+    buf_reset(&h->url);
+    buf_mem(&h->url, base, n);
+    buf_mem(&h->url, buf_text(&payload->path), payload->path.len);
+    const char *secret = buf_text(&payload->secret);
+    if (secret[0] == '?') {
+        buf_char(&h->url, strchr(buf_text(&h->url), '?') ? '&' : '?');
+        buf_mem(&h->url, secret + 1, strcspn(secret, "\n") - 1);
+    }
+    curl_easy_setopt(h->curl, CURLOPT_URL, buf_text(&h->url));
+}
+
+static struct curl_slist *http_headers(const struct http *h, const struct payload *payload)
+{
+    static const char *const encodings[] = {NULL, "Content-Encoding: gzip", "Content-Encoding: deflate"};
+    struct buf type = {0};
+    /* A body is sent at once, whatever its size. */
+    struct curl_slist *list = http_append(NULL, "Expect:", 7);
+    buf_printf(&type, "Content-Type:%s%s", payload->content_type ? " " : "",
+               payload->content_type ? payload->content_type : "");
+    list = http_append(list, buf_text(&type), type.len);
+    const char *encoding = encodings[h->settings->compression];
+    if (encoding && payload->body.len) list = http_append(list, encoding, strlen(encoding));
+    list = http_append_lines(list, &payload->headers);
+    list = http_append_lines(list, &payload->secret);
+    buf_free(&type);
+    return list;
+}
+
+/* False without memory. */
+static bool http_set_body(struct http *h, const struct payload *payload)
+{
+    const struct buf *body = &payload->body;
+    buf_reset(&h->packed);
+    if (body->len && h->settings->compression != HTTP_PLAIN) {
+        enum gzip_container container = h->settings->compression == HTTP_GZIP ? GZIP_GZIP : GZIP_ZLIB;
+        if (!gzip_pack(body->data, body->len, 6, container, &h->packed)) return false;
+        body = &h->packed;
+    }
+    const char *method = payload->method ? payload->method : "POST";
+    if (body->len || !strcmp(method, "POST") || !strcmp(method, "PUT")) {
+        curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, buf_text(body));
+        curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+    }
+    if (strcmp(method, body->len ? "POST" : "GET")) curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
+    return true;
+}
+
+/* An answer without an end is not one. */
+static size_t http_receive(char *data, size_t size, size_t n, void *arg)
+{
+    struct buf *body = arg;
+    if (body->len + size * n > HTTP_ANSWER_MOST) return 0;
+    buf_mem(body, data, size * n);
+    return buf_ok(body) ? size * n : 0;
+}
+
+void http_classify(int status, bool sent_whole, struct answer *answer)
+{
+    static const int mend[] = {401, 403, 404, 405, 407, 410}, again[] = {408, 425, 429};
+    answer->outcome = status >= 200 && status < 300   ? OUTCOME_SENT
+                      : status == 413                 ? OUTCOME_SPLIT
+                      : status >= 400 && status < 500 ? OUTCOME_BAD
+                                                      : OUTCOME_RETRY;
+    for (size_t i = 0; i < sizeof mend / sizeof *mend; i++)
+        if (status == mend[i]) answer->outcome = OUTCOME_RETRY;
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++)
+        if (status == again[i]) answer->outcome = OUTCOME_RETRY;
+    answer->ambiguous =
+        answer->outcome == OUTCOME_RETRY &&
+        (status ? status == 408 || status == 500 || status == 502 || status == 504 : sent_whole);
+}
+
+/* The beginning of what the other side said, on one line. */
+static void http_quote(const struct buf *body, struct buf *why)
+{
+    size_t n = body->len < HTTP_QUOTE ? body->len : HTTP_QUOTE;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)body->data[i];
+        if (c < ' ' || c == 127) c = ' ';
+        if (c != ' ' || (why->len && why->data[why->len - 1] != ' ')) buf_char(why, (char)c);
+    }
+    if (n < body->len) buf_str(why, "...");
+}
+
+static void http_judge(struct http *h, CURLcode code, const struct payload *payload, struct answer *answer)
+{
+    long status = 0;
+    curl_off_t after = 0, sent = 0;
+    char *to = NULL;
+    curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(h->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
+    /* A status without its whole answer is none: what was accepted is not known. */
+    if (code != CURLE_OK) status = 0;
+    size_t whole = h->packed.len ? h->packed.len : payload->body.len;
+    answer->response.status = (int)status;
+    http_classify((int)status, sent > 0 && (size_t)sent >= whole, answer);
+    if (answer->outcome == OUTCOME_RETRY) answer->retry_after_ns = (uint64_t)after * UINT64_C(1000000000);
+    if (answer->outcome == OUTCOME_SENT) return;
+    if (code != CURLE_OK) {
+        buf_str(&answer->why, h->error[0] ? h->error : curl_easy_strerror(code));
+        return;
+    }
+    buf_printf(&answer->why, "HTTP %ld: ", status);
+    curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &to);
+    if (to) /* without its query, where a token may be */
+        buf_printf(&answer->why, "it has moved to %.*s: put that into the configuration; ",
+                   (int)strcspn(to, "?"), to);
+    http_quote(&answer->response.body, &answer->why);
+}
+
+static void http_send(void *link, const struct payload *payload, struct answer *answer)
+{
+    struct http *h = link;
+    h->error[0] = '\0';
+    http_set_common(h);
+    http_set_url(h, payload);
+    if (!http_set_body(h, payload)) {
+        answer->outcome = OUTCOME_RETRY;
+        buf_str(&answer->why, "out of memory");
+        return;
+    }
+    struct curl_slist *headers = http_headers(h, payload);
+    curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, http_receive);
+    curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &answer->response.body);
+    CURLcode code = curl_easy_perform(h->curl);
+    http_judge(h, code, payload, answer);
+    curl_slist_free_all(headers);
+}
+
+const struct transport transport_http = {
+    .name = "http", .options = http_rows, .open = http_open, .send = http_send, .close = http_close};

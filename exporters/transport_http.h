@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * transport_http.h - requests over HTTP and HTTPS, by libcurl: kept-alive connections, time limits, proxies
+ * (the usual environment variables too), client certificates, Unix sockets. Certificates are verified,
+ * redirections are not followed.
+ *
+ * The settings struct of a backend that uses it begins with struct http_settings. Sessions may send requests
+ * of their own through the same link: build a payload and call transport_http.send().
+ */
+#ifndef EXPORTERS_TRANSPORT_HTTP_H
+#define EXPORTERS_TRANSPORT_HTTP_H
+
+#include "backend.h"
+
+enum http_compression { HTTP_PLAIN, HTTP_GZIP, HTTP_DEFLATE };
+
+struct http_settings {
+    struct backend_common common;
+    char *url; /* scheme, host, port, perhaps a path; a payload's path is put behind it */
+    uint64_t timeout, connect_timeout;
+    char *ca_file, *client_cert, *client_key, *proxy, *unix_socket;
+    int compression; /* enum http_compression; a backend shadows the row to change the default */
+};
+
+/* Row for the url with the service's own default; first in a backend's rows. NULL = must be given. */
+#define HTTP_URL(DEFAULT)                                                                                \
+    {                                                                                                    \
+        .name = "url", .type = OPTION_STRING, OPTION_FIELD(struct http_settings, url), .def = (DEFAULT), \
+        .required = true, .check = http_check_url, .help = "where the service is: http(s)://host[:port]" \
+    }
+/* Row for the compression with the service's usual default: "none", "gzip" or "deflate". */
+#define HTTP_COMPRESSION(DEFAULT)                                                                      \
+    {                                                                                                  \
+        .name = "compression", .type = OPTION_CHOICE, OPTION_FIELD(struct http_settings, compression), \
+        .def = (DEFAULT), .choices = http_compressions, .help = "of request bodies"                    \
+    }
+extern const char *const http_compressions[];
+
+bool http_check_url(const char *url, struct buf *why);
+
+/*
+ * What a status means when the backend's judge() says nothing else. Fills in outcome and `ambiguous`:
+ *     2xx sent | 3xx, 401, 403, 404, 405, 407, 410 retry (the configuration has to be mended)
+ *     408, 425, 429, 5xx, no answer: retry | 413: split | other 4xx: bad
+ * An answer may have been lost on the way: no answer after the whole request was sent, 408, 500, 502 and 504
+ * are ambiguous.
+ */
+void http_classify(int status, bool sent_whole, struct answer *answer);
+
+extern const struct transport transport_http;
+
+#endif

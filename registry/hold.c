@@ -7,6 +7,8 @@
 #include "error.h"
 #include "readonly.h"
 
+#define PIDS (UINT64_C(1) << 32) /* more than any kernel has */
+
 struct metrics_hold {
     view_t view; /* its descriptor has the locks */
 };
@@ -32,16 +34,13 @@ static int hold_slot(view_t *v, const struct segment_header *h, uint32_t s, uint
     if (view_lock(v, LOCK_CLAIM + s)) return 0;
     if (!read_slot(v, h, s, &slot) && is_theirs(&slot, pid, since_ns) && !view_lock(v, LOCK_ALIVE + s))
         return 1;
-    view_unlock(v, LOCK_CLAIM + s);
+    view_unlock(v, LOCK_CLAIM + s, 1);
     return 0;
 }
 
-metrics_hold_t *metrics_hold_take(const char *path, uint32_t pid, uint64_t since_ns, uint32_t *slots,
-                                  metrics_error_t *error)
+metrics_hold_t *metrics_hold_open(const char *path, metrics_error_t *error)
 {
-    struct segment_header h;
     metrics_error_t dummy;
-    uint32_t n = 0;
     if (!error) error = &dummy;
     metrics_hold_t *hold = calloc(1, sizeof *hold);
     if (!hold) {
@@ -52,10 +51,24 @@ metrics_hold_t *metrics_hold_take(const char *path, uint32_t pid, uint64_t since
         free(hold);
         return NULL;
     }
-    if (!view_head(&hold->view, &h))
-        for (uint32_t s = 1; s < h.slots; s++) n += (uint32_t)hold_slot(&hold->view, &h, s, pid, since_ns);
-    if (slots) *slots = n;
+    view_share(&hold->view, LOCK_KEEP, PIDS);
     return hold;
+}
+
+void metrics_hold_process(metrics_hold_t *hold, uint32_t pid)
+{
+    if (!hold) return;
+    if (pid) view_unlock(&hold->view, LOCK_KEEP, pid);
+    view_unlock(&hold->view, LOCK_KEEP + pid + 1, PIDS - pid);
+}
+
+uint32_t metrics_hold_take(metrics_hold_t *hold, uint32_t pid, uint64_t since_ns)
+{
+    struct segment_header h;
+    uint32_t n = 0;
+    if (hold && !view_head(&hold->view, &h))
+        for (uint32_t s = 1; s < h.slots; s++) n += (uint32_t)hold_slot(&hold->view, &h, s, pid, since_ns);
+    return n;
 }
 
 void metrics_hold_release(metrics_hold_t **hold)

@@ -3,11 +3,17 @@
  * hold.h - keep the gauges of a process that has just died in view, until somebody has taken a last snapshot.
  *
  * The kernel lock that proves a slot's owner alive falls at the very end of the process, before its parent
- * can know of it, also if the parent leaves it a zombie. But nobody wipes the slot until another process
- * claims it. So whoever takes the dead owner's place at the locks shows readers the values again as the owner
- * left them.
+ * can know of it, also if the parent leaves it a zombie. Nobody wipes the slot until another process claims
+ * it, and no claimer takes it while a hold keeps it (LOCK_KEEP in layout.h). So whoever takes the dead
+ * owner's place at the locks shows readers the values again as the owner left them.
  *
- * Not installed: for mtxctl run, whose last snapshot comes after its command's end.
+ *     hold = metrics_hold_open(path, NULL);      before the process starts: no moment is unguarded
+ *     metrics_hold_process(hold, pid);           when its pid is known
+ *     metrics_hold_take(hold, pid, since);       when it has ended and was not reaped
+ *     metrics_hold_release(&hold);
+ *
+ * Not installed: for mtxctl run, whose last snapshot comes after its command's end. One thread at a time; not
+ * async-signal-safe. Every function takes NULL for a hold and then does nothing.
  */
 #ifndef METRICS_HOLD_H
 #define METRICS_HOLD_H
@@ -19,13 +25,20 @@
 typedef struct metrics_hold metrics_hold_t;
 
 /*
- * Hold the slots that were claimed by the process `pid` (as it saw itself: the same pid namespace) when the
- * segment was at least `since_ns` old (metrics_segment_info_t.age_ns) and that nobody has claimed since. The
- * caller must be sure that pid is not in use again: by not having reaped it. *slots (may be NULL) becomes how
- * many are held, perhaps 0. NULL on error, as metrics_reader_open; needs write access to the file.
+ * Keep the slots of all processes that die from now on. NULL on error, as metrics_reader_open; needs write
+ * access to the file.
  */
-metrics_hold_t *metrics_hold_take(const char *path, uint32_t pid, uint64_t since_ns, uint32_t *slots,
-                                  metrics_error_t *error);
+metrics_hold_t *metrics_hold_open(const char *path, metrics_error_t *error);
+
+/* Keep the slots of the process `pid` alone (as it sees itself: the same pid namespace). */
+void metrics_hold_process(metrics_hold_t *hold, uint32_t pid);
+
+/*
+ * Hold the slots that were claimed by the process `pid` when the segment was at least `since_ns` old
+ * (metrics_segment_info_t.age_ns). The caller must be sure that pid is not in use again: by not having reaped
+ * it. Returns how many are held, perhaps 0.
+ */
+uint32_t metrics_hold_take(metrics_hold_t *hold, uint32_t pid, uint64_t since_ns);
 
 /* Let go: the gauges are gone. *hold becomes NULL. */
 void metrics_hold_release(metrics_hold_t **hold);

@@ -42,6 +42,8 @@
  * block of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and always
  * lives. Slot s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being
  * claimed by whoever holds LOCK_CLAIM + s. A reader asks for the lock and ignores the values of free slots.
+ * Whoever wants to show a dead owner's values once more holds LOCK_KEEP + the owner's pid while it lives: a
+ * claimer leaves such a slot alone as long as there is another one.
  *
  * OWNERS. Who may write what, and what a crash may leave behind:
  *   constants      creator, before the file has a name                  nothing: the name comes last
@@ -122,6 +124,7 @@ enum {
 #define LOCK_LEADER   (LOCK_BASE + 1) /* exclusive: the exporter that may do what registry/leader.h lists */
 #define LOCK_CLAIM    (LOCK_BASE + (UINT64_C(1) << 16)) /* + slot */
 #define LOCK_ALIVE    (LOCK_BASE + (UINT64_C(2) << 16)) /* + slot */
+#define LOCK_KEEP     (LOCK_BASE + (UINT64_C(1) << 32)) /* + pid; shared: see SLOTS */
 
 /* Why something was not recorded: header.loss[]. Append only. */
 #define SEGMENT_LOSS_REASONS(X)                                                                   \

@@ -199,20 +199,25 @@ uint64_t view_time_offset(const view_t *v)
     return v->head.created_monotonic + (uint64_t)(s * 1000000000LL + ns);
 }
 
-static int set_lock(view_t *v, short type, uint64_t byte)
+static int set_lock(view_t *v, short type, uint64_t byte, uint64_t n)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = (off_t)n};
     return fcntl(v->fd, F_OFD_SETLK, &lock);
 }
 
 int view_lock(view_t *v, uint64_t byte)
 {
-    return set_lock(v, F_WRLCK, byte);
+    return set_lock(v, F_WRLCK, byte, 1);
 }
 
-void view_unlock(view_t *v, uint64_t byte)
+int view_share(view_t *v, uint64_t byte, uint64_t n)
 {
-    set_lock(v, F_UNLCK, byte);
+    return set_lock(v, F_RDLCK, byte, n);
+}
+
+void view_unlock(view_t *v, uint64_t byte, uint64_t n)
+{
+    set_lock(v, F_UNLCK, byte, n);
 }
 
 int view_lead(view_t *v)

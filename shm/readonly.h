@@ -61,7 +61,9 @@ uint64_t view_time_offset(const view_t *v);
 /* Take the byte's lock for ourselves (this descriptor must be writable). 0, or -1 if it is taken. Ends with
  * view_unlock() or view_close(). */
 int view_lock(view_t *v, uint64_t byte);
-void view_unlock(view_t *v, uint64_t byte);
+/* Take n bytes' locks together with whoever else shares them. 0 or -1. */
+int view_share(view_t *v, uint64_t byte, uint64_t n);
+void view_unlock(view_t *v, uint64_t byte, uint64_t n);
 
 /* The hash that is part of the format (layout.h, INDEX). */
 uint64_t view_hash(const void *key, size_t n);

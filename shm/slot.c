@@ -144,33 +144,53 @@ static void fill_record(segment_t *seg, int slot, bool weak)
     prctl(PR_GET_NAME, r->name, 0, 0, 0);
 }
 
+static bool take_lock(int fd, bool weak, uint64_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    return fcntl(fd, weak ? F_SETLK : F_OFD_SETLK, &lock) == 0;
+}
+
+static void drop_lock(int fd, bool weak, uint64_t byte)
+{
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    fcntl(fd, weak ? F_SETLK : F_OFD_SETLK, &lock);
+}
+
+/* Does somebody still want what the dead owner of this slot left (LOCK_KEEP)? */
+static bool is_kept(segment_t *seg, int fd, int slot)
+{
+    struct segment_slot *r = slot_record(seg, slot);
+    return r && mem_load(&r->token) && file_locked(fd, LOCK_KEEP + mem_load32(&r->pid)) == 1;
+}
+
 /*
  * Take the lowest free slot on this descriptor. Two locks, because a reader may look at any moment: while
  * only LOCK_CLAIM is held the slot is still dead to it, and a dead owner's values cannot come alive again
  * (ORD-7).
  */
-static int take_lowest(segment_t *seg, int fd, bool weak)
+static int take_lowest(segment_t *seg, int fd, bool weak, bool kept_too)
 {
     for (int s = 1; s < (int)seg->head->slots; s++) {
-        int saved = errno;
-        bool mine = weak ? fcntl(fd, F_SETLK,
-                                 &(struct flock){
-                                     .l_type = F_WRLCK, .l_start = (off_t)(LOCK_CLAIM + s), .l_len = 1}) == 0
-                         : file_lock(fd, F_WRLCK, LOCK_CLAIM + (uint64_t)s) == 0;
-        errno = saved;
-        if (!mine) continue;
+        if (!take_lock(fd, weak, LOCK_CLAIM + (uint64_t)s)) continue;
+        /* POSIX locks do not stand in the way of their own process: another registry of it may be the owner.
+         */
+        if (weak && file_locked(fd, LOCK_ALIVE + (uint64_t)s) == 1) continue;
         if (!slot_record(seg, s)) return -1;
+        if (!kept_too && is_kept(seg, fd, s)) {
+            drop_lock(fd, weak, LOCK_CLAIM + (uint64_t)s);
+            continue;
+        }
         zero_pairs(seg, s);
         fill_record(seg, s, weak);
-        if (weak)
-            return fcntl(fd, F_SETLK,
-                         &(struct flock){
-                             .l_type = F_WRLCK, .l_start = (off_t)(LOCK_ALIVE + s), .l_len = 1}) == 0
-                       ? s
-                       : -1;
-        return file_lock(fd, F_WRLCK, LOCK_ALIVE + (uint64_t)s) == 0 ? s : -1;
+        return take_lock(fd, weak, LOCK_ALIVE + (uint64_t)s) ? s : -1;
     }
     return -1;
+}
+
+static int take_slot(segment_t *seg, int fd, bool weak)
+{
+    int slot = take_lowest(seg, fd, weak, false);
+    return slot > 0 ? slot : take_lowest(seg, fd, weak, true);
 }
 
 /* Does the lock outlive the descriptor on this file system? Ask through another description. */
@@ -189,7 +209,7 @@ static int claim_pinned(segment_t *seg)
     void *page = fd < 0 ? MAP_FAILED : mmap(NULL, SEGMENT_PAGE, PROT_READ, MAP_SHARED, fd, 0);
     if (page != MAP_FAILED) {
         madvise(page, SEGMENT_PAGE, MADV_DONTFORK);
-        slot = take_lowest(seg, fd, false);
+        slot = take_slot(seg, fd, false);
     }
     if (fd >= 0) close(fd);
     if (slot > 0 && !lock_lasts(seg, slot)) slot = -2;
@@ -205,7 +225,7 @@ static int claim_pinned(segment_t *seg)
 static int claim_weak(segment_t *seg)
 {
     int fd = segment_fd(seg);
-    return fd < 0 ? -1 : take_lowest(seg, fd, true);
+    return fd < 0 ? -1 : take_slot(seg, fd, true);
 }
 
 static int claim(segment_t *seg)

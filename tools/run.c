@@ -76,10 +76,11 @@ struct run {
     struct reporter reporter;
     bool reported; /* a reporter of ours was started */
     char path[4096];
-    bool ours;      /* the segment was made for this command */
-    bool usable;    /* it could be opened */
-    uint64_t since; /* its age when the command began */
-    uint32_t held;  /* slots of the command whose gauges were held */
+    bool ours;            /* the segment was made for this command */
+    bool usable;          /* it could be opened */
+    uint64_t since;       /* its age when the command began */
+    metrics_hold_t *hold; /* keeps the command's slots from being claimed by others */
+    uint32_t held;        /* slots of the command whose gauges were held */
 };
 
 /* --- The segment -------------------------------------------------------------------------------------- */
@@ -203,16 +204,15 @@ static void run_await_other(const struct run *run, uint64_t deadline)
 static void run_last_report(struct run *run)
 {
     uint64_t deadline = clock_mono(&clock_system) + run_deadline;
-    metrics_hold_t *hold = NULL;
     if (!run->usable) return;
-    hold = metrics_hold_take(run->path, (uint32_t)run->child.pid, run->since, &run->held, NULL);
+    run->held = metrics_hold_take(run->hold, (uint32_t)run->child.pid, run->since);
     if (run->reported) {
         run_await_leader(run, deadline);
         if (run->reporter.pid && !reporter_finish(&run->reporter, &run->child, deadline))
             cli_fail(run->cli, CLI_FAILED, "mtx-exporter was killed before its last report was delivered");
     } else if (run->held)
         run_await_other(run, deadline);
-    metrics_hold_release(&hold);
+    metrics_hold_release(&run->hold);
 }
 
 /* --- All of it ---------------------------------------------------------------------------------------- */
@@ -241,7 +241,9 @@ static int run_run(struct cli *cli)
     run_choose(&run);
     run.usable = run_make(&run);
     run_report(&run);
+    if (run.usable) run.hold = metrics_hold_open(run.path, NULL);
     int code = child_spawn(cli, &run.child, cli->child);
+    metrics_hold_process(run.hold, (uint32_t)run.child.pid);
     if (!code) code = child_wait(&run.child, run_other, &run);
     run_last_report(&run);
     child_reap(&run.child);

@@ -8,7 +8,6 @@ common run x
 make_job
 shared=$segment
 unset MTX_SEGMENT
-before=$(echo /dev/shm/mtx-*-run-*)
 exporters_of() { pgrep -f "mtx-exporter --segment $1" || true; }
 
 cat >"$work/file.yaml" <<YAML
@@ -59,7 +58,7 @@ err '\-\-deadline takes a duration'
 expect 3 mtxctl run --json -- "$work/job" gauge=1 exit=3
 tail -n 1 "$work/err" >"$work/out"
 json '.exit_status == 3 and .reported and .slots_held == 1'
-is "no segment is left" "$before" "$(echo /dev/shm/mtx-*-run-*)"
+is "no segment is left, nor its log" "" "$(find /dev/shm -path "$(jq -r .segment "$work/out")*")"
 
 expect 0 mtxctl run --keep -- "$work/job" count=9
 kept=$(sed -nE 's/^mtxctl run: the segment stays at (.*)$/\1/p' "$work/err")

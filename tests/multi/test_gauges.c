@@ -3,7 +3,7 @@
  * Promise: a gauge says what the living say. SIGKILL, exit and exec are deaths; SIGSTOP, closefrom() and a
  * child that lives on are not; everybody agrees on who lives, across pid namespaces too.
  */
-#include "multi.h"
+#include "worker.h"
 
 #include <math.h>
 #include <sched.h>
@@ -16,13 +16,9 @@ struct job {
     const char *name;
     double value;
     enum order order;
-    int *ready;
 };
 
-static void wait_forever(void)
-{
-    for (;;) pause();
-}
+static pid_t *child_left; /* the child of a worker that forked */
 
 static void work(void *arg)
 {
@@ -34,33 +30,22 @@ static void work(void *arg)
     if (j->order == CLOSE_ALL) closefrom(3);
     if (j->order == FORK_AND_WAIT && fork() == 0) {
         alarm(30);
-        j->ready[1] = getpid();
-        __atomic_fetch_add(j->ready, 1, __ATOMIC_RELEASE);
-        wait_forever();
+        *child_left = getpid();
+        worker_ready();
+        worker_stay();
     }
-    __atomic_fetch_add(j->ready, 1, __ATOMIC_RELEASE);
+    worker_ready();
     if (j->order == EXEC) execl("/bin/sleep", "sleep", "20", (char *)NULL);
     if (j->order == EXIT) _exit(0);
-    wait_forever();
+    worker_stay();
 }
-
-static int *ready;
 
 /* A worker that has done its job's first part. */
 static pid_t start(const char *name, double value, enum order order)
 {
     static struct job job;
-    job = (struct job){name, value, order, ready};
-    int want = __atomic_load_n(ready, __ATOMIC_ACQUIRE) + (order == FORK_AND_WAIT ? 2 : 1);
-    pid_t pid = multi_fork(work, &job);
-    while (__atomic_load_n(ready, __ATOMIC_ACQUIRE) < want) multi_sleep_ms(1);
-    return pid;
-}
-
-static void end(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    job = (struct job){name, value, order};
+    return worker_start(work, &job, order == FORK_AND_WAIT ? 2 : 1);
 }
 
 #define VALUE(NAME) multi_number(NAME, NULL, "value")
@@ -80,11 +65,11 @@ static void merges(void)
         pid_t c = start(names[i], 1, SET_AND_WAIT);
         const double want[] = {1, 15, 1, 10, 5};
         EXPECT_EQ(VALUE(names[i]), want[i], names[i]);
-        end(c);
+        worker_end(c);
         const double after[] = {10, 14, 4, 10, 7};
         EXPECT_EQ(VALUE(names[i]), after[i], "after the last one's death");
-        end(a);
-        end(b);
+        worker_end(a);
+        worker_end(b);
         EXPECT(isnan(VALUE(names[i])), "%s: absent when nobody lives", names[i]);
     }
 }
@@ -100,8 +85,8 @@ static void all_mode(void)
     EXPECT(n == 2 && rows[0].worker != rows[1].worker && rows[0].worker > 0,
            "all: workers have their own index");
     metrics_snapshot_release(&s);
-    end(a);
-    end(b);
+    worker_end(a);
+    worker_end(b);
 }
 
 static void deaths(void)
@@ -109,30 +94,30 @@ static void deaths(void)
     describe("in_flight", METRICS_MERGE_SUM, 0);
     pid_t dead = start("in_flight", 7, ADD);
     EXPECT_EQ(VALUE("in_flight"), 7, "a worker with 7 in flight");
-    end(dead);
+    worker_end(dead);
     EXPECT(isnan(VALUE("in_flight")), "killed: contributes nothing in the next snapshot");
 
     pid_t stopped = start("in_flight", 3, SET_AND_WAIT);
     kill(stopped, SIGSTOP);
     multi_sleep_ms(20);
     EXPECT_EQ(VALUE("in_flight"), 3, "SIGSTOP is no death");
-    end(stopped);
+    worker_end(stopped);
 
     pid_t closer = start("in_flight", 5, CLOSE_ALL);
     EXPECT_EQ(VALUE("in_flight"), 5, "closefrom() is no death");
-    end(closer);
+    worker_end(closer);
 
     pid_t parent = start("in_flight", 6, FORK_AND_WAIT);
     EXPECT_EQ(VALUE("in_flight"), 6, "a child does not count its parent's gauge again");
-    end(parent);
+    worker_end(parent);
     EXPECT(isnan(VALUE("in_flight")), "a living child does not keep its dead parent alive");
-    EXPECT(kill(ready[1], 0) == 0, "and that child does live");
-    kill(ready[1], SIGKILL);
+    EXPECT(kill(*child_left, 0) == 0, "and that child does live");
+    kill(*child_left, SIGKILL);
 
     pid_t execed = start("in_flight", 8, EXEC);
     for (int i = 0; i < 200 && !isnan(VALUE("in_flight")); i++) multi_sleep_ms(5);
     EXPECT(isnan(VALUE("in_flight")) && kill(execed, 0) == 0, "exec is a death, though the process lives on");
-    end(execed);
+    worker_end(execed);
 
     pid_t gone = start("in_flight", 9, EXIT);
     waitpid(gone, NULL, 0);
@@ -143,12 +128,12 @@ static void reuse(void)
 {
     describe("reuse", METRICS_MERGE_SUM, 0);
     pid_t a = start("reuse", 100, SET_AND_WAIT);
-    end(a);
+    worker_end(a);
     /* The next process takes the same, lowest slot but sets another gauge: the old value must not come alive.
      */
     pid_t b = start("in_flight", 1, SET_AND_WAIT);
     EXPECT(isnan(VALUE("reuse")), "a slot's next owner does not revive its values");
-    end(b);
+    worker_end(b);
 }
 
 static void persistent(void)
@@ -196,6 +181,7 @@ static void callbacks(void)
 
 static void namespaces(void)
 {
+    int want = *worker_readies + 1;
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
@@ -203,16 +189,14 @@ static void namespaces(void)
         pid_t inner = fork();
         if (inner == 0) {
             metrics_gauge_set(metrics_gauge(registry, "in_flight"), 11);
-            __atomic_fetch_add(ready, 1, __ATOMIC_RELEASE);
-            wait_forever();
+            worker_ready();
+            worker_stay();
         }
         waitpid(inner, NULL, 0);
         _exit(0);
     }
-    int want = *ready + 1, status = 0;
-    while (__atomic_load_n(ready, __ATOMIC_ACQUIRE) < want && !waitpid(pid, &status, WNOHANG))
-        multi_sleep_ms(1);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+    int status = 0;
+    if (!worker_await(pid, want, &status) && WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         printf("left out: pid namespaces need a privilege that is missing here\n");
         return;
     }
@@ -239,13 +223,14 @@ static void no_slot_left(void)
         if (!strcmp(metrics_loss_name(i), "no_slot")) lost = info.losses[i];
     EXPECT_EQ(lost, 2, "updates that found no slot");
     metrics_reader_close(&r);
-    for (int i = 0; i < 4; i++) end(pids[i]);
+    for (int i = 0; i < 4; i++) worker_end(pids[i]);
 }
 
 int main(void)
 {
     multi_begin(120);
-    ready = multi_shared(2 * sizeof *ready); /* how many are; the pid of the child of one of them */
+    worker_begin();
+    child_left = multi_shared(sizeof *child_left);
     registry = test_open(NULL);
     deaths();
     merges();

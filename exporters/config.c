@@ -14,16 +14,22 @@
 
 #define CONFIG_LARGEST (1 << 20)
 
-static const char *const config_log_places[] = {"memory", NULL};
+static const char *const config_log_places[] = {"file", "memory", NULL};
 static const char *const config_verbosities[] = {"error", "warn", "info", "debug", NULL};
 
 static const struct option config_log_rows[] = {
     {.name = "place",
      .type = OPTION_CHOICE,
      OPTION_FIELD(struct config_log, place),
-     .def = "memory",
+     .def = "file",
      .choices = config_log_places,
-     .help = "where snapshots wait for backends that are down"},
+     .help =
+         "where snapshots wait for backends that are down: a file that a restarted exporter goes on with, or "
+         "memory"},
+    {.name = "state_dir",
+     .type = OPTION_STRING,
+     OPTION_FIELD(struct config_log, state_dir),
+     .help = "folder for that file, if it is to survive a reboot; without it, it stands beside the segment"},
     {.name = "size",
      .type = OPTION_SIZE,
      OPTION_FIELD(struct config_log, size),

@@ -34,8 +34,9 @@ struct config {
     int verbosity;           /* enum say_level */
     uint64_t flush_timeout;  /* SIGTERM: at most this long for the rest */
     struct config_log {
-        int place;
-        uint64_t size; /* bytes of snapshots that wait for backends */
+        int place;       /* 0 = a file, 1 = memory */
+        char *state_dir; /* NULL = beside the segment */
+        uint64_t size;   /* bytes of snapshots that wait for backends */
         uint64_t age;
     } log;
     struct config_http {

@@ -137,9 +137,9 @@ static struct parts *parts_new(struct exporter *e, struct config *config, struct
 
 static bool parts_configure(struct exporter *e, const struct config *c)
 {
-    struct log_limits limits = {c->log.size, c->log.age};
+    struct source_log log = {{c->log.size, c->log.age}, c->log.place == 1, c->log.state_dir};
     say_from((enum say_level)c->verbosity);
-    return sampler_configure(e->sampler, &c->segments, c->interval, &limits);
+    return sampler_configure(e->sampler, &c->segments, c->interval, &log);
 }
 
 /* --- The server -------------------------------------------------------------------------------------------
@@ -183,7 +183,10 @@ static void exporter_began(void *arg, struct source *source)
         if (!consumer_follow(e->parts->consumers[i], source->log))
             say(SAY_ERROR, "out of memory: a backend cannot follow the segment", "backend",
                 consumer_name(e->parts->consumers[i]), "segment", source->path, NULL);
-    if (!e->meta_source || e->meta_source->replaced || e->meta_source->ended) exporter_choose_meta(e, source);
+    /* Cursors from the file whose backends have left the configuration. */
+    log_drop_detached(source->log, LEDGER_REMOVED);
+    bool orphaned = !e->meta_source || e->meta_source->replaced || e->meta_source->ended;
+    if (orphaned && !source->ended) exporter_choose_meta(e, source);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -358,7 +361,7 @@ static bool exporter_stop_consumers(struct exporter *e, uint64_t deadline)
 static void exporter_drop_rest(void *arg, struct source *source)
 {
     (void)arg;
-    log_drop_detached(source->log, LEDGER_SHUTDOWN);
+    if (!log_is_durable(source->log)) log_drop_detached(source->log, LEDGER_SHUTDOWN);
 }
 
 /* What was queued and what became of it, in the segment for whoever reads it last, and in the log. */

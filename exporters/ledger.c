@@ -103,6 +103,28 @@ void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal)
     ledger_add(ledger, id, signal, LEDGER_OF(retries), 1, 0);
 }
 
+static void ledger_sum(struct ledger_account *sum, const struct ledger_account *more)
+{
+    sum->taken += more->taken;
+    sum->delivered += more->delivered;
+    sum->merged += more->merged;
+    sum->queued += more->queued;
+    for (int r = 0; r < LEDGER_REASON_COUNT; r++) sum->dropped[r] += more->dropped[r];
+    sum->rebased += more->rebased;
+    sum->points += more->points;
+    sum->retries += more->retries;
+}
+
+void ledger_restore(struct ledger *ledger, int id, enum ledger_signal signal,
+                    const struct ledger_account *was)
+{
+    if (id < 0) return;
+    pthread_mutex_lock(&ledger->lock);
+    ledger_sum(&ledger->pages[id].account[signal], was);
+    ledger_sum(&ledger->pages[id].restored[signal], was);
+    pthread_mutex_unlock(&ledger->lock);
+}
+
 size_t ledger_read(struct ledger *ledger, struct ledger_page pages[LEDGER_BACKENDS])
 {
     pthread_mutex_lock(&ledger->lock);

@@ -22,6 +22,7 @@
     X(LEDGER_REMOVED, "removed")     /* its backend, or its name in the backend's filter, left the config */ \
     X(LEDGER_SHUTDOWN, "shutdown")   /* still queued when the exporter had to end */                         \
     X(LEDGER_AMBIGUOUS, "ambiguous") /* its answer never came, and on_ambiguous says drop */                 \
+    X(LEDGER_DAMAGED, "damaged")     /* its record in the log's file made no sense */                        \
     X(LEDGER_ENCODE, "encode")       /* out of memory while it was turned into bytes */
 enum ledger_reason {
 #define LEDGER_REASON(ID, NAME) ID,
@@ -62,6 +63,11 @@ void ledger_merge(struct ledger *ledger, int id, enum ledger_signal signal, uint
 void ledger_drop(struct ledger *ledger, int id, enum ledger_signal signal, enum ledger_reason reason,
                  uint64_t n);
 
+/* What an earlier exporter counted, from the file of a log: added to the account, and remembered apart for
+ * the meta-metrics, which live in the segment and have counted it already. */
+void ledger_restore(struct ledger *ledger, int id, enum ledger_signal signal,
+                    const struct ledger_account *was);
+
 void ledger_rebased(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
 void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal);
 
@@ -70,6 +76,7 @@ void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal);
 struct ledger_page {
     const char *name; /* lives as long as the ledger */
     struct ledger_account account[LEDGER_SIGNAL_COUNT];
+    struct ledger_account restored[LEDGER_SIGNAL_COUNT]; /* the part of it that ledger_restore() brought */
 };
 size_t ledger_read(struct ledger *ledger, struct ledger_page pages[LEDGER_BACKENDS]);
 

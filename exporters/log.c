@@ -1,50 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "log.h"
+#include "log_inside.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The newest snapshots stay as they are, for the backends that are up to date; the others are packed. */
 #define LOG_UNPACKED 2
+/* How long the sampler waits for its snapshot to be in the file, and a consumer for its cursor. A slower file
+ * is caught up with later. */
+#define LOG_APPEND_PATIENCE (1 * CLOCK_SECOND)
+#define LOG_PATIENCE        (5 * CLOCK_SECOND)
 
-struct log_entry {
-    struct log_entry *next, *prev;
-    uint64_t seq;
-    uint64_t wall_ns, interval_ns;
-    metrics_snapshot_t *snapshot; /* NULL if packed */
-    void *packed;
-    size_t packed_n;
-    struct selection_count counts[LOG_CURSORS]; /* what each cursor takes of it */
-};
+static void log_wait(struct log *log, uint64_t ticket, uint64_t patience)
+{
+    if (ticket) store_wait(log->store, ticket, patience);
+}
 
-struct log_cursor {
-    char *name; /* NULL: free */
-    int account;
-    const struct selection *sel; /* NULL: nobody is attached */
-    uint64_t at;                 /* the first entry that is not settled */
-    size_t position;             /* readings settled of it */
-    bool busy;                   /* between log_next() and its end */
-    uint64_t busy_through;
-    metrics_snapshot_t *base;
-};
+/* --- Accounts
+ * -------------------------------------------------------------------------------------------------
+ */
 
-struct log {
-    pthread_mutex_t lock; /* of everything; the ledger's lock may be taken under it */
-    size_t references;
-    struct log_limits limits;
-    struct ledger *ledger;
-    struct log_entry *first, *last;
-    uint64_t next_seq, bytes, snapshots;
-    uint64_t incarnation, epoch; /* of the last one appended */
-    struct log_cursor cursors[LOG_CURSORS];
-};
+/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the
+ * file. */
+static void log_take(struct log *log, struct log_cursor *c, uint64_t n)
+{
+    ledger_take(log->ledger, c->account, LEDGER_METRICS, n);
+    c->account_here.taken += n;
+    c->account_here.queued += n;
+    c->dirty = true;
+}
+static void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n)
+{
+    ledger_drop(log->ledger, c->account, LEDGER_METRICS, reason, n);
+    c->account_here.dropped[reason] += n;
+    c->account_here.queued -= n;
+    c->dirty = true;
+}
+static void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64_t points)
+{
+    ledger_deliver(log->ledger, c->account, LEDGER_METRICS, n, points);
+    c->account_here.delivered += n;
+    c->account_here.points += points;
+    c->account_here.queued -= n;
+    c->dirty = true;
+}
 
 /* --- Entries ---------------------------------------------------------------------------------------------
  */
 
 static void log_entry_free(struct log *log, struct log_entry *e)
 {
+    log_mirror_gone(log, e);
     *(e->prev ? &e->prev->next : &log->first) = e->next;
     *(e->next ? &e->next->prev : &log->last) = e->prev;
     log->bytes -= e->packed_n;
@@ -63,20 +69,27 @@ static void log_trim(struct log *log)
     while (log->first && log->first->seq < needed) log_entry_free(log, log->first);
 }
 
-/* Swaps the snapshot for its bytes. Without memory it stays as it is. */
-static void log_pack(struct log *log, struct log_entry *e)
+/* Makes the bytes, if they are not there. */
+static bool log_encode(struct log *log, struct log_entry *e)
 {
     void *bytes;
     size_t n;
-    if (!e->snapshot || metrics_snapshot_encode(e->snapshot, &bytes, &n, NULL)) return;
-    metrics_snapshot_release(&e->snapshot);
+    if (e->packed) return true;
+    if (metrics_snapshot_encode(e->snapshot, &bytes, &n, NULL)) return false;
     e->packed = bytes;
     e->packed_n = n;
     log->bytes += n;
+    return true;
+}
+
+/* Swaps the snapshot for its bytes. Without memory it stays as it is. */
+static void log_pack(struct log *log, struct log_entry *e)
+{
+    if (e->snapshot && log_encode(log, e)) metrics_snapshot_release(&e->snapshot);
 }
 
 /* A reference to an entry's snapshot; NULL without memory. */
-static metrics_snapshot_t *log_unpack(const struct log_entry *e)
+metrics_snapshot_t *log_unpack(const struct log_entry *e)
 {
     return e->snapshot ? metrics_snapshot_retain(e->snapshot)
                        : metrics_snapshot_decode(e->packed, e->packed_n, NULL);
@@ -85,7 +98,7 @@ static metrics_snapshot_t *log_unpack(const struct log_entry *e)
 /* Puts another snapshot in an entry's place; takes over the reference. */
 static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t *snapshot)
 {
-    bool packed = e->packed != NULL;
+    bool packed = e->snapshot == NULL;
     metrics_snapshot_release(&e->snapshot);
     log->bytes -= e->packed_n;
     free(e->packed);
@@ -93,15 +106,19 @@ static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t
     e->packed_n = 0;
     e->snapshot = snapshot;
     e->interval_ns = metrics_snapshot_header(snapshot)->interval_ns;
+    if (log->store && log_encode(log, e)) log_mirror_put(log, e);
     if (packed) log_pack(log, e);
 }
 
 /* An entry is merged away before this cursor saw it: levels are lost, all else lives on in the next one. */
-static void log_account_merge(struct log *log, const struct log_cursor *c, const struct log_entry *e)
+static void log_account_merge(struct log *log, struct log_cursor *c, const struct log_entry *e)
 {
     const struct selection_count *count = &e->counts[c - log->cursors];
-    ledger_drop(log->ledger, c->account, LEDGER_METRICS, LEDGER_THINNED, count->levels);
-    ledger_merge(log->ledger, c->account, LEDGER_METRICS, count->readings - count->levels);
+    uint64_t merged = count->readings - count->levels;
+    log_lose(log, c, LEDGER_THINNED, count->levels);
+    ledger_merge(log->ledger, c->account, LEDGER_METRICS, merged);
+    c->account_here.merged += merged;
+    c->account_here.queued -= merged;
 }
 
 /* How much older than the newest one; 0 if the wall clock was set back in between. */
@@ -136,7 +153,7 @@ static bool log_merge(struct log *log, struct log_entry *e)
     if (newer) metrics_snapshot_release(&newer);
     if (!both) return false;
     log_replace(log, e->next, both);
-    for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
+    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
         if (c->name && c->at <= e->seq) log_account_merge(log, c, e);
     log_entry_free(log, e);
     return true;
@@ -179,6 +196,7 @@ struct log *log_new(const struct log_limits *limits, struct ledger *ledger)
     log->references = 1;
     log->limits = *limits;
     log->ledger = ledger;
+    for (int i = 0; i < LOG_CURSORS; i++) log->cursors[i].base_seq = STORE_NO_BASE;
     return log;
 }
 
@@ -203,6 +221,7 @@ void log_release(struct log **log)
         if (c->base) metrics_snapshot_release(&c->base);
         free(c->name);
     }
+    store_close(&l->store, l->spent);
     while (l->first) log_entry_free(l, l->first);
     pthread_mutex_destroy(&l->lock);
     free(l);
@@ -223,50 +242,58 @@ static void log_count(struct log *log, struct log_cursor *c, struct log_entry *e
     struct selection_count *had = &e->counts[c - log->cursors];
     struct selection_count has = c->sel && snapshot ? selection_count(c->sel, snapshot) : *had;
     if (has.readings > had->readings)
-        ledger_take(log->ledger, c->account, LEDGER_METRICS, has.readings - had->readings);
-    else
-        ledger_drop(log->ledger, c->account, LEDGER_METRICS, LEDGER_REMOVED, had->readings - has.readings);
+        log_take(log, c, has.readings - had->readings);
+    else if (has.readings < had->readings)
+        log_lose(log, c, LEDGER_REMOVED, had->readings - has.readings);
     *had = has;
 }
 
-static void log_link(struct log *log, struct log_entry *e)
+void log_link(struct log *log, struct log_entry *e)
 {
-    e->seq = log->next_seq++;
     e->prev = log->last;
     *(log->last ? &log->last->next : &log->first) = e;
     log->last = e;
     log->snapshots++;
 }
 
+static void log_add(struct log *log, struct log_entry *e, metrics_snapshot_t *snapshot)
+{
+    const metrics_snapshot_header_t *h = metrics_snapshot_header(snapshot);
+    e->snapshot = metrics_snapshot_retain(snapshot);
+    e->seq = log->next_seq++;
+    e->epoch = log->epoch = h->epoch;
+    e->wall_ns = h->wall_ns;
+    e->interval_ns = h->interval_ns;
+    log->incarnation = h->incarnation;
+    log->any = true;
+    log_link(log, e);
+    if (log->store && log_encode(log, e)) log_mirror_put(log, e);
+    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
+        if (c->name) log_count(log, c, e, snapshot);
+    log_trim(log);
+    struct log_entry *old = log->last;
+    for (int i = 0; old && i < LOG_UNPACKED; i++) old = old->prev;
+    if (old) log_pack(log, old);
+    log_thin(log);
+}
+
 int log_append(struct log *log, metrics_snapshot_t *snapshot)
 {
     const metrics_snapshot_header_t *h = metrics_snapshot_header(snapshot);
     pthread_mutex_lock(&log->lock);
-    bool again = h->epoch && log->next_seq && h->epoch == log->epoch && h->incarnation == log->incarnation;
+    bool again = h->epoch && log->any && h->epoch == log->epoch && h->incarnation == log->incarnation;
     struct log_entry *e = again ? NULL : calloc(1, sizeof *e);
-    if (e) {
-        e->snapshot = metrics_snapshot_retain(snapshot);
-        e->wall_ns = h->wall_ns;
-        e->interval_ns = h->interval_ns;
-        log->incarnation = h->incarnation;
-        log->epoch = h->epoch;
-        log_link(log, e);
-        for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
-            if (c->name) log_count(log, c, e, snapshot);
-        log_trim(log);
-        struct log_entry *old = log->last;
-        for (int i = 0; old && i < LOG_UNPACKED; i++) old = old->prev;
-        if (old) log_pack(log, old);
-        log_thin(log);
-    }
+    if (e) log_add(log, e, snapshot);
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_APPEND_PATIENCE);
     return again ? 0 : e ? 1 : -1;
 }
 
 /* --- Cursors ---------------------------------------------------------------------------------------------
  */
 
-static struct log_cursor *log_cursor_named(struct log *log, const char *name)
+struct log_cursor *log_cursor_named(struct log *log, const char *name)
 {
     struct log_cursor *empty = NULL;
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
@@ -274,7 +301,8 @@ static struct log_cursor *log_cursor_named(struct log *log, const char *name)
         if (!c->name && !empty) empty = c;
     }
     if (!empty) return NULL;
-    *empty = (struct log_cursor){.name = strdup(name), .at = log->next_seq};
+    *empty = (struct log_cursor){
+        .name = strdup(name), .at = log->next_seq, .base_seq = STORE_NO_BASE, .dirty = true};
     return empty->name ? empty : NULL;
 }
 
@@ -293,13 +321,42 @@ static void log_resume(struct log *log, struct log_cursor *c)
     struct log_entry *e = c->position ? log_at(log, c->at) : NULL;
     metrics_snapshot_t *snapshot = e ? log_unpack(e) : NULL;
     if (!snapshot) return;
-    uint64_t had = e->counts[c - log->cursors].readings;
-    if (selection_count(c->sel, snapshot).readings != had) {
-        ledger_drop(log->ledger, c->account, LEDGER_METRICS, LEDGER_REMOVED, had - c->position);
+    if (selection_count(c->sel, snapshot).readings != c->of) {
+        log_lose(log, c, LEDGER_REMOVED, c->of - c->position);
         c->at++;
         c->position = 0;
+        c->dirty = true;
     }
     metrics_snapshot_release(&snapshot);
+}
+
+/* Counts all that is queued under the cursor's selection, anew. */
+static void log_recount(struct log *log, struct log_cursor *c)
+{
+    for (struct log_entry *e = log->first; e; e = e->next) {
+        if (e->seq < c->at || (e->seq == c->at && c->position)) continue;
+        metrics_snapshot_t *snapshot = log_unpack(e);
+        log_count(log, c, e, snapshot);
+        if (snapshot) metrics_snapshot_release(&snapshot);
+    }
+}
+
+/* A cursor from the file knows how much was queued, but not of which entry: the difference to what is there
+ * now has gone with damaged records, or with names that the filter no longer lets pass. */
+static void log_recount_loaded(struct log *log, struct log_cursor *c)
+{
+    uint64_t had = c->account_here.queued, has = 0;
+    for (struct log_entry *e = log->first; e; e = e->next) {
+        metrics_snapshot_t *snapshot = e->seq >= c->at ? log_unpack(e) : NULL;
+        if (!snapshot) continue;
+        struct selection_count *count = &e->counts[c - log->cursors];
+        *count = selection_count(c->sel, snapshot);
+        has += count->readings - (e->seq == c->at ? c->position : 0);
+        metrics_snapshot_release(&snapshot);
+    }
+    if (has > had) log_take(log, c, has - had);
+    if (has < had) log_lose(log, c, log->damaged ? LEDGER_DAMAGED : LEDGER_REMOVED, had - has);
+    c->loaded = false;
 }
 
 int log_attach(struct log *log, const char *name, const struct selection *sel)
@@ -310,14 +367,14 @@ int log_attach(struct log *log, const char *name, const struct selection *sel)
         c->account = ledger_open(log->ledger, name);
         c->sel = sel;
         log_resume(log, c);
-        for (struct log_entry *e = log->first; e; e = e->next) {
-            if (e->seq < c->at || (e->seq == c->at && c->position)) continue;
-            metrics_snapshot_t *snapshot = log_unpack(e);
-            log_count(log, c, e, snapshot);
-            if (snapshot) metrics_snapshot_release(&snapshot);
-        }
+        if (c->loaded)
+            log_recount_loaded(log, c);
+        else
+            log_recount(log, c);
     }
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_PATIENCE);
     return c ? (int)(c - log->cursors) : LEDGER_NONE;
 }
 
@@ -333,13 +390,17 @@ static void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_r
     for (struct log_entry *e = log->first; e; e = e->next) {
         struct selection_count *count = &e->counts[c - log->cursors];
         uint64_t settled = e->seq == c->at ? c->position : 0;
-        if (e->seq >= c->at && count->readings > settled)
-            ledger_drop(log->ledger, c->account, LEDGER_METRICS, reason, count->readings - settled);
+        if (e->seq >= c->at && count->readings > settled) log_lose(log, c, reason, count->readings - settled);
         *count = (struct selection_count){0};
     }
+    /* One that was loaded and never attached has not counted its entries. */
+    if (c->loaded && c->account_here.queued) log_lose(log, c, reason, c->account_here.queued);
     if (c->base) metrics_snapshot_release(&c->base);
+    uint64_t base = c->base_seq;
+    log_mirror_drop(log, c->name);
     free(c->name);
-    *c = (struct log_cursor){0};
+    *c = (struct log_cursor){.base_seq = STORE_NO_BASE};
+    log_mirror_rebase(log, base);
 }
 
 void log_drop(struct log *log, int cursor, enum ledger_reason reason)
@@ -347,7 +408,9 @@ void log_drop(struct log *log, int cursor, enum ledger_reason reason)
     pthread_mutex_lock(&log->lock);
     log_cursor_drop(log, &log->cursors[cursor], reason);
     log_trim(log);
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_PATIENCE);
 }
 
 void log_drop_detached(struct log *log, enum ledger_reason reason)
@@ -356,7 +419,9 @@ void log_drop_detached(struct log *log, enum ledger_reason reason)
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
         if (c->name && !c->sel) log_cursor_drop(log, c, reason);
     log_trim(log);
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_PATIENCE);
 }
 
 /* Folds the entries from `e` on that are older than max_lag into one snapshot for this cursor alone; *e
@@ -397,20 +462,35 @@ bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next 
     return next->snapshot != NULL;
 }
 
+/* The position moves on, beside the account that moved already. */
+static void log_advance(struct log *log, struct log_cursor *c, struct log_next *next, size_t n)
+{
+    struct log_entry *e = log_at(log, c->at);
+    c->position = next->position += n;
+    c->of = e ? e->counts[c - log->cursors].readings : 0;
+    c->dirty = true;
+}
+
 void log_delivered(struct log *log, int cursor, struct log_next *next, size_t n, size_t points)
 {
+    struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
-    log->cursors[cursor].position = next->position += n;
-    ledger_deliver(log->ledger, log->cursors[cursor].account, LEDGER_METRICS, n, points);
+    log_settle(log, c, n, points);
+    log_advance(log, c, next, n);
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_PATIENCE);
 }
 
 void log_dropped(struct log *log, int cursor, struct log_next *next, size_t n, enum ledger_reason reason)
 {
+    struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
-    log->cursors[cursor].position = next->position += n;
-    ledger_drop(log->ledger, log->cursors[cursor].account, LEDGER_METRICS, reason, n);
+    log_lose(log, c, reason, n);
+    log_advance(log, c, next, n);
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_PATIENCE);
 }
 
 void log_done(struct log *log, int cursor, struct log_next *next)
@@ -418,13 +498,19 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
     if (c->base) metrics_snapshot_release(&c->base);
+    uint64_t old_base = c->base_seq;
     c->base = next->snapshot;
+    c->base_seq = next->through;
     next->snapshot = NULL;
     c->at = next->through + 1;
     c->position = 0;
     c->busy = false;
+    c->dirty = true;
+    log_mirror_rebase(log, old_base);
     log_trim(log);
+    uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
+    log_wait(log, ticket, LOG_PATIENCE);
     if (next->base) metrics_snapshot_release(&next->base);
 }
 

@@ -11,14 +11,16 @@
  * buckets and distinct counts stay exact; plain levels between are lost. Each cursor gets its snapshots
  * strictly in order, and never part of an interval twice.
  *
- * This one lives in memory: newest snapshots as they are, older ones packed. What is in it ends with the
- * process. All functions are thread-safe; each cursor is used by one thread.
+ * Newest snapshots are kept as they are, older ones packed. A log from log_new() ends with the process; one
+ * from log_open() is mirrored in a file, and a successor goes on with its snapshots, cursors, bases and
+ * accounts. All functions are thread-safe; each cursor is used by one thread.
  */
 #ifndef EXPORTERS_LOG_H
 #define EXPORTERS_LOG_H
 
 #include "clock.h"
 #include "ledger.h"
+#include "store.h"
 #include "view.h"
 
 struct log;
@@ -30,6 +32,22 @@ struct log_limits {
 
 /* The ledger must outlive the log. One reference; NULL without memory. */
 struct log *log_new(const struct log_limits *limits, struct ledger *ledger);
+
+/*
+ * The same with a file (see store.h), and with what is in it already. `durable`: beyond a loss of power. NULL
+ * in *out, with the reason, if another process has the file (STORE_BUSY) or it cannot be used.
+ */
+enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
+                           bool durable, struct log **out, struct buf *why);
+
+/* Its segment is no more: the last release removes the file. */
+void log_spent(struct log *log);
+
+/* True if it has a file: what is queued need not be given up at the end. */
+bool log_is_durable(struct log *log);
+
+/* Transactions that could not be written to the file. */
+uint64_t log_failures(struct log *log);
 
 /* References, thread-safe. The last release frees the log; *log becomes NULL. */
 struct log *log_retain(struct log *log);

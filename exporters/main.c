@@ -15,7 +15,7 @@
 enum { EXIT_MISTAKE = 1, EXIT_USAGE = 2 };
 
 struct arguments {
-    const char *config, *segment, *interval;
+    const char *config, *segment, *interval, *log;
     bool once, check, help, version, sample;
 };
 
@@ -33,6 +33,8 @@ static const struct argument {
      "report this segment, whatever the configuration says"},
     {"interval", 'i', "TIME", offsetof(struct arguments, interval),
      "report this often, whatever the configuration says"},
+    {"log", 0, "PLACE", offsetof(struct arguments, log),
+     "keep the log in a \"file\" or in \"memory\", whatever the configuration says"},
     {"once", '1', NULL, offsetof(struct arguments, once), "take one snapshot, hand it to every backend, end"},
     {"check", 0, NULL, offsetof(struct arguments, check),
      "check the configuration, print what is in force, end"},
@@ -221,6 +223,7 @@ static struct config *main_config(const struct arguments *a)
         path ? config_load(path, main_env, &mistakes) : config_default(main_env, &mistakes);
     bool good = config && arguments_override(config, "segment", a->segment, &mistakes);
     good = good && arguments_override(config, "interval", a->interval, &mistakes);
+    good = good && arguments_override(config, "log", a->log, &mistakes);
     fputs(buf_text(&mistakes), stderr);
     buf_free(&mistakes);
     if (!good) config_free(&config);

@@ -142,7 +142,8 @@ static void meta_count_reason(metrics_registry_t *r, const char *name, const cha
 static void meta_account(metrics_registry_t *r, const char *backend, const char *signal,
                          const struct ledger_account *now, const struct ledger_account *told)
 {
-    static const enum ledger_reason failures[] = {LEDGER_REFUSED, LEDGER_TOO_LARGE, LEDGER_ENCODE};
+    static const enum ledger_reason failures[] = {LEDGER_REFUSED, LEDGER_TOO_LARGE, LEDGER_AMBIGUOUS,
+                                                  LEDGER_ENCODE};
     uint64_t sent = now->delivered, sent_before = told->delivered;
     meta_count(r, "mtx.exporter.send.successful", backend, signal, sent, sent_before);
     for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
@@ -164,15 +165,31 @@ static void meta_account(metrics_registry_t *r, const char *backend, const char 
                       (double)now->queued);
 }
 
+/* What this process has counted itself: the rest is in the segment's counters already. */
+static struct ledger_account meta_own(const struct ledger_page *page, int signal)
+{
+    struct ledger_account own = page->account[signal];
+    const struct ledger_account *was = &page->restored[signal];
+    own.taken -= was->taken;
+    own.delivered -= was->delivered;
+    own.merged -= was->merged;
+    for (int r = 0; r < LEDGER_REASON_COUNT; r++) own.dropped[r] -= was->dropped[r];
+    own.rebased -= was->rebased;
+    own.points -= was->points;
+    own.retries -= was->retries;
+    return own;
+}
+
 void meta_ledger(struct meta *meta, struct ledger *ledger)
 {
     struct ledger_page now[LEDGER_BACKENDS];
     pthread_mutex_lock(&meta->lock);
     size_t n = meta->registry ? ledger_read(ledger, now) : 0;
     for (size_t i = 0; i < n; i++)
-        for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++)
-            meta_account(meta->registry, now[i].name, ledger_signal_name((enum ledger_signal)s),
-                         &now[i].account[s], &meta->told[i].account[s]);
+        for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++) {
+            struct ledger_account own = meta_own(&now[i], s), told = meta_own(&meta->told[i], s);
+            meta_account(meta->registry, now[i].name, ledger_signal_name((enum ledger_signal)s), &own, &told);
+        }
     memcpy(meta->told, now, n * sizeof *now);
     pthread_mutex_unlock(&meta->lock);
 }

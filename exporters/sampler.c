@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SAMPLER_LOOK (1 * CLOCK_SECOND) /* how often it looks for segments */
 
@@ -16,7 +17,7 @@ struct sampler {
         lock; /* of the list's links and of the wishes; only the sampler's thread changes the list */
     struct source *sources;
     struct option_list wishes; /* what was asked for */
-    struct log_limits limits;
+    struct source_log log;
     uint64_t interval;
     uint64_t due_wall;       /* the multiple at which the next snapshot is taken; 0 = to be computed */
     uint64_t look_at;        /* monotonic */
@@ -50,6 +51,7 @@ void sampler_free(struct sampler **sampler)
         source_free(&source);
     }
     sampler_wishes_free(&s->wishes);
+    free(s->log.state_dir);
     pthread_mutex_destroy(&s->lock);
     free(s);
     *sampler = NULL;
@@ -62,10 +64,11 @@ static bool sampler_wish(struct option_list *wishes, const char *path)
 }
 
 bool sampler_configure(struct sampler *s, const struct option_list *segments, uint64_t interval,
-                       const struct log_limits *limits)
+                       const struct source_log *log)
 {
     struct option_list wishes = {.items = calloc(segments->n + 1, sizeof(char *))};
-    bool good = wishes.items != NULL;
+    char *state_dir = log->state_dir ? strdup(log->state_dir) : NULL;
+    bool good = wishes.items != NULL && !log->state_dir == !state_dir;
     if (good && !segments->n) good = sampler_wish(&wishes, metrics_default_path());
     for (size_t i = 0; good && i < segments->n; i++) good = sampler_wish(&wishes, segments->items[i]);
     pthread_mutex_lock(&s->lock);
@@ -74,13 +77,17 @@ bool sampler_configure(struct sampler *s, const struct option_list *segments, ui
         s->wishes = wishes;
         wishes = old;
         s->interval = interval;
-        s->limits = *limits;
+        char *old_dir = s->log.state_dir;
+        s->log = *log;
+        s->log.state_dir = state_dir;
+        state_dir = old_dir;
         s->due_wall = s->look_at = 0;
         for (struct source *source = s->sources; source; source = source->next)
-            log_set_limits(source->log, limits);
+            log_set_limits(source->log, &log->limits);
     }
     pthread_mutex_unlock(&s->lock);
     sampler_wishes_free(&wishes);
+    free(state_dir);
     return good;
 }
 
@@ -135,13 +142,32 @@ static void sampler_wait(struct sampler *s, const char *path, const metrics_erro
     buf_free(&reason);
 }
 
+/* A copy of the wishes about logs; the caller frees state_dir. */
+static struct source_log sampler_log(struct sampler *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct source_log log = s->log;
+    if (log.state_dir) log.state_dir = strdup(log.state_dir);
+    pthread_mutex_unlock(&s->lock);
+    return log;
+}
+
+static void sampler_add(struct sampler *s, struct source *source)
+{
+    pthread_mutex_lock(&s->lock);
+    struct source **end = &s->sources;
+    while (*end) end = &(*end)->next;
+    *end = source;
+    pthread_mutex_unlock(&s->lock);
+    s->options.hooks.began(s->options.hooks.arg, source);
+}
+
 static void sampler_begin(struct sampler *s, const char *path)
 {
     metrics_error_t error = {0};
-    pthread_mutex_lock(&s->lock);
-    struct log_limits limits = s->limits;
-    pthread_mutex_unlock(&s->lock);
-    struct source *source = source_open(path, s->options.clock, &limits, s->options.ledger, &error);
+    struct source_log log = sampler_log(s);
+    struct source *source = source_open(path, s->options.clock, &log, s->options.ledger, &error);
+    free(log.state_dir);
     if (!source) {
         s->busy |= error.code == METRICS_E_BUSY;
         sampler_wait(s, path, &error);
@@ -149,12 +175,58 @@ static void sampler_begin(struct sampler *s, const char *path)
     }
     complain_over(&s->waiting, clock_mono(s->options.clock), "the segment is there", path);
     say(SAY_INFO, "following", "segment", path, NULL);
+    sampler_add(s, source);
+}
+
+/* --- What earlier exporters left
+ * ------------------------------------------------------------------------------
+ */
+
+static bool sampler_has_log(const struct sampler *s, const char *log_path)
+{
+    for (const struct source *source = s->sources; source; source = source->next)
+        if (source->log_path && !strcmp(source->log_path, log_path)) return true;
+    return false;
+}
+
+static void sampler_rest(struct sampler *s, const char *log_path, const struct source_log *log)
+{
+    struct buf path = {0};
+    buf_mem(&path, log_path, strlen(log_path) - strlen(".0123456789abcdef.log"));
+    /* A segment that is there and cannot be followed just now may be the log's own. */
+    bool unsure = access(buf_text(&path), F_OK) == 0 && !sampler_follows(s, buf_text(&path));
+    struct source *rest = unsure ? NULL : source_open_rest(buf_text(&path), log_path, log, s->options.ledger);
+    buf_free(&path);
+    if (!rest) return;
+    say(SAY_INFO, "delivering what was left of an earlier segment", "file", log_path, NULL);
+    sampler_add(s, rest);
+}
+
+/* The files of logs of segments that were asked for. */
+static void sampler_find_logs(struct sampler *s, const struct source_log *log, glob_t *found)
+{
+    struct buf pattern = {0};
     pthread_mutex_lock(&s->lock);
-    struct source **end = &s->sources;
-    while (*end) end = &(*end)->next;
-    *end = source;
+    for (size_t i = 0; i < s->wishes.n; i++) {
+        buf_reset(&pattern);
+        source_log_pattern(s->wishes.items[i], log, &pattern);
+        glob(buf_text(&pattern), found->gl_pathc ? GLOB_APPEND : 0, NULL, found);
+    }
     pthread_mutex_unlock(&s->lock);
-    s->options.hooks.began(s->options.hooks.arg, source);
+    buf_free(&pattern);
+}
+
+/* The log of an incarnation that is no more is delivered before it goes. Looked for once the segments that
+ * are there have their own logs open, so that none of these can be taken for a rest. */
+static void sampler_rests(struct sampler *s)
+{
+    struct source_log log = sampler_log(s);
+    glob_t found = {0};
+    if (!log.memory) sampler_find_logs(s, &log, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!sampler_has_log(s, found.gl_pathv[i])) sampler_rest(s, found.gl_pathv[i], &log);
+    globfree(&found);
+    free(log.state_dir);
 }
 
 /* --- Segments that go --------------------------------------------------------------------------------------
@@ -203,7 +275,9 @@ static void sampler_look(struct sampler *s)
         for (struct source *source = s->sources; source; source = source->next)
             sampler_look_at(s, source, &paths);
         for (size_t i = 0; i < paths.gl_pathc; i++)
-            if (!sampler_follows(s, paths.gl_pathv[i])) sampler_begin(s, paths.gl_pathv[i]);
+            if (!sampler_follows(s, paths.gl_pathv[i]) && !source_is_log(paths.gl_pathv[i]))
+                sampler_begin(s, paths.gl_pathv[i]);
+        if (!s->busy) sampler_rests(s);
     }
     globfree(&paths);
     sampler_reap(s);

@@ -35,7 +35,7 @@ void sampler_free(struct sampler **sampler);
 /* Which segments (paths, patterns; none = the default path), how often, how much log. Copies what it needs.
  * Thread-safe; a segment that is no longer named is sampled a last time and ends. False without memory. */
 bool sampler_configure(struct sampler *sampler, const struct option_list *segments, uint64_t interval,
-                       const struct log_limits *limits);
+                       const struct source_log *log);
 
 /* Does what is due. Returns the monotonic time at which it wants to be called again. */
 uint64_t sampler_step(struct sampler *sampler);

@@ -4,6 +4,9 @@
 #include "leader.h"
 #include "say.h"
 
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +14,77 @@
  */
 #define SOURCE_QUIET 6
 
-struct source *source_open(const char *path, const metrics_clock_t *clock, const struct log_limits *limits,
+/* --- The log's file
+ * ----------------------------------------------------------------------------------------- */
+
+/* Beside the segment it is as short-lived as that; in a folder for many, the whole path is the name. */
+static void source_log_stem(const char *path, const struct source_log *log, struct buf *out)
+{
+    if (!log->state_dir) {
+        buf_printf(out, "%s.", path);
+        return;
+    }
+    buf_printf(out, "%s/", log->state_dir);
+    for (const char *c = path[0] == '/' ? path + 1 : path; *c; c++) buf_char(out, *c == '/' ? '_' : *c);
+    buf_char(out, '.');
+}
+
+void source_log_pattern(const char *segments, const struct source_log *log, struct buf *out)
+{
+    source_log_stem(segments, log, out);
+    for (int i = 0; i < 16; i++) buf_str(out, "[0-9a-f]");
+    buf_str(out, ".log");
+}
+
+bool source_is_log(const char *path)
+{
+    struct buf pattern = {0};
+    static const struct source_log beside;
+    source_log_pattern("*", &beside, &pattern);
+    buf_char(&pattern, '*');
+    bool is = fnmatch(buf_text(&pattern), path, 0) == 0;
+    buf_free(&pattern);
+    return is;
+}
+
+/* A file that cannot be used must not keep anything from being reported. */
+static bool source_open_log(struct source *s, const struct source_log *log, struct ledger *ledger,
+                            metrics_error_t *error)
+{
+    struct buf why = {0};
+    enum store_opened opened =
+        s->log_path ? log_open(&log->limits, ledger, s->log_path, log->state_dir != NULL, &s->log, &why)
+                    : STORE_FAILED;
+    if (opened == STORE_BUSY) {
+        error->code = METRICS_E_BUSY;
+        snprintf(error->text, sizeof error->text, "another exporter writes %s", s->log_path);
+    } else if (opened == STORE_FAILED) {
+        if (s->log_path)
+            say(SAY_WARN, "no file for the log; it is kept in memory and ends with the exporter", "segment",
+                s->path, "reason", buf_text(&why), NULL);
+        free(s->log_path);
+        s->log_path = NULL;
+        s->log = log_new(&log->limits, ledger);
+    }
+    buf_free(&why);
+    return s->log != NULL;
+}
+
+static bool source_name_log(struct source *s, const struct source_log *log)
+{
+    metrics_segment_info_t info;
+    struct buf name = {0};
+    if (log->memory || metrics_reader_info(metrics_leader_reader(s->leader), &info, NULL)) return true;
+    source_log_stem(s->path, log, &name);
+    buf_printf(&name, "%016" PRIx64 ".log", info.incarnation);
+    s->log_path = buf_take(&name);
+    return s->log_path != NULL;
+}
+
+/* --- Begin and end
+ * ------------------------------------------------------------------------------------------ */
+
+struct source *source_open(const char *path, const metrics_clock_t *clock, const struct source_log *log,
                            struct ledger *ledger, metrics_error_t *error)
 {
     metrics_reader_options_t options = {.size = sizeof options, .clock = *clock};
@@ -19,8 +92,25 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     if (s) s->path = strdup(path);
     if (s && s->path) s->leader = metrics_leader_acquire(path, &options, error);
     if (s && s->leader) s->fresh = fresh_open(path, clock, error);
-    if (s && s->fresh) s->log = log_new(limits, ledger);
-    if (s && !s->log) source_free(&s);
+    bool good = s && s->fresh && source_name_log(s, log) && source_open_log(s, log, ledger, error);
+    if (s && !good) source_free(&s);
+    return s;
+}
+
+struct source *source_open_rest(const char *path, const char *log_path, const struct source_log *log,
+                                struct ledger *ledger)
+{
+    struct buf why = {0};
+    struct source *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->path = strdup(path);
+    s->log_path = strdup(log_path);
+    s->ended = s->replaced = true;
+    if (s->path && s->log_path &&
+        log_open(&log->limits, ledger, log_path, log->state_dir != NULL, &s->log, &why) == STORE_FAILED)
+        say(SAY_WARN, "an earlier log cannot be read", "file", log_path, "reason", buf_text(&why), NULL);
+    buf_free(&why);
+    if (!s->log) source_free(&s);
     return s;
 }
 
@@ -115,8 +205,10 @@ void source_free(struct source **source)
     source_end(s);
     fresh_close(&s->fresh);
     if (s->last) metrics_snapshot_release(&s->last);
+    if (s->log && s->replaced) log_spent(s->log);
     log_release(&s->log);
     free(s->path);
+    free(s->log_path);
     free(s);
     *source = NULL;
 }

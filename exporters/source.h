@@ -16,9 +16,17 @@
 
 typedef struct metrics_leader metrics_leader_t; /* leader.h */
 
+/* Where and how much log. */
+struct source_log {
+    struct log_limits limits;
+    bool memory;     /* no file */
+    char *state_dir; /* the file's folder, for what must survive a reboot; NULL = beside the segment */
+};
+
 struct source {
     struct source *next;
     char *path;
+    char *log_path;           /* NULL: in memory */
     metrics_leader_t *leader; /* NULL once it has ended */
     struct log *log;
     struct fresh *fresh;
@@ -30,8 +38,19 @@ struct source {
 };
 
 /* Leads the segment at path. NULL with *error: METRICS_E_MISSING, _BUSY (another exporter leads it)... */
-struct source *source_open(const char *path, const metrics_clock_t *clock, const struct log_limits *limits,
+struct source *source_open(const char *path, const metrics_clock_t *clock, const struct source_log *log,
                            struct ledger *ledger, metrics_error_t *error);
+
+/* What an earlier exporter left of a segment that is no more: only its log, already ended. NULL if the file
+ * is in use or no good, which is told. */
+struct source *source_open_rest(const char *path, const char *log_path, const struct source_log *log,
+                                struct ledger *ledger);
+
+/* A pattern for glob(3) of the files that logs of such segments have; `segments` may be a pattern itself. */
+void source_log_pattern(const char *segments, const struct source_log *log, struct buf *out);
+
+/* True if a file of that name is such a file, or belongs to one, and no segment. */
+bool source_is_log(const char *path);
 
 /* Does the leader's chores; returns after how many nanoseconds again. */
 uint64_t source_tick(struct source *source);

@@ -63,7 +63,7 @@ static void reporter_become(const struct reporter_options *options, const struct
 {
     char found[PATH_MAX], path[64];
     const char *program = options->program ? options->program : reporter_program(found);
-    const char *argv[8] = {program, "--segment", options->segment};
+    const char *argv[10] = {program, "--segment", options->segment};
     int n = 3, null = open("/dev/null", O_RDONLY);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -75,6 +75,10 @@ static void reporter_become(const struct reporter_options *options, const struct
     if (options->config || config >= 0) {
         argv[n++] = "--config";
         argv[n++] = options->config ? options->config : path;
+    }
+    if (options->memory) {
+        argv[n++] = "--log";
+        argv[n++] = "memory";
     }
     if (options->interval) {
         argv[n++] = "--interval";

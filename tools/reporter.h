@@ -10,6 +10,7 @@ struct reporter_options {
     const char *segment;
     const char *config;   /* NULL: $MTX_EXPORTER_CONFIG, else a table of the command's series on stderr */
     const char *interval; /* NULL: what the configuration says */
+    bool memory;          /* its log needs no file: the segment goes with us */
 };
 
 struct reporter {

@@ -121,18 +121,12 @@ static bool run_facts(const struct run *run, metrics_segment_info_t *facts)
 
 static void run_remove(struct run *run)
 {
-    static const char *const suffixes[] = {"", ".log", ".log-wal", ".log-shm"};
     if (!run->ours) return;
     if (run_keep) {
         fprintf(stderr, "mtxctl run: the segment stays at %s\n", run->path);
         return;
     }
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        struct buf path = {0};
-        buf_printf(&path, "%s%s", run->path, suffixes[i]);
-        unlink(buf_text(&path));
-        buf_free(&path);
-    }
+    unlink(run->path);
 }
 
 /* --- The exporter ------------------------------------------------------------------------------------- */
@@ -140,7 +134,8 @@ static void run_remove(struct run *run)
 /* A segment that an exporter leads already is reported by that one. */
 static void run_report(struct run *run)
 {
-    struct reporter_options options = {run_exporter, run->path, run_config, run_interval};
+    struct reporter_options options = {run_exporter, run->path, run_config, run_interval,
+                                       run->ours && !run_keep};
     metrics_segment_info_t facts;
     if (!run->usable || !run_facts(run, &facts)) return;
     run->since = facts.age_ns;

@@ -17,7 +17,7 @@ export MTX_SEGMENT=$segment
 started=()
 clean_up() {
     for pid in "${started[@]}"; do kill -KILL "$pid" && wait "$pid"; done 2>/dev/null
-    rm -rf "$work" "$segment" "$segment".log*
+    rm -rf "$work" "$segment" "$segment".*
 }
 trap clean_up EXIT
 passed=0 failed=0 ran=''

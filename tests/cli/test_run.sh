@@ -63,7 +63,7 @@ is "no segment is left, nor its log" "" "$(find /dev/shm -path "$(jq -r .segment
 expect 0 mtxctl run --keep -- "$work/job" count=9
 kept=$(sed -nE 's/^mtxctl run: the segment stays at (.*)$/\1/p' "$work/err")
 is "the kept segment" 9 "$(mtxctl get -v job.count --segment "$kept")"
-rm -f "$kept"
+rm -f "$kept" "$kept".*
 
 # What is wrong with the metrics does not touch the command.
 expect 5 mtxctl run --exporter /no/such/exporter -- "$work/job" say=ran exit=5

@@ -13,6 +13,7 @@ cat >"$work/exporter.yaml" <<YAML
 segment: $MTX_SEGMENT
 interval: 100ms
 flush_timeout: 200ms
+log: memory
 http: {listen: "off"}
 backends:
   - {type: file, name: kept, path: $work/kept.json}

@@ -15,7 +15,7 @@ finish() {
     exec 9>&-
     [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null
     wait
-    rm -rf "$work" "$MTX_SEGMENT"
+    rm -rf "$work" "$MTX_SEGMENT" "$MTX_SEGMENT".*
 }
 trap finish EXIT
 until_true() { # until_true SECONDS COMMAND...

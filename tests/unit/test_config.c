@@ -113,7 +113,7 @@ UNIT(config, mistakes)
         {"a: [b\n", "f.yml:2:1: "},
         {"backends: [{type: console}]\n---\nx: y\n", "f.yml:3:1: a second document begins here"},
         {"http: nowhere\nbackends: [{type: console}]\n", "f.yml:1:7: listen: \"nowhere\" is not an address"},
-        {"log: disk\nbackends: [{type: console}]\n", "f.yml:1:6: place: \"disk\" is not one of memory"},
+        {"log: disk\nbackends: [{type: console}]\n", "f.yml:1:6: place: \"disk\" is not one of file, memory"},
         {"{a: b}: c\nbackends: [{type: console}]\n", "f.yml:1:1: a key is a word, this is a map"},
         {"backends: [{type: file, path_file: /nonexistent/secret}]\n", "cannot open /nonexistent/secret"},
     };

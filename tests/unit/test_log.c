@@ -4,6 +4,8 @@
 #include "../fixture.h"
 #include "log.h"
 
+#include <sqlite3.h>
+
 static const struct log_limits wide = {64 << 20, UINT64_C(86400) * 1000000000};
 
 /* A backend that only has a filter, and the totals that it was given. */
@@ -223,6 +225,151 @@ UNIT(log, detach_and_attach)
     selection_free(&first.sel);
     selection_free(&second.sel);
     log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* --- With a file -------------------------------------------------------------------------------------------
+ */
+
+static struct log *reopen(const char *path, struct ledger *ledger)
+{
+    struct log *log = NULL;
+    struct buf why = {0};
+    if (log_open(&wide, ledger, path, false, &log, &why) != STORE_OK)
+        UNIT_FAIL("cannot open %s: %s\n", path, buf_text(&why));
+    buf_free(&why);
+    REQUIRE(log);
+    return log;
+}
+
+static void log_path(char path[80], const struct fixture *f)
+{
+    snprintf(path, 80, "%s.log", f->path);
+    unlink(path);
+}
+
+/* Breaks if a successor repeats, skips or recounts what its predecessor had queued, delivered or half
+ * delivered. */
+UNIT(log, goes_on_from_its_file)
+{
+    struct fixture f;
+    struct reader r, late;
+    struct log_next next;
+    char path[80];
+    fixture_open(&f);
+    log_path(path, &f);
+    double got = 0, total = 0;
+    for (uint64_t life = 1; life <= 6; life++) {
+        /* Each life has a ledger of its own, as another process would. */
+        struct ledger *ledger = ledger_new();
+        struct log *log = reopen(path, ledger);
+        reader_attach(&r, log, "r");
+        reader_attach(&late, log, "late"); /* never takes anything: its queue grows over all lives */
+        for (uint64_t i = 0; i < 3; i++) {
+            append(log, &f, life * 10 + i, 1);
+            total += (double)(life * 10 + i);
+        }
+        got += reader_take(&r, log, "jobs", UINT64_MAX);
+        /* One of the two readings, and then the end: the next life gets the other. */
+        CHECK(log_next(log, r.cursor, UINT64_MAX, &next));
+        if (!next.position) log_delivered(log, r.cursor, &next, 1, 1);
+        log_undo(log, r.cursor, &next);
+        struct ledger_account a = account(ledger, "r"), l = account(ledger, "late");
+        CHECK_EQ_U64(a.taken, life * 6);
+        CHECK_EQ_U64(l.taken, life * 6);
+        CHECK_EQ_U64(l.queued, life * 6);
+        selection_free(&r.sel);
+        selection_free(&late.sel);
+        log_release(&log);
+        ledger_free(&ledger);
+    }
+    struct ledger *ledger = ledger_new();
+    struct log *log = reopen(path, ledger);
+    reader_attach(&r, log, "r");
+    for (double v; (v = reader_take(&r, log, "jobs", UINT64_MAX)) >= 0;) got += v;
+    CHECK_NEAR(got, total, 0);
+    CHECK_EQ_U64(account(ledger, "r").delivered, 36);
+    CHECK_EQ_U64(account(ledger, "r").queued, 0);
+    log_drop_detached(log, LEDGER_REMOVED);
+    CHECK_EQ_U64(account(ledger, "late").dropped[LEDGER_REMOVED], 36);
+    selection_free(&r.sel);
+    log_spent(log);
+    log_release(&log);
+    CHECK(access(path, F_OK) != 0);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* Breaks if a damaged record or file stops an exporter from starting, or is passed over in silence. */
+UNIT(log, damage_is_set_aside)
+{
+    struct fixture f;
+    struct reader r;
+    char path[80], aside[96], command[256];
+    fixture_open(&f);
+    log_path(path, &f);
+    snprintf(aside, sizeof aside, "%s.damaged", path);
+    struct ledger *ledger = ledger_new();
+    struct log *log = reopen(path, ledger);
+    reader_attach(&r, log, "r");
+    for (uint64_t i = 1; i <= 4; i++) append(log, &f, i, 1);
+    selection_free(&r.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    /* One wrong byte in the second record. */
+    sqlite3 *db;
+    REQUIRE(sqlite3_open(path, &db) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(db, "UPDATE entries SET bytes = x'00' || substr(bytes, 2) WHERE seq = 1", NULL, NULL,
+                         NULL) == SQLITE_OK);
+    sqlite3_close(db);
+    ledger = ledger_new();
+    log = reopen(path, ledger);
+    reader_attach(&r, log, "r");
+    CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_DAMAGED], 2);
+    double got = 0;
+    for (double v; (v = reader_take(&r, log, "jobs", UINT64_MAX)) >= 0;) got += v;
+    CHECK_NEAR(got, 1 + 2 + 3 + 4, 0); /* totals close the gap */
+    selection_free(&r.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    /* Rubbish in the file. */
+    snprintf(command, sizeof command, "head -c 20000 /dev/urandom > %s", path);
+    REQUIRE(system(command) == 0);
+    ledger = ledger_new();
+    log = reopen(path, ledger);
+    CHECK(access(aside, F_OK) == 0);
+    reader_attach(&r, log, "r");
+    append(log, &f, 5, 1);
+    selection_free(&r.sel);
+    log_spent(log);
+    log_release(&log);
+    unlink(aside);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* Breaks if two exporters write one file, or follow a link to somebody else's. */
+UNIT(log, two_do_not_share_a_file)
+{
+    struct fixture f;
+    struct log *second;
+    struct buf why = {0};
+    char path[80];
+    fixture_open(&f);
+    log_path(path, &f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = reopen(path, ledger);
+    CHECK_EQ_I64(log_open(&wide, ledger, path, false, &second, &why), STORE_BUSY);
+    CHECK(why.len > 0);
+    log_spent(log);
+    log_release(&log);
+    REQUIRE(symlink("/etc/hostname", path) == 0);
+    buf_reset(&why);
+    CHECK_EQ_I64(log_open(&wide, ledger, path, false, &second, &why), STORE_FAILED);
+    CHECK(strstr(buf_text(&why), "not a plain file") != NULL);
+    unlink(path);
+    buf_free(&why);
     ledger_free(&ledger);
     fixture_close(&f);
 }

@@ -50,7 +50,7 @@ static void rig_open(struct rig *r)
     r->sampler = sampler_new(&o);
     char *paths[] = {r->f.path};
     CHECK(sampler_configure(r->sampler, &(struct option_list){paths, 1}, UINT64_C(10000000000),
-                            &(struct log_limits){1 << 20, UINT64_MAX}));
+                            &(struct source_log){.limits = {1 << 20, UINT64_MAX}, .memory = true}));
     r->config = config_parse("test", text, sizeof text - 1, no_env, &mistakes);
     REQUIRE(r->config);
     struct page_options p = {r->config->backends, &r->config->tags, r->sampler, NULL, &r->f.clock};

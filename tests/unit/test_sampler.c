@@ -50,8 +50,8 @@ struct rig {
 static void configure(struct rig *r, const char *path, uint64_t interval)
 {
     char *items[] = {(char *)(uintptr_t)path};
-    struct log_limits limits = {1 << 20, UINT64_MAX};
-    CHECK(sampler_configure(r->sampler, &(struct option_list){items, 1}, interval, &limits));
+    struct source_log log = {.limits = {1 << 20, UINT64_MAX}, .memory = true};
+    CHECK(sampler_configure(r->sampler, &(struct option_list){items, 1}, interval, &log));
 }
 
 static void rig_open(struct rig *r)

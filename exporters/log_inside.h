@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_inside.h - what log.c (the log in memory) and log_mirror.c (its file) share; for nobody else. */
+#ifndef EXPORTERS_LOG_INSIDE_H
+#define EXPORTERS_LOG_INSIDE_H
+
+#include "log.h"
+#include "store.h"
+
+#include <pthread.h>
+
+struct log_entry {
+    struct log_entry *next, *prev;
+    uint64_t seq;
+    uint64_t wall_ns, interval_ns;
+    metrics_snapshot_t *snapshot; /* NULL if packed */
+    void *packed;
+    size_t packed_n;
+    uint64_t epoch;
+    struct selection_count counts[LOG_CURSORS]; /* what each cursor takes of it */
+};
+
+struct log_cursor {
+    char *name; /* NULL: free */
+    int account;
+    const struct selection *sel; /* NULL: nobody is attached */
+    uint64_t at;                 /* the first entry that is not settled */
+    size_t position;             /* readings settled of it */
+    bool busy;                   /* between log_next() and its end */
+    uint64_t busy_through;
+    uint64_t of; /* readings of the entry at `at`, if position is not 0 */
+    metrics_snapshot_t *base;
+    uint64_t base_seq;                  /* STORE_NO_BASE without one */
+    bool loaded;                        /* from the file, and nobody has attached yet */
+    bool dirty;                         /* differs from what the file says */
+    struct ledger_account account_here; /* this log's part of the account */
+};
+
+struct log {
+    pthread_mutex_t lock; /* of everything; the ledger's lock may be taken under it */
+    size_t references;
+    struct log_limits limits;
+    struct ledger *ledger;
+    struct log_entry *first, *last;
+    uint64_t next_seq, bytes, snapshots;
+    uint64_t incarnation, epoch; /* of the last one appended */
+    bool any;                    /* something was appended ever */
+    struct store *store;         /* NULL: in memory only */
+    bool spent;                  /* the file goes with the log: its segment is no more */
+    uint64_t damaged;            /* records left out when it was loaded */
+    uint64_t rewrite_at;         /* monotonic: after a failure, when the whole file is tried again */
+    struct log_cursor cursors[LOG_CURSORS];
+};
+
+/* --- log_mirror.c: all are called with the log locked, and do nothing without a file
+ * ------------------------- */
+
+/* An entry is new, or has other bytes. It is packed. */
+void log_mirror_put(struct log *log, const struct log_entry *e);
+/* An entry leaves the list. */
+void log_mirror_gone(struct log *log, const struct log_entry *e);
+/* A cursor's base is another one now. */
+void log_mirror_rebase(struct log *log, uint64_t old_base);
+void log_mirror_drop(struct log *log, const char *name);
+
+/* Hands over what has changed, cursors and their accounts included. Returns the ticket. After a failure
+ * everything is written anew from time to time. */
+uint64_t log_mirror_commit(struct log *log);
+
+/* --- log.c
+ * --------------------------------------------------------------------------------------------------- */
+
+struct log_cursor *log_cursor_named(struct log *log, const char *name);
+void log_link(struct log *log, struct log_entry *e);
+metrics_snapshot_t *log_unpack(const struct log_entry *e);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log_mirror.c - keeps a log's file the same as the log in memory, which is the authority: what changes is
+ * put into one transaction and handed to the store's thread under the log's lock, so that transactions have
+ * the order of the changes.
+ *
+ * A cursor's base is kept in the file for as long as it is some cursor's base, though its entry has left the
+ * list. A base that stands for several entries is filed under the last of them: the totals are the same.
+ */
+#include "log_inside.h"
+
+#include "say.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_REWRITE_PAUSE (30 * CLOCK_SECOND)
+
+static bool is_base(const struct log *log, uint64_t seq)
+{
+    for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
+        if (c->name && c->base_seq == seq) return true;
+    return false;
+}
+
+static bool is_listed(const struct log *log, uint64_t seq)
+{
+    for (const struct log_entry *e = log->first; e; e = e->next)
+        if (e->seq == seq) return true;
+    return false;
+}
+
+static void put(struct log *log, const struct log_entry *e, bool queued)
+{
+    store_put(log->store, &(struct store_entry){.seq = e->seq,
+                                                .epoch = e->epoch,
+                                                .wall_ns = e->wall_ns,
+                                                .interval_ns = e->interval_ns,
+                                                .queued = queued,
+                                                .bytes = e->packed,
+                                                .n = e->packed_n});
+}
+
+void log_mirror_put(struct log *log, const struct log_entry *e)
+{
+    if (log->store) put(log, e, true);
+}
+
+void log_mirror_gone(struct log *log, const struct log_entry *e)
+{
+    if (!log->store) return;
+    if (is_base(log, e->seq))
+        store_unqueue(log->store, e->seq);
+    else
+        store_remove(log->store, e->seq);
+}
+
+void log_mirror_rebase(struct log *log, uint64_t old_base)
+{
+    if (!log->store || old_base == STORE_NO_BASE) return;
+    if (!is_base(log, old_base) && !is_listed(log, old_base)) store_remove(log->store, old_base);
+}
+
+void log_mirror_drop(struct log *log, const char *name)
+{
+    if (log->store) store_remove_cursor(log->store, name);
+}
+
+static void put_cursor(struct log *log, const struct log_cursor *c)
+{
+    store_put_cursor(log->store, &(struct store_cursor){.name = c->name,
+                                                        .at = c->at,
+                                                        .position = c->position,
+                                                        .of = c->of,
+                                                        .base = c->base_seq,
+                                                        .account = c->account_here});
+}
+
+/* A base has a snapshot of its own, perhaps of a shape that no entry has any more. */
+static void put_base(struct log *log, const struct log_cursor *c)
+{
+    const metrics_snapshot_header_t *h = metrics_snapshot_header(c->base);
+    struct log_entry e = {
+        .seq = c->base_seq, .epoch = h->epoch, .wall_ns = h->wall_ns, .interval_ns = h->interval_ns};
+    if (is_listed(log, c->base_seq) || metrics_snapshot_encode(c->base, &e.packed, &e.packed_n, NULL)) return;
+    put(log, &e, false);
+    free(e.packed);
+}
+
+/* All of it anew, after the file lacked something. */
+static void rewrite(struct log *log)
+{
+    store_clear(log->store);
+    for (struct log_entry *e = log->first; e; e = e->next) {
+        void *bytes = NULL;
+        size_t n;
+        struct log_entry copy = *e;
+        if (!e->packed && metrics_snapshot_encode(e->snapshot, &bytes, &n, NULL) == 0) {
+            copy.packed = bytes;
+            copy.packed_n = n;
+        }
+        if (copy.packed) put(log, &copy, true);
+        free(bytes);
+    }
+    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
+        if (c->name && c->base) put_base(log, c);
+        if (c->name) put_cursor(log, c);
+        c->dirty = false;
+    }
+}
+
+uint64_t log_mirror_commit(struct log *log)
+{
+    if (!log->store) return 0;
+    uint64_t now = clock_mono(&clock_system);
+    if (store_broken(log->store)) {
+        store_abandon(log->store);
+        if (now < log->rewrite_at) return 0;
+        log->rewrite_at = now + LOG_REWRITE_PAUSE;
+        rewrite(log);
+    }
+    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
+        if (c->name && c->dirty) put_cursor(log, c);
+        c->dirty = false;
+    }
+    return store_commit(log->store);
+}
+
+/* --- Loading
+ * ------------------------------------------------------------------------------------------------- */
+
+struct loading {
+    struct log *log;
+    struct log_entry *bases; /* entries that are not queued any more */
+};
+
+static bool load_bytes(struct log_entry *e, const struct store_entry *found)
+{
+    metrics_snapshot_t *s = metrics_snapshot_decode(found->bytes, found->n, NULL);
+    if (!s) return false;
+    e->packed = malloc(found->n);
+    if (e->packed) memcpy(e->packed, found->bytes, found->n);
+    e->packed_n = found->n;
+    metrics_snapshot_release(&s);
+    return e->packed != NULL;
+}
+
+static void load_damaged(void *arg, uint64_t seq)
+{
+    struct loading *l = arg;
+    l->log->damaged++;
+    say(SAY_WARN, "a record of the log's file is damaged and left out; the next one covers its interval",
+        "record", SAY_U64(seq), NULL);
+}
+
+static void load_entry(void *arg, const struct store_entry *found)
+{
+    struct loading *l = arg;
+    struct log *log = l->log;
+    struct log_entry *e = calloc(1, sizeof *e);
+    if (!e || !load_bytes(e, found)) {
+        free(e);
+        load_damaged(arg, found->seq);
+        return;
+    }
+    e->seq = found->seq;
+    e->epoch = found->epoch;
+    e->wall_ns = found->wall_ns;
+    e->interval_ns = found->interval_ns;
+    if (found->seq >= log->next_seq) {
+        log->next_seq = found->seq + 1;
+        log->epoch = found->epoch;
+        log->any = true;
+    }
+    if (found->queued) {
+        log->bytes += e->packed_n;
+        log_link(log, e);
+    } else {
+        e->next = l->bases;
+        l->bases = e;
+    }
+}
+
+static metrics_snapshot_t *find_base(const struct loading *l, uint64_t seq)
+{
+    for (const struct log_entry *e = l->bases; e; e = e->next)
+        if (e->seq == seq) return log_unpack(e);
+    for (const struct log_entry *e = l->log->first; e; e = e->next)
+        if (e->seq == seq) return log_unpack(e);
+    return NULL;
+}
+
+static void load_cursor(void *arg, const struct store_cursor *found)
+{
+    struct loading *l = arg;
+    struct log_cursor *c = log_cursor_named(l->log, found->name);
+    if (!c) return;
+    c->at = found->at;
+    c->position = found->position;
+    c->of = found->of;
+    c->account_here = found->account;
+    c->account = ledger_open(l->log->ledger, found->name);
+    ledger_restore(l->log->ledger, c->account, LEDGER_METRICS, &found->account);
+    c->base = found->base == STORE_NO_BASE ? NULL : find_base(l, found->base);
+    c->base_seq = c->base ? found->base : STORE_NO_BASE;
+    c->loaded = true;
+    c->dirty = false;
+    if (c->at > l->log->next_seq) l->log->next_seq = c->at;
+}
+
+enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
+                           bool durable, struct log **out, struct buf *why)
+{
+    struct loading l = {.log = log_new(limits, ledger)};
+    struct store_finder finder = {load_entry, load_damaged, load_cursor, &l};
+    enum store_opened opened = STORE_FAILED;
+    *out = NULL;
+    if (l.log) opened = store_open(path, durable, &finder, &l.log->store, why);
+    for (struct log_entry *e = l.bases, *next; e; e = next) {
+        next = e->next;
+        free(e->packed);
+        free(e);
+    }
+    if (opened == STORE_OK && l.log->last) {
+        metrics_snapshot_t *s = log_unpack(l.log->last);
+        if (s) l.log->incarnation = metrics_snapshot_header(s)->incarnation;
+        if (s) metrics_snapshot_release(&s);
+    }
+    if (opened == STORE_OK)
+        *out = l.log;
+    else
+        log_release(&l.log);
+    return opened;
+}
+
+void log_spent(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->spent = true;
+    pthread_mutex_unlock(&log->lock);
+}
+
+bool log_is_durable(struct log *log)
+{
+    return log->store != NULL;
+}
+
+uint64_t log_failures(struct log *log)
+{
+    return log->store ? store_failures(log->store) : 0;
+}

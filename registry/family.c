@@ -7,6 +7,7 @@
 #include "atomic.h"
 #include "error.h"
 #include "handle.h"
+#include "text.h"
 
 struct metrics__settings metrics__default_settings(void)
 {
@@ -20,12 +21,13 @@ struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offse
                                                   struct metrics__settings *settings, double *bounds)
 {
     struct segment_record *r = record_at(seg, offset);
-    if (!r || r->type != RECORD_FAMILY || r->payload_length < sizeof(struct metrics__family_record))
+    struct metrics__family_record *f;
+    uint32_t length = r ? mem_load32(&r->payload_length) : 0;
+    if (!r || r->type != RECORD_FAMILY || length < sizeof *f || !(f = record_payload(seg, r, length)))
         return NULL;
-    struct metrics__family_record *f = record_payload(r);
     *settings = f->settings;
     if (settings->bound_count > METRICS__BOUNDS_MAX ||
-        r->payload_length < sizeof *f + settings->bound_count * sizeof(double))
+        length < sizeof *f + settings->bound_count * sizeof(double))
         return NULL;
     memcpy(bounds, f->bounds, settings->bound_count * sizeof(double));
     return f;
@@ -42,7 +44,8 @@ uint64_t metrics__family(metrics_registry_t *r, const char *name, const struct m
     uint64_t mine = record_new(r->seg, RECORD_FAMILY, 0, key.bytes, key.length, bytes);
     if (!mine) return 0;
     struct segment_record *record = record_at(r->seg, mine);
-    struct metrics__family_record *f = record_payload(record);
+    struct metrics__family_record *f = record ? record_payload(r->seg, record, bytes) : NULL;
+    if (!f) return 0;
     f->settings = *settings;
     memcpy(f->bounds, bounds, settings->bound_count * sizeof(double));
     uint64_t length = record->length, winner = index_insert(r->seg, mine);
@@ -67,6 +70,10 @@ static const char *check_bounds(const metrics_family_t *f)
 static const char *read_settings(const metrics_family_t *f, struct metrics__settings *s)
 {
     *s = metrics__default_settings();
+    if (!metrics__is_utf8(f->unit ? f->unit : "", f->unit ? strlen(f->unit) : 0))
+        return "the unit is not valid UTF-8";
+    if (!metrics__is_utf8(f->help ? f->help : "", f->help ? strlen(f->help) : 0))
+        return "the help is not valid UTF-8";
     if (f->merge > METRICS_MERGE_ALL) return "merge is not one of METRICS_MERGE_*";
     if (f->reservoir > METRICS_BUCKETS_EXPONENTIAL)
         return "reservoir is not one of METRICS_RESERVOIR_*, METRICS_BUCKETS*";
@@ -105,12 +112,13 @@ static bool same_settings(const struct metrics__family_record *f, const struct m
 static bool add_text(metrics_registry_t *r, struct metrics__family_record *f, const metrics_family_t *from)
 {
     const char *unit = from->unit ? from->unit : "", *help = from->help ? from->help : "";
-    size_t unit_n = strnlen(unit, 63) + 1, help_n = strnlen(help, 1023) + 1;
+    size_t unit_n = metrics__text_cut(unit, 63) + 1, help_n = metrics__text_cut(help, 1023) + 1;
     if ((unit_n == 1 && help_n == 1) || mem_load_acquire(&f->text)) return true;
     uint64_t offset = record_new(r->seg, RECORD_TEXT, 0, "", 0, unit_n + help_n);
     if (!offset) return false;
     struct segment_record *record = record_at(r->seg, offset);
-    char *text = record_payload(record);
+    char *text = record ? record_payload(r->seg, record, unit_n + help_n) : NULL;
+    if (!text) return false;
     memcpy(text, unit, unit_n - 1);
     memcpy(text + unit_n, help, help_n - 1);
     uint64_t none = 0, length = record->length;

@@ -60,7 +60,7 @@ static bool is_tagged(const struct metrics__key *key)
 /* Admit one more series to the family: false at its limit. */
 static bool admit(struct finding *f)
 {
-    uint32_t most = f->settings.series_limit ? f->settings.series_limit : f->r->seg->head->family_series;
+    uint32_t most = f->settings.series_limit ? f->settings.series_limit : f->r->seg->family_series;
     uint32_t n = mem_load32(&f->family->series);
     do {
         if (n >= most) return false;
@@ -159,9 +159,11 @@ static void *find_overflow(struct finding *f)
         if (!mem_cas(&f->family->overflow, &none, offset)) offset = none; /* ORD-2 */
     }
     struct segment_record *record = record_at(f->r->seg, offset);
-    if (!record || record->key_length > METRICS__KEY_MAX) return NULL;
-    key.length = record->key_length;
-    memcpy(key.bytes, record_key(record), key.length);
+    key.length = record ? mem_load32(&record->key_length) : SIZE_MAX;
+    const unsigned char *bytes =
+        key.length <= METRICS__KEY_MAX ? record_key(f->r->seg, record, key.length) : NULL;
+    if (!bytes) return NULL;
+    memcpy(key.bytes, bytes, key.length);
     if (!metrics__words_of_key(&words, f->number, &key)) return NULL;
     if ((handle = metrics__table_find(f->r->table, &words))) return handle;
     if (make_handle(f, offset, &handle).loss >= 0) return NULL;
@@ -289,8 +291,8 @@ int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series 
         /* The loser's shared cells stay unused; a large extent goes back. */
         if (place != fresh && s->plan.cells > SEGMENT_LANE_SHARED)
             arena_return(s->seg, fresh,
-                         layout_stride(s->plan.cells) * layout_lanes(s->plan.cells, s->seg->head->lanes_cpu,
-                                                                     s->seg->head->lanes_atomic));
+                         layout_stride(s->plan.cells) *
+                             layout_lanes(s->plan.cells, s->seg->lanes_cpu, s->seg->lanes_atomic));
     }
     return lane_bind(s->seg, place, s->plan.cells, &h->cells) ? (int)LOSS_DAMAGE : -1;
 }

@@ -4,37 +4,12 @@
 #include <string.h>
 
 #include "handle.h"
-
-/* One well-formed UTF-8 sequence; its length or 0. Overlong forms, surrogates and > U+10FFFF are refused. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80) return 1;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if (s[0] == 0xe0 && s[1] < 0xa0) return 0;
-    if (s[0] == 0xed && s[1] > 0x9f) return 0;
-    if (s[0] == 0xf0 && s[1] < 0x90) return 0;
-    if (s[0] == 0xf4 && s[1] > 0x8f) return 0;
-    return n;
-}
+#include "text.h"
 
 static const char *check_text(const char *text, size_t longest, bool value)
 {
     if (!text) return "a name or tag is NULL";
-    const unsigned char *s = (const unsigned char *)text;
-    size_t n = strnlen(text, longest + 1);
-    if (n == 0 && !value) return "a name or tag key is empty";
-    if (n > longest)
-        return value ? "a tag value is longer than 1023 bytes" : "a name or key is longer than 255 bytes";
-    for (size_t i = 0, step; i < n; i += step) {
-        step = utf8_length(s + i);
-        if (!step) return "a name or tag is not valid UTF-8";
-        /* Tag values may be any text; names and keys have no control characters. */
-        if (!value && (s[i] < 0x20 || s[i] == 0x7f)) return "a name or key has a control character";
-    }
-    return NULL;
+    return metrics__text_wrong(text, strnlen(text, longest + 1), value);
 }
 
 static bool append(struct metrics__key *key, const char *text)

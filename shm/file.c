@@ -107,7 +107,8 @@ static int check_header(const struct segment_options *o, const struct segment_he
     return 0;
 }
 
-static int read_header(const struct segment_options *o, int fd, uint64_t file_size, metrics_error_t *error)
+static int read_header(const struct segment_options *o, int fd, uint64_t file_size,
+                       struct segment_header *head, metrics_error_t *error)
 {
     union {
         struct segment_header h;
@@ -118,7 +119,8 @@ static int read_header(const struct segment_options *o, int fd, uint64_t file_si
     if (n != sizeof u)
         return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)", o->path,
                              n);
-    return check_header(o, &u.h, file_size, error);
+    *head = u.h;
+    return check_header(o, head, file_size, error);
 }
 
 /* Does the path still lead to the file that we opened and locked? */
@@ -128,7 +130,8 @@ static bool same_file(const char *path, const struct stat *st)
     return lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
-int file_open(const struct segment_options *o, int *out, struct stat *st, metrics_error_t *error)
+int file_open(const struct segment_options *o, int *out, struct stat *st, struct segment_header *head,
+              metrics_error_t *error)
 {
     int fd = open(o->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
@@ -142,7 +145,8 @@ int file_open(const struct segment_options *o, int *out, struct stat *st, metric
     int rc = METRICS_E_SYSTEM;
     if (fstat(fd, st))
         metrics__fail(error, rc, errno, "cannot stat %s", o->path);
-    else if (!(rc = check_file(o, st, error)) && !(rc = read_header(o, fd, (uint64_t)st->st_size, error))) {
+    else if (!(rc = check_file(o, st, error)) &&
+             !(rc = read_header(o, fd, (uint64_t)st->st_size, head, error))) {
         /* A reset holds this lock exclusively while it swaps the name: then there is a newer file to open. */
         if (file_lock(fd, F_RDLCK, LOCK_ATTACHED) || !same_file(o->path, st))
             rc = metrics__fail(error, METRICS_E_BUSY, 0, "%s is being replaced by another process", o->path);

@@ -15,9 +15,11 @@
 /*
  * Open an existing file read-write and check it: type, owner, links, permissions, size, header. 0 and *fd, or
  * a code: METRICS_E_MISSING if there is none, METRICS_E_BUSY if it was replaced meanwhile (try again).
- * On success the shared LOCK_ATTACHED is held by the new file description.
+ * *head is the header as it was checked: what the file says may change. On success the shared LOCK_ATTACHED
+ * is held by the new file description.
  */
-int file_open(const struct segment_options *options, int *fd, struct stat *st, metrics_error_t *error);
+int file_open(const struct segment_options *options, int *fd, struct stat *st, struct segment_header *head,
+              metrics_error_t *error);
 
 /*
  * Make a complete file and give it its name. METRICS_E_BUSY = somebody else was first: open that one.

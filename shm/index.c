@@ -48,7 +48,7 @@ uint64_t record_new(segment_t *seg, uint8_t type, uint8_t kind, const void *key,
     r->key_length = (uint32_t)key_length;
     r->payload = (uint32_t)payload;
     r->payload_length = (uint32_t)payload_length;
-    memcpy(record_key(r), key, key_length);
+    memcpy((unsigned char *)r + RECORD_KEY, key, key_length);
     return offset;
 }
 
@@ -56,7 +56,8 @@ static bool is_key(const segment_t *seg, uint64_t entry, const void *key, size_t
 {
     if (entry >> 48 != hash >> 48) return false;
     const struct segment_record *r = record_at(seg, entry & ENTRY_OFFSET);
-    return r && r->hash == hash && r->key_length == length && !memcmp(record_key(r), key, length);
+    const unsigned char *own = r ? record_key(seg, r, length) : NULL;
+    return own && r->hash == hash && r->key_length == length && !memcmp(own, key, length);
 }
 
 /* The key's line in a level, or NULL while there is no such level. */
@@ -91,17 +92,22 @@ static bool add_level(segment_t *seg, unsigned level)
     return true;
 }
 
+/* What index_insert() looks for: our record's key, where it stands. */
+struct inserting {
+    uint64_t offset, length, hash;
+    const unsigned char *key;
+};
+
 /* Our record's entry, or what stood in its way: the same key (its offset) or a full line (0). */
-static uint64_t insert_in_line(segment_t *seg, uint64_t *line, uint64_t offset,
-                               const struct segment_record *r)
+static uint64_t insert_in_line(segment_t *seg, uint64_t *line, const struct inserting *our)
 {
     for (int i = 0; i < SEGMENT_INDEX_LINE; i++) {
         uint64_t entry = mem_load_acquire(&line[i]); /* ORD-2 */
-        if (!entry && mem_cas(&line[i], &entry, (r->hash >> 48) << 48 | offset)) {
+        if (!entry && mem_cas(&line[i], &entry, our->hash >> 48 << 48 | our->offset)) {
             mem_add(&seg->head->records, 1);
-            return offset;
+            return our->offset;
         }
-        if (is_key(seg, entry, record_key(r), r->key_length, r->hash)) return entry & ENTRY_OFFSET;
+        if (is_key(seg, entry, our->key, our->length, our->hash)) return entry & ENTRY_OFFSET;
     }
     return 0;
 }
@@ -109,11 +115,14 @@ static uint64_t insert_in_line(segment_t *seg, uint64_t *line, uint64_t offset,
 uint64_t index_insert(segment_t *seg, uint64_t offset)
 {
     const struct segment_record *r = record_at(seg, offset);
-    for (unsigned level = 0; r && level < SEGMENT_INDEX_LEVELS; level++) {
-        uint64_t *line = line_of(seg, level, r->hash);
-        if (!line && add_level(seg, level)) line = line_of(seg, level, r->hash);
+    if (!r) return 0;
+    struct inserting our = {offset, mem_load32(&r->key_length), mem_load(&r->hash), NULL};
+    our.key = record_key(seg, r, our.length);
+    for (unsigned level = 0; our.key && level < SEGMENT_INDEX_LEVELS; level++) {
+        uint64_t *line = line_of(seg, level, our.hash);
+        if (!line && add_level(seg, level)) line = line_of(seg, level, our.hash);
         if (!line) return 0;
-        uint64_t found = insert_in_line(seg, line, offset, r);
+        uint64_t found = insert_in_line(seg, line, &our);
         if (found) return found;
     }
     return 0;

@@ -13,7 +13,7 @@ enum { LINE_BYTES = SEGMENT_LANE_LINE * 8 };
 
 static uint64_t extent_bytes(const segment_t *seg)
 {
-    return (uint64_t)(seg->head->lanes_cpu + seg->head->lanes_atomic) * LINE_BYTES;
+    return ((uint64_t)seg->lanes_cpu + seg->lanes_atomic) * LINE_BYTES;
 }
 
 /* The n-th cell of a block of extents, in lane 0. */
@@ -52,19 +52,19 @@ uint64_t lane_place(segment_t *seg, uint64_t cells)
     struct segment_header *h = seg->head;
     if (cells == 1) return place_shared(seg, &h->cell_cursor[0], 1);
     if (cells <= SEGMENT_LANE_SHARED) return place_shared(seg, &h->cell_cursor[1], SEGMENT_LANE_SHARED);
-    return arena_alloc(seg, layout_stride(cells) * layout_lanes(cells, h->lanes_cpu, h->lanes_atomic));
+    return arena_alloc(seg, layout_stride(cells) * layout_lanes(cells, seg->lanes_cpu, seg->lanes_atomic));
 }
 
 int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metrics__cells *out)
 {
-    const struct segment_header *h = seg->head;
-    uint64_t stride = layout_stride(cells), lanes = layout_lanes(cells, h->lanes_cpu, h->lanes_atomic);
+    uint64_t stride = layout_stride(cells), lanes = layout_lanes(cells, seg->lanes_cpu, seg->lanes_atomic);
     char *base = segment_at(seg, place, (lanes - 1) * stride + cells * 8);
-    if (!base || place % 8) return -1;
+    /* Pairs of cells are stored by instructions that fault where they are not aligned. */
+    if (!base || place % (cells == 1 ? 8 : SEGMENT_ALIGN)) return -1;
     out->base = base;
     out->stride = stride;
-    out->lanes = (uint32_t)(lanes - h->lanes_atomic);
-    out->stripes = h->lanes_atomic - 1;
+    out->lanes = (uint32_t)(lanes - seg->lanes_atomic);
+    out->stripes = seg->lanes_atomic - 1;
     out->atomic = base + out->lanes * stride;
     out->rseq = process_rseq_offset();
     arena_touch(seg, place, (lanes - 1) * stride + cells * 8);

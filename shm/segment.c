@@ -53,12 +53,13 @@ int segment_fd(const segment_t *seg)
 }
 
 /* Another inode may take the name while we look: start over, but not for ever. */
-static int open_or_create(const struct segment_options *o, int *fd, struct stat *st, metrics_error_t *error)
+static int open_or_create(const struct segment_options *o, int *fd, struct stat *st,
+                          struct segment_header *head, metrics_error_t *error)
 {
     int rc = 0;
     bool reset = o->reset;
     for (int i = 0; i < OPEN_TRIES; i++) {
-        rc = file_open(o, fd, st, error);
+        rc = file_open(o, fd, st, head, error);
         if (rc == METRICS_E_MISSING && !o->existing) {
             rc = file_create(o, false, error);
             reset = false;
@@ -94,8 +95,17 @@ static int map_file(segment_t *seg, const struct segment_options *o, metrics_err
                              (unsigned long long)seg->size, o->path);
     seg->head = (struct segment_header *)seg->base;
     madvise(seg->base, seg->size, MADV_DONTDUMP);
-    seg->time_offset = segment_timens_offset() + seg->head->created_monotonic;
     return 0;
+}
+
+/* From the checked header: never again from the file. */
+static void take_constants(segment_t *seg, const struct segment_header *head)
+{
+    seg->lanes_cpu = head->lanes_cpu;
+    seg->lanes_atomic = head->lanes_atomic;
+    seg->slots = head->slots;
+    seg->family_series = head->family_series;
+    seg->time_offset = segment_timens_offset() + head->created_monotonic;
 }
 
 static void note_kept(segment_t *seg, const struct segment_options *o, uint64_t age)
@@ -112,9 +122,11 @@ int segment_open(segment_t **out, const struct segment_options *o, metrics_error
     segment_t *seg = calloc(1, sizeof *seg);
     if (!seg) return metrics__fail(error, METRICS_E_MEMORY, ENOMEM, "no memory to open %s", o->path);
     struct stat st;
+    struct segment_header head;
     seg->fd = -1;
-    int rc = open_or_create(o, &seg->fd, &st, error);
+    int rc = open_or_create(o, &seg->fd, &st, &head, error);
     if (!rc) {
+        take_constants(seg, &head);
         seg->size = (uint64_t)st.st_size;
         seg->dev = st.st_dev;
         seg->ino = st.st_ino;

@@ -4,7 +4,10 @@
  *
  * Everything below is thread-safe and process-safe unless it says otherwise. Calls marked [S] are
  * async-signal-safe and leave errno alone. Offsets read from the segment are checked before use: another
- * process wrote them.
+ * process wrote them. What is checked is read once, into private memory: whoever may write the file may
+ * change it between a check and a use. So a segment that is damaged on purpose gives wrong numbers at worst;
+ * nothing outside the mapping is read or written. (Making the file shorter is beyond that: SIGBUS. The mode
+ * prevents it.)
  */
 #ifndef METRICS_SHM_SEGMENT_H
 #define METRICS_SHM_SEGMENT_H
@@ -38,6 +41,8 @@ typedef struct segment {
     unsigned char *base;
     struct segment_header *head; /* == base */
     uint64_t size;
+    /* Checked copies of the header's constants: what stands in the file may change at any moment. */
+    uint32_t lanes_cpu, lanes_atomic, slots, family_series;
     uint64_t time_offset; /* CLOCK_MONOTONIC - time_offset = segment time */
     char *path;
     int fd; /* the host may have closed it: never use without segment_fd() */
@@ -115,13 +120,15 @@ uint64_t index_hash(const void *key, size_t length);
 
 /* [S] The record at an offset if it is whole and inside the arena, else NULL. */
 struct segment_record *record_at(const segment_t *seg, uint64_t offset);
-static inline unsigned char *record_key(const struct segment_record *r)
+/* [S] n bytes of its key; n bytes of its payload. NULL if they are not inside the arena (any more). */
+static inline unsigned char *record_key(const segment_t *seg, const struct segment_record *r, uint64_t n)
 {
-    return (unsigned char *)r + RECORD_KEY;
+    return segment_at(seg, (uint64_t)((const unsigned char *)r - seg->base) + RECORD_KEY, n);
 }
-static inline void *record_payload(const struct segment_record *r)
+static inline void *record_payload(const segment_t *seg, const struct segment_record *r, uint64_t n)
 {
-    return (unsigned char *)r + r->payload;
+    uint32_t at = __atomic_load_n(&r->payload, __ATOMIC_RELAXED);
+    return at % 8 ? NULL : segment_at(seg, (uint64_t)((const unsigned char *)r - seg->base) + at, n);
 }
 
 /*

@@ -57,7 +57,7 @@ struct segment_slot *slot_record(segment_t *seg, int slot)
         block = mem_cas(where, &none, fresh) ? fresh : none;
         if (block != fresh) arena_return(seg, fresh, bytes);
     }
-    struct segment_slot *records = segment_at(seg, block, bytes);
+    struct segment_slot *records = block % SEGMENT_ALIGN ? NULL : segment_at(seg, block, bytes);
     return records ? records + slot % SEGMENT_SLOT_BLOCK : NULL;
 }
 
@@ -99,7 +99,8 @@ struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
         block = mem_cas(where, &none, fresh) ? fresh : none;
         if (block != fresh) arena_return(seg, fresh, SEGMENT_GROUP_BLOCK);
     }
-    struct segment_pair *pairs = segment_at(seg, block, SEGMENT_GROUP_BLOCK);
+    /* Pairs are stored by instructions that fault where they are not aligned. */
+    struct segment_pair *pairs = block % SEGMENT_ALIGN ? NULL : segment_at(seg, block, SEGMENT_GROUP_BLOCK);
     if (!pairs) return NULL;
     return pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES + layout_gauge_index(place);
 }
@@ -170,7 +171,7 @@ static bool is_kept(segment_t *seg, int fd, int slot)
  */
 static int take_lowest(segment_t *seg, int fd, bool weak, bool kept_too)
 {
-    for (int s = 1; s < (int)seg->head->slots; s++) {
+    for (int s = 1; s < (int)seg->slots; s++) {
         if (!take_lock(fd, weak, LOCK_CLAIM + (uint64_t)s)) continue;
         /* POSIX locks do not stand in the way of their own process: another registry of it may be the owner.
          */

@@ -9,6 +9,7 @@
 
 #include "atomic.h"
 #include "bucket.h"
+#include "text.h"
 
 #define ENTRY_OFFSET UINT64_C(0xffffffffffff)
 
@@ -51,7 +52,19 @@ static int compare_series(const void *a, const void *b)
 {
     const struct metrics__series_read *x = *(struct metrics__series_read *const *)a;
     const struct metrics__series_read *y = *(struct metrics__series_read *const *)b;
-    return metrics__series_compare(x->name, x->tags, x->tag_count, y->name, y->tags, y->tag_count);
+    int order = metrics__series_compare(x->name, x->tags, x->tag_count, y->name, y->tags, y->tag_count);
+    return order ? order : (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Names are unique (ORD-2), and who looks a series up relies on it: of two alike, damage, the first stays. */
+static void find_twins(struct metrics__catalog *c)
+{
+    for (size_t i = 1; i < c->count; i++) {
+        const struct metrics__series_read *x = c->series[i - 1], *y = c->series[i];
+        c->series[i]->twin =
+            !metrics__series_compare(x->name, x->tags, x->tag_count, y->name, y->tags, y->tag_count);
+        c->damaged += c->series[i]->twin;
+    }
 }
 
 /* --- Records
@@ -78,6 +91,8 @@ static void read_text(const struct metrics_reader *r, struct metrics__family_rea
     size_t unit = strnlen(text, rec->payload_length);
     if (text + unit >= end) return;
     size_t help = strnlen(text + unit + 1, (size_t)(end - text) - unit - 1);
+    /* A text that cannot be printed is as good as none. */
+    if (!metrics__is_utf8(text, unit) || !metrics__is_utf8(text + unit + 1, help)) return;
     const char *u = metrics__pool_text(pool, text, unit),
                *h = metrics__pool_text(pool, text + unit + 1, help);
     if (!u || !h) return;
@@ -160,6 +175,7 @@ static bool read_key(struct metrics__pool *pool, const struct segment_record *re
     s->tags = metrics__pool_take(pool, (s->tag_count + 1) * sizeof *s->tags);
     if (!copy || !s->tags) return false;
     s->name = copy;
+    if (s->tag_count > METRICS_TAGS_MAX || metrics__text_wrong(copy, strlen(copy), false)) return false;
     const char *at = copy + strlen(copy) + 1;
     for (size_t i = 0; i < s->tag_count; i++) {
         s->tags[i].key = at;
@@ -167,6 +183,9 @@ static bool read_key(struct metrics__pool *pool, const struct segment_record *re
         s->tags[i].value = at;
         at += strlen(at) + 1;
         if (i && strcmp(s->tags[i - 1].key, s->tags[i].key) >= 0) return false;
+        if (metrics__text_wrong(s->tags[i].key, strlen(s->tags[i].key), false) ||
+            metrics__text_wrong(s->tags[i].value, strlen(s->tags[i].value), true))
+            return false;
     }
     return true;
 }
@@ -285,6 +304,7 @@ int metrics__catalog_update(struct metrics_reader *r)
     for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++)
         if (take_level(r, level, &grown)) return -1;
     if (grown) qsort(c->series, c->count, sizeof *c->series, compare_series);
+    find_twins(c);
     c->records = r->head.records;
     return 0;
 }

@@ -20,6 +20,7 @@
 #include "rate.h"
 #include "reservoir.h"
 #include "taking.h"
+#include "text.h"
 
 #define ENTRY_OFFSET UINT64_C(0xffffffffffff)
 
@@ -75,7 +76,7 @@ static void check_cursor(struct checking *c, unsigned i)
 static void check_head(struct checking *c)
 {
     const struct segment_header *h = &c->head;
-    if (h->arena_next < SEGMENT_ARENA || h->arena_next > h->size || h->arena_next % SEGMENT_ALIGN)
+    if (!view_believes(&c->view, h->arena_next) || h->arena_next % SEGMENT_ALIGN)
         damage(c, offsetof(struct segment_header, arena_next), "the arena ends at %llu of %llu bytes",
                (unsigned long long)h->arena_next, (unsigned long long)h->size);
     if (h->populated < h->arena_next || h->populated > h->size)
@@ -148,27 +149,34 @@ static bool is_no_record(const struct checking *c, uint64_t offset, uint8_t type
     return r ? r->type != type : offset < c->end || outside(c, offset, RECORD_KEY, SEGMENT_ALIGN);
 }
 
-/* A letter, a name, and for a series pairs of tag key and value, sorted by key; each ends with a zero. */
+/* A letter, a name, and for a series pairs of tag key and value, sorted by key; each ends with a zero and is
+ * text that a writer would accept. */
 static bool is_key(const struct segment_record *r, char letter)
 {
     const char *key = (const char *)r + RECORD_KEY, *end = key + r->key_length, *before = NULL;
     if (r->key_length < 3 || key[0] != letter || !key[1] || end[-1]) return false;
     const char *tag = key + 1 + strlen(key + 1) + 1;
+    unsigned tags = 0;
+    if (metrics__text_wrong(key + 1, strlen(key + 1), false)) return false;
     while (letter == 'S' && tag < end) {
         const char *value = tag + strlen(tag) + 1;
-        if (!*tag || value >= end || (before && strcmp(before, tag) >= 0)) return false;
+        if (value >= end || (before && strcmp(before, tag) >= 0) || ++tags > METRICS_TAGS_MAX) return false;
+        if (metrics__text_wrong(tag, strlen(tag), false) || metrics__text_wrong(value, strlen(value), true))
+            return false;
         before = tag;
         tag = value + strlen(value) + 1;
     }
     return tag == end;
 }
 
-/* Two texts, each ended by a zero. */
+/* Two texts in UTF-8, each ended by a zero. */
 static bool is_text(const struct segment_record *r)
 {
     const char *text = (const char *)r + r->payload, *end = text + r->payload_length;
     const char *unit_end = memchr(text, 0, r->payload_length);
-    return unit_end && memchr(unit_end + 1, 0, (size_t)(end - unit_end - 1));
+    const char *help_end = unit_end ? memchr(unit_end + 1, 0, (size_t)(end - unit_end - 1)) : NULL;
+    return help_end && metrics__is_utf8(text, (size_t)(unit_end - text)) &&
+           metrics__is_utf8(unit_end + 1, (size_t)(help_end - unit_end - 1));
 }
 
 static const struct metrics__family_record *family_of(const struct segment_record *r)
@@ -292,6 +300,26 @@ static void check_series(struct checking *c, uint64_t offset, const struct segme
 /* --- Index
  * ------------------------------------------------------------------------------------------------------ */
 
+/* Where the index, read as a writer reads it, finds that key; 0 = nowhere. */
+static uint64_t found_at(const struct checking *c, const struct segment_record *like)
+{
+    for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++) {
+        uint64_t lines = layout_level_entries(level) / SEGMENT_INDEX_LINE,
+                 from = level ? c->head.level[level] : SEGMENT_INDEX0;
+        if (!from || from % 8 || (level && !at(c, from, lines * SEGMENT_INDEX_LINE * 8))) return 0;
+        from += like->hash % lines * SEGMENT_INDEX_LINE * 8;
+        for (uint64_t i = from; i < from + SEGMENT_INDEX_LINE * 8; i += 8) {
+            uint64_t entry;
+            memcpy(&entry, c->image + i, sizeof entry);
+            const struct segment_record *r = whole_record(c, entry & ENTRY_OFFSET);
+            if (r && r->key_length == like->key_length &&
+                !memcmp((const char *)r + RECORD_KEY, (const char *)like + RECORD_KEY, r->key_length))
+                return i;
+        }
+    }
+    return 0;
+}
+
 /* An entry in that line, of as many. */
 static void check_entry(struct checking *c, uint64_t where, uint64_t entry, uint64_t line, uint64_t lines)
 {
@@ -309,6 +337,8 @@ static void check_entry(struct checking *c, uint64_t where, uint64_t entry, uint
     else if (hash % lines != line)
         damage(c, where, "an index entry stands in line %llu instead of %llu", (unsigned long long)line,
                (unsigned long long)(hash % lines));
+    else if (found_at(c, r) != where)
+        damage(c, where, "an index entry leads to a key that another entry leads to already");
     else if (r->type == RECORD_SERIES)
         check_series(c, offset, r);
     else if (r->type == RECORD_FAMILY)
@@ -341,13 +371,14 @@ static int load(struct checking *c, metrics_error_t *error)
     if (view_head(&c->view, &c->head))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
     c->end = c->head.arena_next;
-    if (c->end < SEGMENT_ARENA || c->end > c->view.size) c->end = c->view.size;
+    if (!view_believes(&c->view, c->end)) c->end = c->view.size;
+    while (!view_believes(&c->view, c->end)) c->end /= 2;
     free(c->image);
     c->image = malloc(c->end);
     if (!c->image) return metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to check %s", c->view.path);
     if (view_read(&c->view, 0, c->image, c->end) || view_head(&c->view, &now))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
-    c->limit = now.arena_next > c->end && now.arena_next <= c->view.size ? now.arena_next : c->end;
+    c->limit = now.arena_next > c->end && view_believes(&c->view, now.arena_next) ? now.arena_next : c->end;
     return 0;
 }
 

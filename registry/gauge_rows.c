@@ -56,7 +56,7 @@ static bool visit(const struct metrics__taking *t, const struct segment_group *g
     for (uint32_t s = 0; s < slots; s++) {
         if (s % SEGMENT_SLOT_BLOCK == 0) {
             uint64_t at = g->block[s / SEGMENT_SLOT_BLOCK];
-            block = at ? metrics__image_at(t->r, at, SEGMENT_GROUP_BLOCK) : NULL;
+            block = at % SEGMENT_ALIGN ? NULL : metrics__image_at(t->r, at, SEGMENT_GROUP_BLOCK);
             if (!block) {
                 /* Allocated after the image, or never: nobody there yet. */
                 s += SEGMENT_SLOT_BLOCK - 1;

@@ -24,6 +24,7 @@
 
 #include "error.h"
 #include "reading.h"
+#include "text.h"
 
 static const char magic[8] = {'m', 't', 'x', 's', 'n', 'a', 'p', '1'};
 enum { PREFIX = 16, DEPTH_MAX = 16, ELEMENTS_MAX = 65536, INFLATE_MAX = 1 << 30, INFLATE_RATIO = 1032 };
@@ -296,7 +297,8 @@ static double get_f64(struct unpacking *u, const msgpack_object *o)
 }
 static const char *get_text(struct unpacking *u, const msgpack_object *o)
 {
-    const char *text = o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, 0, o->via.str.size)
+    const char *text = o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, 0, o->via.str.size) &&
+                               metrics__is_utf8(o->via.str.ptr, o->via.str.size)
                            ? metrics__pool_text(&u->s->pool, o->via.str.ptr, o->via.str.size)
                            : NULL;
     u->good &= text != NULL;
@@ -360,7 +362,9 @@ static void get_tags(struct unpacking *u, const msgpack_object *o, struct metric
     for (size_t i = 0; i < r->tag_count; i++) {
         tags[i].key = get_text(u, &o->via.array.ptr[2 * i]);
         tags[i].value = get_text(u, &o->via.array.ptr[2 * i + 1]);
-        u->good &= tags[i].key[0] && (i == 0 || strcmp(tags[i - 1].key, tags[i].key) < 0);
+        u->good &= !metrics__text_wrong(tags[i].key, strlen(tags[i].key), false) &&
+                   !metrics__text_wrong(tags[i].value, strlen(tags[i].value), true) &&
+                   (i == 0 || strcmp(tags[i - 1].key, tags[i].key) < 0);
     }
 }
 
@@ -485,8 +489,8 @@ static void get_reading(struct unpacking *u, const msgpack_object *o, struct met
                                         .scale = r->scale};
     uint64_t counted = 0;
     for (size_t i = 0; i < r->bucket_count; i++) counted += r->buckets[i].count;
-    u->good &=
-        r->name[0] && metrics__kind_read_of(r->kind) && r->tags && (!r->bucket_count || counted == r->count);
+    u->good &= !metrics__text_wrong(r->name, strlen(r->name), false) && metrics__kind_read_of(r->kind) &&
+               r->tags && (!r->bucket_count || counted == r->count);
 }
 
 static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *readings)

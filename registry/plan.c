@@ -51,7 +51,7 @@ int metrics__plan(enum metrics__kind_number kind, const struct metrics__settings
                   struct metrics__plan *plan)
 {
     *plan = (struct metrics__plan){0};
-    int rc = 0;
+    int rc = s->merge > METRICS_MERGE_ALL ? -1 : 0;
     switch (kind) {
     case KIND_counter:
     case KIND_updown: plan->cells = 1; break;
@@ -60,7 +60,7 @@ int metrics__plan(enum metrics__kind_number kind, const struct metrics__settings
         plan->rate = 1;
         break;
     case KIND_timer: plan->rate = 1; /* fall through */
-    case KIND_histogram: rc = plan_distribution(kind, s, bounds, plan); break;
+    case KIND_histogram: rc = rc ? rc : plan_distribution(kind, s, bounds, plan); break;
     case KIND_set: plan->block0 = sizeof(metrics__sketch_t); break;
     case KIND_gauge:
     case KIND_info: break;

@@ -50,6 +50,7 @@ struct metrics__series_read {
     uint64_t offset;
     uint8_t kind;
     bool retired, overflow;
+    bool twin;        /* of a series before it: damage, left out */
     uint64_t created; /* segment time, ns */
     uint64_t storage[2];
     const char *name;
@@ -171,7 +172,7 @@ struct metrics__taking {
     uint64_t from;  /* segment time at which that interval began */
 };
 
-/* [offset, offset + n) of the arena as copied, or NULL. */
+/* [offset, offset + n) of the arena as copied, or NULL; the offset must be a multiple of 8. */
 const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, uint64_t n);
 /* Sum of a cell over all lanes of a series of that many cells, as integers or as doubles. false = damaged. */
 bool metrics__sum_u64(const struct metrics__taking *t, uint32_t cell, uint64_t *out);

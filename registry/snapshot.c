@@ -19,7 +19,8 @@
 
 const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, uint64_t n)
 {
-    if (offset < SEGMENT_ARENA || offset > r->image_end || n > r->image_end - offset) return NULL;
+    if (offset % 8 || offset < SEGMENT_ARENA || offset > r->image_end || n > r->image_end - offset)
+        return NULL;
     return r->image + (offset - SEGMENT_ARENA);
 }
 
@@ -29,7 +30,7 @@ static int take_image(struct metrics_reader *r, metrics_error_t *error)
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
                              r->view.path);
     uint64_t end = r->head.arena_next;
-    if (end < SEGMENT_ARENA || end > r->view.size)
+    if (!view_believes(&r->view, end))
         return metrics__fail(error, METRICS_E_DAMAGED, 0,
                              "%s is damaged: its arena ends at %llu of %llu bytes", r->view.path,
                              (unsigned long long)end, (unsigned long long)r->view.size);
@@ -172,7 +173,7 @@ static void identify(const struct metrics_reader *r, const struct metrics__serie
 static bool is_ready(const struct metrics_reader *r, const struct metrics__series_read *s)
 {
     uint64_t need0 = s->plan.cells || s->plan.block0 || s->kind == KIND_gauge;
-    return !s->retired && (!need0 || (s->storage[0] && s->storage[0] < r->image_end)) &&
+    return !s->retired && !s->twin && (!need0 || (s->storage[0] && s->storage[0] < r->image_end)) &&
            (!s->plan.block1 || (s->storage[1] && s->storage[1] < r->image_end));
 }
 

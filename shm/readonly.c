@@ -132,6 +132,13 @@ int view_head(const view_t *v, struct segment_header *out)
     return 0;
 }
 
+bool view_believes(const view_t *v, uint64_t arena_end)
+{
+    enum { ANYHOW = 16 << 20, SPARSE = 16 };
+    if (arena_end < SEGMENT_ARENA || arena_end > v->size) return false;
+    return arena_end <= ANYHOW || arena_end / SPARSE <= view_resident(v);
+}
+
 /* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot say.
  */
 static int first_lock(const view_t *v, uint64_t byte, uint64_t n, uint64_t *at)
@@ -236,7 +243,7 @@ int view_map(view_t *v)
 
 void *view_at(const view_t *v, uint64_t offset, uint64_t n)
 {
-    if (!v->map || offset > v->size || n > v->size - offset) return NULL;
+    if (!v->map || offset % 8 || offset > v->size || n > v->size - offset) return NULL;
     /* ORD-4: below `populated` a touch cannot fault for lack of memory. */
     const struct segment_header *h = (const struct segment_header *)v->map;
     return offset + n <= mem_load_acquire(&h->populated) ? v->map + offset : NULL;

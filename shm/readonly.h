@@ -43,6 +43,13 @@ int view_read(const view_t *v, uint64_t offset, void *buf, size_t n);
 /* A fresh copy of the header. 0 or -1. */
 int view_head(const view_t *v, struct segment_header *out);
 
+/*
+ * May the arena end there: inside the file, and not far beyond the memory that the file occupies? Arenas are
+ * not sparse (ORD-4), but copies of them may be, so much is believed: 16 MiB, and 16 times what is occupied.
+ * Without this a few bytes in a header would make a reader allocate up to a TiB.
+ */
+bool view_believes(const view_t *v, uint64_t arena_end);
+
 /* Does somebody hold the byte's lock? 1, 0, -1 if the kernel cannot say. */
 int view_locked(const view_t *v, uint64_t byte);
 
@@ -73,7 +80,7 @@ int view_lead(view_t *v);
 /* Map the file for writing. 0 or -1. */
 int view_map(view_t *v);
 /* The mapped bytes [offset, offset + n), or NULL if they have no memory behind them or are not inside the
- * file. */
+ * file, or not aligned to 8. */
 void *view_at(const view_t *v, uint64_t offset, uint64_t n);
 
 #endif

@@ -107,11 +107,12 @@ static void check_slots(struct checking *c)
     }
 }
 
-/* Groups are listed newest first, so at falling offsets. */
+/* Groups are listed newest first, in any order of offsets; as in shm/slot.c, a mark on the way notices loops.
+ */
 static void check_groups(struct checking *c)
 {
     uint64_t where = offsetof(struct segment_header, group_cursor),
-             group = layout_gauge_group(c->head.group_cursor);
+             group = layout_gauge_group(c->head.group_cursor), mark = 0, step = 1, turn = 1;
     if ((c->head.group_cursor & 63) > SEGMENT_GROUP_GAUGES)
         damage(c, where, "%u gauges of a group of %d are said to be used",
                (unsigned)(c->head.group_cursor & 63), SEGMENT_GROUP_GAUGES);
@@ -125,8 +126,15 @@ static void check_groups(struct checking *c)
                 damage(c, group + offsetof(struct segment_group, block) + i * 8,
                        "values of slot block %u are outside the arena", i);
         where = group + offsetof(struct segment_group, older);
-        if (g->older >= group) damage(c, where, "the list of gauge groups loops");
-        group = g->older < group ? g->older : 0;
+        if (step++ == turn) {
+            mark = group;
+            turn *= 2;
+        }
+        group = g->older;
+        if (group == mark) {
+            damage(c, where, "the list of gauge groups loops");
+            return;
+        }
     }
 }
 

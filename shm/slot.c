@@ -115,21 +115,27 @@ uint64_t group_ticket(segment_t *seg, uint64_t place)
  */
 
 /*
- * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Groups are
- * listed newest first and so at falling offsets; anything else is damage and ends the walk.
+ * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Offsets say
+ * nothing about the order: a block that lost a race may become a group after later ones did. A list that
+ * comes back to a group that was marked on the way is damage and ends the walk (Brent 1980: the marks move on
+ * at steps 1, 2, 4 ...).
  */
 static void zero_pairs(segment_t *seg, int slot)
 {
-    uint64_t at = layout_gauge_group(mem_load_acquire(&seg->head->group_cursor)), next;
-    for (; at; at = next < at ? next : 0) {
+    uint64_t at = layout_gauge_group(mem_load_acquire(&seg->head->group_cursor)), mark = 0; /* ORD-7 */
+    for (uint64_t step = 1, turn = 1; at && at != mark; step++) {
         struct segment_group *g = group_at(seg, at);
         if (!g) return;
-        next = g->older;
-        uint64_t block = mem_load_acquire(&g->block[slot / SEGMENT_SLOT_BLOCK]);
+        uint64_t block = mem_load_acquire(&g->block[slot / SEGMENT_SLOT_BLOCK]); /* ORD-3 */
         struct segment_pair *pairs = block ? segment_at(seg, block, SEGMENT_GROUP_BLOCK) : NULL;
         if (pairs)
             memset(pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES, 0,
                    SEGMENT_GROUP_GAUGES * sizeof *pairs);
+        if (step == turn) {
+            mark = at;
+            turn *= 2;
+        }
+        at = layout_gauge_group(g->older);
     }
 }
 

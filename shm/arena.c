@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "atomic.h"
+#include "process.h"
 #include "segment.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -60,13 +61,21 @@ int arena_populate(segment_t *seg, uint64_t end)
     return rc;
 }
 
-/* A spare block in one word, so that it changes hands atomically: offset / 64 << 24 | size / 64. */
+/*
+ * The spare block is {token of the process that put it there, offset / 64 << 24 | size / 64}, so that it
+ * changes hands atomically and a forked child, which has a copy, does not take it for its own.
+ */
+static mem_pair_t read_spare(const segment_t *seg)
+{
+    return (mem_pair_t){mem_load(&seg->spare.lo), mem_load(&seg->spare.hi)};
+}
+
 static uint64_t take_spare(segment_t *seg, uint64_t size)
 {
-    uint64_t spare = mem_load(&seg->spare);
-    if (!spare || (spare & 0xffffff) * SEGMENT_ALIGN < size) return 0;
-    if (!mem_cas(&seg->spare, &spare, 0)) return 0;
-    return (spare >> 24) * SEGMENT_ALIGN;
+    mem_pair_t spare = read_spare(seg);
+    if (!spare.hi || spare.lo != process_token() || (spare.hi & 0xffffff) * SEGMENT_ALIGN < size) return 0;
+    if (!mem_pair_cas(&seg->spare, spare, (mem_pair_t){0, 0})) return 0;
+    return (spare.hi >> 24) * SEGMENT_ALIGN;
 }
 
 uint64_t arena_alloc(segment_t *seg, uint64_t size)
@@ -89,8 +98,9 @@ void arena_return(segment_t *seg, uint64_t offset, uint64_t size)
     unsigned char *block = segment_at(seg, offset, size);
     if (!block || size / SEGMENT_ALIGN > 0xffffff) return;
     memset(block, 0, size);
-    uint64_t none = 0;
-    mem_cas(&seg->spare, &none, offset / SEGMENT_ALIGN << 24 | size / SEGMENT_ALIGN);
+    mem_pair_t spare = read_spare(seg),
+               mine = {process_token(), offset / SEGMENT_ALIGN << 24 | size / SEGMENT_ALIGN};
+    if (!spare.hi || spare.lo != mine.lo) mem_pair_cas(&seg->spare, spare, mine);
 }
 
 void arena_touch(const segment_t *seg, uint64_t offset, uint64_t size)

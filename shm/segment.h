@@ -19,6 +19,7 @@
 
 #include <mtx/error.h>
 
+#include "atomic.h"
 #include "layout.h"
 
 struct segment_options {
@@ -48,9 +49,9 @@ typedef struct segment {
     int fd; /* the host may have closed it: never use without segment_fd() */
     dev_t dev;
     ino_t ino;
-    uint64_t spare;    /* a block that lost its race, for the next allocation (arena.c) */
-    uint32_t closed;   /* 1 = mapping replaced by private memory: everything is a no-op */
-    char warning[160]; /* why it works less well than it could, or "" */
+    _Alignas(16) mem_pair_t spare; /* a block that lost its race, for the next allocation (arena.c) */
+    uint32_t closed;               /* 1 = mapping replaced by private memory: everything is a no-op */
+    char warning[160];             /* why it works less well than it could, or "" */
     /* This process's slot (slot.c). */
     uint64_t slot_claim; /* token of the process that claims or has claimed */
     uint64_t slot_ready; /* token of the process for which `slot` holds */
@@ -147,6 +148,17 @@ uint64_t index_find(const segment_t *seg, const void *key, size_t length, uint64
  * its own block), or 0 if the index cannot grow.
  */
 uint64_t index_insert(segment_t *seg, uint64_t offset);
+
+/*
+ * [S] Readers keep a catalog and walk the index only when header.records moves. So whoever begins to work
+ * with a record counts it there, unless RECORD_ANNOUNCED says that this was done since its last change: the
+ * one who made the change may have been killed before it could count it. At most twice for one change;
+ * lock-free.
+ */
+void record_announce(segment_t *seg, struct segment_record *r);
+
+/* [S] Set or clear RECORD_RETIRED, and announce it. The last of several that do so at once wins. */
+void record_retire(segment_t *seg, struct segment_record *r, bool retired);
 
 /*
  * Set a record's storage[i] to offset unless it is set already (ORD-3); returns what holds now. The caller

@@ -119,12 +119,7 @@ static struct refusal make_handle(struct finding *f, uint64_t offset, void **out
         free(h);
         return loss == LOSS_SEGMENT_FULL ? full : loss == LOSS_MEMORY ? no_memory : damaged;
     }
-    uint32_t state = mem_load32(&s.record->state);
-    if (state & RECORD_RETIRED) {
-        while (!mem_cas32(&s.record->state, &state, state & ~(uint32_t)RECORD_RETIRED)) {
-        }
-        mem_add(&f->r->seg->head->records, 1); /* readers look again */
-    }
+    record_retire(f->r->seg, s.record, false);
     *out = h;
     return had;
 }
@@ -266,10 +261,7 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     uint64_t offset = index_find(r->seg, key.bytes, key.length, index_hash(key.bytes, key.length));
     struct segment_record *record = offset ? record_at(r->seg, offset) : NULL;
     if (!record || record->type != RECORD_SERIES) return;
-    uint32_t state = mem_load32(&record->state);
-    while (!mem_cas32(&record->state, &state, state | RECORD_RETIRED)) {
-    }
-    mem_add(&r->seg->head->records, 1); /* readers look again */
+    record_retire(r->seg, record, true);
     struct metrics__words words;
     if (!metrics__words_of_key(&words, record->kind, &key)) return;
     pthread_mutex_lock(&r->lock);

@@ -52,6 +52,10 @@ static inline void mem_publish(uint64_t *p, uint64_t v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
+static inline uint64_t mem_add_release(uint64_t *p, uint64_t n)
+{
+    return __atomic_fetch_add(p, n, __ATOMIC_RELEASE);
+}
 static inline uint32_t mem_load32_acquire(const uint32_t *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);

@@ -102,11 +102,9 @@ struct inserting {
 static uint64_t insert_in_line(segment_t *seg, uint64_t *line, const struct inserting *our)
 {
     for (int i = 0; i < SEGMENT_INDEX_LINE; i++) {
-        uint64_t entry = mem_load_acquire(&line[i]); /* ORD-2 */
-        if (!entry && mem_cas(&line[i], &entry, our->hash >> 48 << 48 | our->offset)) {
-            mem_add(&seg->head->records, 1);
+        uint64_t entry = mem_load_acquire(&line[i]);                                  /* ORD-2 */
+        if (!entry && mem_cas(&line[i], &entry, our->hash >> 48 << 48 | our->offset)) /* ORD-2 */
             return our->offset;
-        }
         if (is_key(seg, entry, our->key, our->length, our->hash)) return entry & ENTRY_OFFSET;
     }
     return 0;
@@ -114,7 +112,7 @@ static uint64_t insert_in_line(segment_t *seg, uint64_t *line, const struct inse
 
 uint64_t index_insert(segment_t *seg, uint64_t offset)
 {
-    const struct segment_record *r = record_at(seg, offset);
+    struct segment_record *r = record_at(seg, offset);
     if (!r) return 0;
     struct inserting our = {offset, mem_load32(&r->key_length), mem_load(&r->hash), NULL};
     our.key = record_key(seg, r, our.length);
@@ -123,9 +121,28 @@ uint64_t index_insert(segment_t *seg, uint64_t offset)
         if (!line && add_level(seg, level)) line = line_of(seg, level, our.hash);
         if (!line) return 0;
         uint64_t found = insert_in_line(seg, line, &our);
+        if (found == offset) record_announce(seg, r);
         if (found) return found;
     }
     return 0;
+}
+
+void record_announce(segment_t *seg, struct segment_record *r)
+{
+    uint32_t state = mem_load32(&r->state);
+    if (state & RECORD_ANNOUNCED) return;
+    mem_add_release(&seg->head->records, 1); /* ORD-2: who sees it finds the entry and the state */
+    mem_cas32(&r->state, &state, state | RECORD_ANNOUNCED);
+}
+
+void record_retire(segment_t *seg, struct segment_record *r, bool retired)
+{
+    uint32_t state = mem_load32(&r->state), next;
+    while (!!(state & RECORD_RETIRED) != retired) {
+        next = (state & ~(uint32_t)(RECORD_RETIRED | RECORD_ANNOUNCED)) + RECORD_CHANGE;
+        if (mem_cas32(&r->state, &state, next | (retired ? RECORD_RETIRED : 0))) break; /* ORD-2 */
+    }
+    record_announce(seg, r);
 }
 
 uint64_t record_set_storage(struct segment_record *r, int i, uint64_t offset)

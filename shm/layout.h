@@ -256,12 +256,17 @@ struct segment_record {
     uint64_t created;    /* segment time, ns */
     uint64_t link;       /* offset of another record, or 0 */
     uint64_t storage[2]; /* offsets of blocks, set once (ORD-3) */
-    uint32_t state;      /* changes during its life: bit 0 = retired */
+    uint32_t state;      /* changes during its life: RECORD_RETIRED ... */
     uint32_t key_length;
     uint32_t payload; /* offset within the record, multiple of 8; 0 = none */
     uint32_t payload_length;
 };
-enum { RECORD_KEY = 64, RECORD_RETIRED = 1 };
+enum {
+    RECORD_KEY = 64,
+    RECORD_RETIRED = 1,
+    RECORD_ANNOUNCED = 2, /* its last change is counted in header.records */
+    RECORD_CHANGE = 4,    /* and up: how often it was retired or came back */
+};
 LAYOUT_AT(struct segment_record, length, 0);
 LAYOUT_AT(struct segment_record, type, 4);
 LAYOUT_AT(struct segment_record, kind, 5);

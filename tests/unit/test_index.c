@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
 
+#include "process.h"
 #include "segment.h" /* of shm/ */
 
 #include "../testing.h"
@@ -109,6 +111,42 @@ UNIT(arena, a_returned_block_serves_again)
     int dirty = 0;
     for (int i = 0; i < 500; i++) dirty += bytes[i] != 0;
     CHECK_EQ_I64(dirty, 0);
+}
+
+/* Breaks if a forked child, whose memory is a copy, takes its parent's spare block for its own. */
+UNIT(arena, a_spare_block_has_one_owner)
+{
+    segment_t *seg = open_segment(1 << 20);
+    int status = -1;
+    uint64_t a = arena_alloc(seg, 1000);
+    arena_return(seg, a, 1000);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) _exit(arena_alloc(seg, 1000) == a);
+    CHECK_EQ_I64(waitpid(child, &status, 0), child);
+    CHECK_EQ_I64(status, 0);
+    CHECK_EQ_U64(arena_alloc(seg, 1000), a);
+}
+
+/* Breaks if a record whose inserter was killed before it could tell readers is not told of by its next user.
+ */
+UNIT(index, a_change_is_announced_once)
+{
+    segment_t *seg = open_segment(1 << 20);
+    struct segment_record *r = record_at(seg, insert(seg, "a", 2));
+    CHECK_EQ_U64(seg->head->records, 1);
+    record_announce(seg, r);
+    CHECK_EQ_U64(seg->head->records, 1);
+    r->state = 0; /* as the dead left it */
+    record_announce(seg, r);
+    CHECK_EQ_U64(seg->head->records, 2);
+    record_retire(seg, r, true);
+    record_retire(seg, r, true);
+    CHECK_EQ_U64(seg->head->records, 3);
+    CHECK(r->state & RECORD_RETIRED);
+    record_retire(seg, r, false);
+    CHECK_EQ_U64(seg->head->records, 4);
+    CHECK(!(r->state & RECORD_RETIRED));
 }
 
 /* Breaks if an offset from a damaged segment is believed. */

@@ -167,6 +167,15 @@ void buf_f64(struct buf *b, double v)
     buf_decimal(b, text);
 }
 
+void buf_float(struct buf *b, double v)
+{
+    size_t from = b->len;
+    buf_f64(b, v);
+    if (b->len > from && !memchr(b->data + from, '.', b->len - from) &&
+        !memchr(b->data + from, 'e', b->len - from) && isfinite(v))
+        buf_str(b, ".0");
+}
+
 void buf_f64_short(struct buf *b, double v, int digits)
 {
     char text[40];

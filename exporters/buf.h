@@ -62,6 +62,9 @@ void buf_i64(struct buf *b, int64_t v);
  * first. */
 void buf_f64(struct buf *b, double v);
 
+/* The same, always with a point or an exponent: 42.0. */
+void buf_float(struct buf *b, double v);
+
 /* For people: at most `digits` significant digits, no exponent between 1e-4 and 1e15: 1234.57, 0.00123. */
 void buf_f64_short(struct buf *b, double v, int digits);
 

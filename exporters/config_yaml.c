@@ -279,6 +279,10 @@ static void walk_backend(struct walk *w, const yaml_node_t *node)
         return;
     }
     config_backend_add(w->config, b);
+    struct buf why = {0};
+    if (!option_environment(backend_options(type), b->settings, w->env, &why))
+        buf_str(walk_at(w, node->start_mark), buf_text(&why));
+    buf_free(&why);
     walk_section(w, backend_options(type), b->settings, node, walk_skip_type);
     walk_backend_end(w, b, node->start_mark);
 }

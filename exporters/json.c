@@ -190,6 +190,15 @@ void jsonw_f64(struct json *j, double v)
         buf_str(j->out, "null");
 }
 
+void jsonw_float(struct json *j, double v)
+{
+    jsonw_value(j);
+    if (isfinite(v))
+        buf_float(j->out, v);
+    else
+        buf_str(j->out, "null");
+}
+
 void jsonw_bool(struct json *j, bool v)
 {
     jsonw_value(j);

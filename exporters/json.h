@@ -38,6 +38,8 @@ void jsonw_mem(struct json *j, const char *s, size_t n);
 void jsonw_u64(struct json *j, uint64_t v);
 void jsonw_i64(struct json *j, int64_t v);
 void jsonw_f64(struct json *j, double v);
+/* The same with a point or an exponent, always: 4.0. For services that tell integers and floats apart. */
+void jsonw_float(struct json *j, double v);
 void jsonw_bool(struct json *j, bool v);
 void jsonw_null(struct json *j);
 

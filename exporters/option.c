@@ -247,6 +247,38 @@ void option_defaults(const struct option *rows, void *settings)
     }
 }
 
+static const char *option_variable(const struct option *row, const char *(*env)(const char *name),
+                                   char name[64])
+{
+    for (const char *at = row->env; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+        snprintf(name, 64, "%.*s", (int)n, at);
+        const char *value = env(name);
+        if (value && *value) return value;
+        at += n;
+    }
+    return NULL;
+}
+
+bool option_environment(const struct option *rows, void *settings, const char *(*env)(const char *name),
+                        struct buf *why)
+{
+    bool good = true;
+    char name[64];
+    for (const struct option *o = rows; o->name; o++) {
+        const char *value = o->env ? option_variable(o, env, name) : NULL;
+        if (!value) continue;
+        struct buf reason = {0};
+        option_clear(o, settings);
+        if (!option_parse(o, settings, value, &reason)) {
+            buf_printf(why, "$%s: %s\n", name, buf_text(&reason));
+            good = false;
+        }
+        buf_free(&reason);
+    }
+    return good;
+}
+
 void option_clear(const struct option *row, void *settings)
 {
     void *field = option_field(row, settings);

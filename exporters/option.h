@@ -48,6 +48,8 @@ struct option {
     const char *name; /* NULL ends the table */
     enum option_type type;
     size_t offset;   /* of the field; inside a section counted from the section's struct */
+    const char *env; /* variables that give it when the file does not, the first that is set and not empty;
+                        separated by blanks */
     const char *def; /* as it would be written (lists and tags: separated by commas); NULL = nothing */
     bool required;   /* strings and lists: must not stay empty */
     double min, max; /* inclusive, in the field's unit; both 0 = any. Lists: how many items */
@@ -69,6 +71,11 @@ bool option_nearest(const struct option *rows, const char *wrong, struct buf *ou
 /* Sets every field to its default; the struct must be zeroed. Aborts on a default that its own row refuses.
  */
 void option_defaults(const struct option *rows, void *settings);
+
+/* Sets the fields whose environment variables are set: after the defaults, before the file. One line per
+ * mistake is appended to `why`. */
+bool option_environment(const struct option *rows, void *settings, const char *(*env)(const char *name),
+                        struct buf *why);
 
 /* Gives one value, or one more item of a list (tags: "key=value"). On a bad one the field is unchanged, and
  * the reason is appended to `why` as a sentence that begins with what was wrong. */

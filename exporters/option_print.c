@@ -126,6 +126,9 @@ static void option_help_row(const struct option *o, unsigned indent, struct buf 
     if (o->type != OPTION_SECTION && out->len - from < 34) buf_fill(out, ' ', 34 - (out->len - from));
     buf_printf(out, "  %s", o->help);
     if (o->required) buf_str(out, " (required)");
+    for (const char *at = o->env ? o->env : ""; *at; at += strcspn(at, " "), at += strspn(at, " "))
+        buf_printf(out, "%s$%.*s", at == o->env ? " (or " : ", ", (int)strcspn(at, " "), at);
+    if (o->env) buf_char(out, ')');
     if (o->def && *o->def) buf_printf(out, " (default %s)", o->def);
     if (o->min != 0 || o->max != 0) {
         buf_str(out, " (");

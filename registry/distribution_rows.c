@@ -19,9 +19,10 @@ bool metrics__rates_load(const struct metrics__taking *t, struct metrics_reading
 {
     const metrics__rate_block_t *block = metrics__image_at(t->r, t->series->storage[1], sizeof *block);
     if (!block) return false;
-    /* ORD-9: the fold number was copied before the banks, so this bank was whole then. */
+    /* ORD-9: rates_whole says that nobody wrote to this bank while it was copied. */
     const metrics__rate_bank_t *bank = &block->side[t->r->head.fold & 1].bank;
-    out->has_rates = metrics__rate_now(bank, out->created, out->count, t->now, out->rates);
+    out->has_rates =
+        t->r->rates_whole && metrics__rate_now(bank, out->created, out->count, t->now, out->rates);
     out->has_mean_rate = metrics__rate_mean(out->created, out->count, t->now, &out->mean_rate);
     return true;
 }
@@ -126,7 +127,11 @@ static bool load_extremes(const struct metrics__taking *t, struct metrics_readin
         if ((words[i] & mask) < (t->series->late[i] & mask)) words[i] = t->series->late[i];
         t->series->late[i] = 0;
     }
-    if (!words[0] || !words[1]) return true;
+    if (!words[0] || !words[1]) {
+        /* The interval ended between a writer's two updates: the next one has both (ORD-10). */
+        for (int i = 0; i < 2; i++) t->series->late[i] = t->series->seen[i];
+        return true;
+    }
     out->interval_max = metrics__order_decode(words[0] & mask) * factor;
     out->interval_min = -metrics__order_decode(words[1] & mask) * factor;
     out->has_extremes = out->interval_min <= out->interval_max; /* false for NaN, too */

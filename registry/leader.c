@@ -20,6 +20,7 @@ enum { SWEEP_PARTS = 1024, STALE_EPOCHS = 16384 };
 struct metrics_leader {
     struct metrics_reader r;
     struct segment_header *head; /* mapped */
+    uint64_t taken;              /* the epoch whose extremes this leader has read; 0 = none */
 };
 
 metrics_leader_t *metrics_leader_acquire(const char *path, const metrics_reader_options_t *options,
@@ -141,18 +142,24 @@ static void sweep(struct metrics_leader *l, uint64_t epoch)
 /* --- Intervals
  * -------------------------------------------------------------------------------------------------- */
 
-/* A writer that read the old epoch may have stored after we looked: count that to the epoch now ending
- * (ORD-10). */
+/*
+ * A writer that read the old epoch may have stored after we looked: count that to the epoch now ending
+ * (ORD-10). Also where the first look found nothing. A word that was seen in an older epoch says nothing
+ * about this one.
+ */
 static void find_late(struct metrics_leader *l, uint64_t epoch)
 {
     const struct metrics__catalog *c = l->r.catalog;
     uint64_t words[2];
+    if (l->taken != epoch) return; /* a new leader does not know what its predecessor has seen */
     for (size_t i = 0; i < c->count; i++) {
         struct metrics__series_read *s = c->series[i];
-        if (!s->plan.reservoir || !s->storage[0] || !s->seen[0]) continue;
+        if (!s->plan.reservoir || !s->storage[0]) continue;
         if (!metrics__extremes_read(&l->r, s, epoch, words)) continue;
-        for (int k = 0; k < 2; k++)
-            if (words[k] > s->seen[k]) s->late[k] = words[k];
+        for (int k = 0; k < 2; k++) {
+            uint64_t seen = s->seen[k] >> 48 == (epoch & 0xffff) ? s->seen[k] : 0;
+            if (words[k] > seen) s->late[k] = words[k];
+        }
     }
 }
 
@@ -165,6 +172,7 @@ static void close_epoch(struct metrics_leader *l, uint64_t open, uint64_t now)
     if (open > 1) find_late(l, open - 1);
     mem_store(&l->head->pending_from, mem_load(&l->head->closed_time));
     mem_publish(&l->head->epoch, open + 1); /* ORD-10 */
+    mem_fence();                            /* ORD-10: before the banks are read */
     mem_publish(&l->head->closed_time, now);
 }
 
@@ -188,7 +196,10 @@ metrics_snapshot_t *metrics_leader_sample(metrics_leader_t *l, metrics_error_t *
         open++;
         sweep(l, open);
     }
-    return metrics__take(&l->r, METRICS__TAKE_ALL, open - 1, mem_load(&l->head->pending_from), error);
+    metrics_snapshot_t *s =
+        metrics__take(&l->r, METRICS__TAKE_ALL, open - 1, mem_load(&l->head->pending_from), error);
+    l->taken = s ? open - 1 : 0;
+    return s;
 }
 
 void metrics_leader_logged(metrics_leader_t *l, const metrics_snapshot_t *s)

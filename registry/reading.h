@@ -156,6 +156,7 @@ struct metrics_reader {
     uint8_t *alive;   /* per slot */
     uint64_t *polled; /* per slot: segment time */
     struct segment_header head;
+    bool rates_whole; /* no fold came between `head` and the image (ORD-9) */
 };
 
 enum metrics__depth { METRICS__TAKE_ALL, METRICS__TAKE_TOTALS };

@@ -14,6 +14,8 @@
 #include "error.h"
 #include "taking.h"
 
+enum { IMAGE_TRIES = 4 };
+
 /* --- The image
  * ---------------------------------------------------------------------------------------------- */
 
@@ -24,9 +26,22 @@ const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, u
     return r->image + (offset - SEGMENT_ARENA);
 }
 
-static int take_image(struct metrics_reader *r, metrics_error_t *error)
+/*
+ * header.records comes from a copy of its own, made before the rest: the words of one copy are of no certain
+ * order, and whatever that number counts has to be in what is copied after it (ORD-2).
+ */
+static int copy_head(struct metrics_reader *r)
 {
-    if (view_head(&r->view, &r->head))
+    uint64_t records;
+    if (view_read(&r->view, offsetof(struct segment_header, records), &records, sizeof records)) return -1;
+    if (view_head(&r->view, &r->head)) return -1;
+    r->head.records = records;
+    return 0;
+}
+
+static int copy_image(struct metrics_reader *r, metrics_error_t *error)
+{
+    if (copy_head(r))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
                              r->view.path);
     uint64_t end = r->head.arena_next;
@@ -47,6 +62,24 @@ static int take_image(struct metrics_reader *r, metrics_error_t *error)
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
                              r->view.path);
     r->image_end = end;
+    return 0;
+}
+
+/*
+ * The bank of fold n is written again in fold n + 2, which begins as soon as n + 1 is published: the copy is
+ * whole only if the number has not moved at all (ORD-9). A reader that is stopped for 5 s in every try shows
+ * no rates.
+ */
+static int take_image(struct metrics_reader *r, metrics_error_t *error)
+{
+    r->rates_whole = false;
+    for (int i = 0; i < IMAGE_TRIES && !r->rates_whole; i++) {
+        uint64_t fold;
+        int rc = copy_image(r, error);
+        if (rc) return rc;
+        if (!view_read(&r->view, offsetof(struct segment_header, fold), &fold, sizeof fold))
+            r->rates_whole = fold == r->head.fold;
+    }
     return 0;
 }
 

@@ -126,6 +126,11 @@ static inline void mem_fence_release(void)
 {
     MEM_FENCE(__ATOMIC_RELEASE);
 }
+/* All that is before it is seen before all that is after it, stores before loads included. */
+static inline void mem_fence(void)
+{
+    MEM_FENCE(__ATOMIC_SEQ_CST);
+}
 
 /* A 16-byte unit, replaced whole or not at all. Must be 16-byte aligned. */
 typedef struct {

@@ -121,6 +121,7 @@ int view_read(const view_t *v, uint64_t offset, void *buf, size_t n)
         if (got <= 0) return -1;
         done += (size_t)got;
     }
+    mem_fence_acquire(); /* ORD-14 */
     return 0;
 }
 

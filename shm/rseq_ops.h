@@ -228,15 +228,24 @@ RSEQ_INLINE void lane_add_pair(const struct metrics__cells *c, uint64_t at, doub
 #endif
 }
 
-/* Raise the open epoch's bank of the two cells at `at` to word (48 bits). */
+/*
+ * Raise the open epoch's bank of the two cells at `at` to word (48 bits). Nothing restarts an update of an
+ * atomic lane, so it looks at the epoch again: a writer that was stopped while intervals went by stores anew
+ * (ORD-10).
+ */
 RSEQ_INLINE void lane_raise(const struct metrics__cells *c, uint64_t at, const uint64_t *epoch, uint64_t word)
 {
     if (RSEQ_TWICE(rseq_raise(c, at, epoch, word))) return;
-    uint64_t e = mem_load_acquire(epoch); /* ORD-10 */
-    uint64_t *bank = (uint64_t *)lane_atomic_cell(c, at) + (e & 1), mine = e << 48 | word,
-             old = mem_load(bank);
-    while ((int64_t)(mine - old) > 0 && !mem_cas_relaxed(bank, &old, mine)) {
-    }
+    uint64_t e = mem_load_acquire(epoch), before; /* ORD-10 */
+    do {
+        uint64_t *bank = (uint64_t *)lane_atomic_cell(c, at) + (e & 1), mine = e << 48 | word,
+                 old = mem_load(bank);                                            /* ORD-10 */
+        while ((int64_t)(mine - old) > 0 && !mem_cas_relaxed(bank, &old, mine)) { /* ORD-10 */
+        }
+        mem_fence(); /* ORD-10: the leader sees our word, or we its new epoch */
+        before = e;
+        e = mem_load_acquire(epoch); /* ORD-10 */
+    } while (e != before);
 }
 
 #endif

@@ -2,7 +2,14 @@
 /* The leader: intervals that survive its death, rates that do not need luck. */
 #include "unit.h"
 
+#include <pthread.h>
+
+#include "atomic.h"
+#include "distribution.h"
+#include "handle.h"
 #include "leader.h"
+#include "rate.h"
+#include "rseq_ops.h"
 #include "testing.h"
 
 static metrics_leader_t *lead(void)
@@ -130,4 +137,133 @@ UNIT(leader, sets_are_per_interval)
         metrics_snapshot_release(&s);
     }
     metrics_leader_release(&l);
+}
+
+/* What an update of h stores, by a writer that has read that epoch: its maximum, its minimum. */
+static void raise_late(metrics_histogram_t *h, uint64_t epoch, int cell, double x)
+{
+    const struct metrics__distribution *d = (const struct metrics__distribution *)h;
+    lane_raise(&d->h.cells, (uint64_t)cell * 8, &epoch, metrics__order_encode(cell == DIST_MAX ? x : -x));
+}
+
+static metrics_snapshot_t *next_interval(metrics_leader_t *l)
+{
+    test_ns += 10 * SECOND;
+    metrics_snapshot_t *s = metrics_leader_sample(l, NULL);
+    metrics_leader_logged(l, s);
+    return s;
+}
+
+static double interval(const metrics_snapshot_t *s, const char *what)
+{
+    metrics_row_options_t o = {.size = sizeof o, .sampled = METRICS_INTERVAL};
+    return test_number(test_find(s, "h", NULL), NULL, &o, what);
+}
+
+/*
+ * Breaks if the extreme of an update that was under way while its interval was closed is in no interval: the
+ * first of its series in that interval; or its maximum on one side of the end and its minimum on the other.
+ */
+UNIT(leader, an_extreme_across_the_end_of_an_interval)
+{
+    metrics_registry_t *r = test_open(NULL);
+    metrics_histogram_t *h = metrics_histogram(r, "h");
+    metrics_histogram_update(h, 5);
+    metrics_leader_t *l = lead();
+    metrics_snapshot_t *s = next_interval(l);
+    metrics_snapshot_release(&s);
+    s = next_interval(l); /* epoch 2: quiet */
+    metrics_snapshot_release(&s);
+    raise_late(h, 2, DIST_MAX, 900);
+    raise_late(h, 2, DIST_MIN, 900);
+    metrics_histogram_update(h, 6);
+    s = next_interval(l);
+    CHECK_NEAR(interval(s, "max"), 900, 1e-6);
+    CHECK_NEAR(interval(s, "min"), 6, 1e-6);
+    metrics_snapshot_release(&s);
+    raise_late(h, 4, DIST_MAX, 700);
+    s = next_interval(l);
+    metrics_snapshot_release(&s);
+    raise_late(h, 5, DIST_MIN, 700);
+    metrics_histogram_update(h, 800);
+    s = next_interval(l);
+    CHECK_NEAR(interval(s, "max"), 800, 1e-6);
+    CHECK_NEAR(interval(s, "min"), 700, 1e-6);
+    metrics_snapshot_release(&s);
+    raise_late(h, 6, DIST_MAX, 70);
+    s = next_interval(l);
+    metrics_snapshot_release(&s);
+    raise_late(h, 7, DIST_MIN, 70);
+    s = next_interval(l);
+    CHECK_NEAR(interval(s, "max"), 70, 1e-6);
+    CHECK_NEAR(interval(s, "min"), 70, 1e-6);
+    metrics_snapshot_release(&s);
+    metrics_leader_release(&l);
+}
+
+/* A leader that folds every 300 us, three equal rates at a time, and takes its time between them. */
+struct folding {
+    uint64_t *fold;
+    metrics__rate_block_t *block;
+    bool end;
+};
+
+static void spin(uint64_t ns)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    uint64_t end = (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec + ns;
+    do clock_gettime(CLOCK_MONOTONIC, &t);
+    while ((uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec < end);
+}
+
+static void *fold_on(void *arg)
+{
+    struct folding *f = arg;
+    for (uint64_t n = 0; !__atomic_load_n(&f->end, __ATOMIC_RELAXED); n++) {
+        metrics__rate_bank_t *bank = &f->block->side[(n + 1) & 1].bank;
+        mem_store(&bank->time, UINT64_MAX); /* not before now: the reader takes the rates as they are */
+        for (int i = 0; i < METRICS__RATES; i++) {
+            mem_store((uint64_t *)&bank->rate[i], mem_f64_to_bits((double)n));
+            spin(100000);
+        }
+        mem_publish(f->fold, n + 1);
+    }
+    return NULL;
+}
+
+static metrics__rate_block_t *only_rate_block(segment_t *seg)
+{
+    const uint64_t *index = (const uint64_t *)(seg->base + SEGMENT_INDEX0);
+    for (int i = 0; i < SEGMENT_INDEX0_ENTRIES; i++) {
+        struct segment_record *r = index[i] ? record_at(seg, index[i] & UINT64_C(0xffffffffffff)) : NULL;
+        if (r && r->storage[1]) return segment_at(seg, r->storage[1], sizeof(metrics__rate_block_t));
+    }
+    return NULL;
+}
+
+/* Breaks if a reader that is overtaken by a fold shows rates of two folds. */
+UNIT(leader, rates_are_of_one_fold)
+{
+    metrics_registry_t *r = test_open(NULL);
+    metrics_meter_mark(metrics_meter(r, "m"), 1);
+    struct folding f = {.fold = &r->seg->head->fold, .block = only_rate_block(r->seg)};
+    REQUIRE(f.block != NULL);
+    int mixed = 0, shown = 0;
+    pthread_t leader;
+    pthread_create(&leader, NULL, fold_on, &f);
+    for (int i = 0; i < 20000; i++) {
+        metrics_snapshot_t *s = test_take();
+        const metrics_reading_t *m = test_find(s, "m", NULL);
+        double rate[3];
+        const char *names[] = {"m1_rate", "m5_rate", "m15_rate"};
+        for (int k = 0; k < 3; k++) rate[k] = test_number(m, NULL, NULL, names[k]);
+        shown += rate[0] >= 0;
+        mixed += rate[0] >= 0 && (rate[0] != rate[1] || rate[1] != rate[2]);
+        metrics_snapshot_release(&s);
+    }
+    __atomic_store_n(&f.end, true, __ATOMIC_RELAXED);
+    pthread_join(leader, NULL);
+    CHECK_EQ_I64(mixed, 0);
+    CHECK(shown > 100);
 }

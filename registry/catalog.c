@@ -256,6 +256,7 @@ static int take_entry(struct metrics_reader *r, uint64_t entry, bool *grown)
         return 0;
     }
     if (rec->type != RECORD_SERIES) return 0;
+    if (!metrics__kind_read_of(rec->kind) && metrics__is_newer(&r->head)) return 0;
     if (!make_room(c)) return -1;
     struct metrics__series_read **slot = find_slot(c->table, c->mask, offset);
     if (!*slot) {

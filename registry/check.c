@@ -209,7 +209,7 @@ static void check_family(struct checking *c, uint64_t offset, const struct segme
         return;
     }
     uint64_t where = offset + r->payload;
-    if (f->kind && !metrics__kind_read_of(f->kind))
+    if (f->kind && !metrics__kind_read_of(f->kind) && !metrics__is_newer(&c->head))
         damage(c, where, "%s is a family of kind %u, which does not exist", name, f->kind);
     const struct segment_record *text = f->text ? whole_record(c, f->text) : NULL;
     if (f->text && (is_no_record(c, f->text, RECORD_TEXT) || (text && !is_text(text))))
@@ -290,6 +290,8 @@ static void check_series(struct checking *c, uint64_t offset, const struct segme
     const struct metrics__family_record *f = family_of(whole_record(c, r->link));
     if (!is_key(r, 'S'))
         damage(c, offset + RECORD_KEY, "the key of a series is malformed");
+    else if (!metrics__kind_read_of(r->kind) && metrics__is_newer(&c->head))
+        return;
     else if (!metrics__kind_read_of(r->kind))
         damage(c, offset + offsetof(struct segment_record, kind), "%s is of kind %u, which does not exist",
                name, r->kind);

@@ -143,8 +143,8 @@ __attribute__((constructor)) static void fork_hooks(void)
 
 uint32_t metrics__tick_exact(const segment_t *seg)
 {
-    uint64_t ns = monotonic_ns(CLOCK_MONOTONIC_COARSE), origin = seg->time_offset;
-    return (uint32_t)((ns > origin ? ns - origin : 0) / (SECOND / 8)) + 1;
+    int64_t age = (int64_t)(monotonic_ns(CLOCK_MONOTONIC_COARSE) - seg->time_offset);
+    return (uint32_t)((uint64_t)(age > 0 ? age : 0) / (SECOND / 8)) + 1;
 }
 
 uint32_t metrics__tick(const segment_t *seg)

@@ -65,7 +65,7 @@ metrics_reader_t *metrics_leader_reader(metrics_leader_t *l)
 static uint64_t now_of(const struct metrics_leader *l)
 {
     uint64_t now = l->r.clock.monotonic(l->r.clock.arg);
-    return now > l->r.time_offset ? now - l->r.time_offset : 0;
+    return metrics__segment_time(&l->r, now);
 }
 
 /* --- Rates

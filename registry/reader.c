@@ -124,7 +124,7 @@ const char *metrics_loss_name(uint32_t reason)
 static uint64_t now_of(const struct metrics_reader *r)
 {
     uint64_t now = r->clock.monotonic(r->clock.arg);
-    return now > r->time_offset ? now - r->time_offset : 0;
+    return metrics__segment_time(r, now);
 }
 
 int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metrics_error_t *error)
@@ -135,7 +135,7 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
                              r->view.path);
     info->major = h.major;
-    info->minor = h.minor;
+    info->minor = h.newest > h.minor && h.newest <= UINT16_MAX ? (uint16_t)h.newest : h.minor;
     info->cpu_lanes = h.lanes_cpu;
     info->atomic_lanes = h.lanes_atomic;
     info->incarnation = h.incarnation;

@@ -159,6 +159,20 @@ struct metrics_reader {
     bool rates_whole; /* no fold came between `head` and the image (ORD-9) */
 };
 
+/* Segment time of a CLOCK_MONOTONIC reading; never before 0. The offset wraps after a boot (shm/boot.h). */
+static inline uint64_t metrics__segment_time(const struct metrics_reader *r, uint64_t monotonic)
+{
+    int64_t age = (int64_t)(monotonic - r->time_offset);
+    return age > 0 ? (uint64_t)age : 0;
+}
+
+/* Was it written by a version that may know more kinds than this one? Then those are left out, not damaged.
+ */
+static inline bool metrics__is_newer(const struct segment_header *h)
+{
+    return h->minor > SEGMENT_MINOR || h->newest > SEGMENT_MINOR;
+}
+
 enum metrics__depth { METRICS__TAKE_ALL, METRICS__TAKE_TOTALS };
 
 /* What a kind's load() works with. */

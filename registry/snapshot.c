@@ -223,7 +223,7 @@ metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth 
 {
     struct metrics__taking t = {.r = r, .depth = depth, .epoch = epoch, .from = from};
     uint64_t wall = r->clock.wall(r->clock.arg), now = r->clock.monotonic(r->clock.arg);
-    t.now = now > r->time_offset ? now - r->time_offset : 0;
+    t.now = metrics__segment_time(r, now);
     t.tick = (uint32_t)(t.now / 125000000) + 1;
     ask_slots(r);
     if (take_image(r, error)) return NULL;

@@ -15,6 +15,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "boot.h"
 #include "error.h"
 #include "process.h"
 
@@ -120,7 +121,8 @@ static int read_header(const struct segment_options *o, int fd, uint64_t file_si
         return metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)", o->path,
                              n);
     *head = u.h;
-    return check_header(o, head, file_size, error);
+    int rc = check_header(o, head, file_size, error);
+    return rc ? rc : boot_adopt(fd, o->path, head, error);
 }
 
 /* Does the path still lead to the file that we opened and locked? */
@@ -183,28 +185,11 @@ static uint32_t online_lanes(void)
     return (uint32_t)highest + 1 > SEGMENT_LANES_MAX ? SEGMENT_LANES_MAX : (uint32_t)highest + 1;
 }
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t wall_ns(void)
 {
     struct timespec ts;
-    clock_gettime(clock, &ts);
+    clock_gettime(CLOCK_REALTIME, &ts);
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-}
-
-static void read_boot_id(uint8_t out[16])
-{
-    char text[40] = "";
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!f) return;
-    if (fgets(text, sizeof text, f)) {
-        int n = 0;
-        for (char *p = text; *p && n < 32; p++) {
-            char digit[2] = {*p, 0};
-            if (*p == '-') continue;
-            out[n / 2] = (uint8_t)(out[n / 2] << 4 | strtoul(digit, NULL, 16));
-            n++;
-        }
-    }
-    fclose(f);
 }
 
 static void fill_header(struct segment_header *h, const struct segment_options *o, uint64_t populated)
@@ -217,9 +202,9 @@ static void fill_header(struct segment_header *h, const struct segment_options *
     h->page_size = SEGMENT_PAGE;
     h->size = o->size;
     h->incarnation = process_random() | 1;
-    h->created_wall = clock_ns(CLOCK_REALTIME);
-    h->created_monotonic = clock_ns(CLOCK_MONOTONIC) - segment_timens_offset();
-    read_boot_id(h->boot_id);
+    h->created_wall = wall_ns();
+    h->created_monotonic = boot_time();
+    boot_id(h->boot_id);
     h->lanes_cpu = o->lanes ? o->lanes : online_lanes();
     h->lanes_atomic = 4;
     h->slots = o->slots;

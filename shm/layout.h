@@ -88,9 +88,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMENT_MAGIC      "\x89MTXSEG\n"
-#define SEGMENT_MAJOR      1
-#define SEGMENT_MINOR      0
+#define SEGMENT_MAGIC "\x89MTXSEG\n"
+#define SEGMENT_MAJOR 1
+#ifndef SEGMENT_MINOR /* tests build a later one */
+#define SEGMENT_MINOR 0
+#endif
 #define SEGMENT_BYTE_ORDER UINT32_C(0x0a0b0c0d)
 
 enum {
@@ -178,7 +180,9 @@ struct segment_header {
     uint64_t records;  /* changes to the index, to help texts, to what is retired: readers look again when it
                           moves */
     uint64_t refusals; /* refusal entries ever written */
-    uint64_t pad4[6];
+    uint64_t newest;   /* highest minor version of any writer that attached, if above the creator's. It stands
+                          here   before such a writer's first record is published (ORD-2) */
+    uint64_t pad4[5];
     /* Line 6: read by every distribution update, written by the leader only. */
     uint64_t clock; /* segment time, 1/8 s << 32 | 1/8 s at which it expires (ORD-12); 0 = no leader yet */
     uint64_t epoch; /* the open interval; starts at 1 (ORD-10) */
@@ -224,6 +228,7 @@ LAYOUT_AT(struct segment_header, cell_cursor, 256);
 LAYOUT_AT(struct segment_header, group_cursor, 272);
 LAYOUT_AT(struct segment_header, records, 320);
 LAYOUT_AT(struct segment_header, refusals, 328);
+LAYOUT_AT(struct segment_header, newest, 336);
 LAYOUT_AT(struct segment_header, clock, 384);
 LAYOUT_AT(struct segment_header, epoch, 392);
 LAYOUT_AT(struct segment_header, logged, 448);

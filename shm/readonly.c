@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 #include "atomic.h"
+#include "boot.h"
 #include "error.h"
 
 static int check_file(const char *path, const struct stat *st, bool world_writable, metrics_error_t *error)
@@ -88,7 +89,8 @@ static int open_checked(view_t *v, bool world_writable, bool write, metrics_erro
         return n < 0 ? metrics__fail(error, METRICS_E_SYSTEM, errno, "cannot read %s", v->path)
                      : metrics__fail(error, METRICS_E_FORMAT, 0, "%s is not an mtx segment (only %zd bytes)",
                                      v->path, n);
-    return check_header(v->path, &v->head, v->size, error);
+    rc = check_header(v->path, &v->head, v->size, error);
+    return rc || !write ? rc : boot_adopt(v->fd, v->path, &v->head, error);
 }
 
 int view_open(view_t *v, const char *path, bool world_writable, bool write, metrics_error_t *error)
@@ -198,13 +200,7 @@ uint64_t view_resident(const view_t *v)
 
 uint64_t view_time_offset(const view_t *v)
 {
-    FILE *f = fopen("/proc/self/timens_offsets", "re");
-    char line[96];
-    long long s = 0, ns = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "monotonic %lld %lld", &s, &ns) == 2) break;
-    if (f) fclose(f);
-    return v->head.created_monotonic + (uint64_t)(s * 1000000000LL + ns);
+    return v->head.created_monotonic + boot_time_offset();
 }
 
 static int set_lock(view_t *v, short type, uint64_t byte, uint64_t n)

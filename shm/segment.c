@@ -15,25 +15,13 @@
 #include <unistd.h>
 
 #include "atomic.h"
+#include "boot.h"
 #include "error.h"
 #include "file.h"
 #include "process.h"
 
 /* How often a creation or replacement by others may make us start over. */
 enum { OPEN_TRIES = 100 };
-
-/* CLOCK_MONOTONIC is shifted inside a time namespace; the segment uses the initial one's. */
-uint64_t segment_timens_offset(void)
-{
-    FILE *f = fopen("/proc/self/timens_offsets", "re");
-    if (!f) return 0;
-    char line[96];
-    long long seconds = 0, nanoseconds = 0;
-    while (fgets(line, sizeof line, f))
-        if (sscanf(line, "monotonic %lld %lld", &seconds, &nanoseconds) == 2) break;
-    fclose(f);
-    return (uint64_t)(seconds * 1000000000LL + nanoseconds);
-}
 
 uint64_t segment_now(const segment_t *seg)
 {
@@ -87,6 +75,14 @@ static void note_filesystem(segment_t *seg)
                  "the segment is not on tmpfs: the kernel writes it to disk now and then; use /dev/shm");
 }
 
+/* Readers of an earlier version then know that what they do not know is no damage. */
+static void note_version(struct segment_header *h, uint64_t minor)
+{
+    uint64_t newest = mem_load(&h->newest); /* ORD-2 */
+    while (minor > newest && minor > h->minor && !mem_cas(&h->newest, &newest, minor)) {
+    }
+}
+
 static int map_file(segment_t *seg, const struct segment_options *o, metrics_error_t *error)
 {
     seg->base = mmap(NULL, seg->size, PROT_READ | PROT_WRITE, MAP_SHARED, seg->fd, 0);
@@ -95,6 +91,7 @@ static int map_file(segment_t *seg, const struct segment_options *o, metrics_err
                              (unsigned long long)seg->size, o->path);
     seg->head = (struct segment_header *)seg->base;
     madvise(seg->base, seg->size, MADV_DONTDUMP);
+    note_version(seg->head, SEGMENT_MINOR);
     return 0;
 }
 
@@ -105,7 +102,7 @@ static void take_constants(segment_t *seg, const struct segment_header *head)
     seg->lanes_atomic = head->lanes_atomic;
     seg->slots = head->slots;
     seg->family_series = head->family_series;
-    seg->time_offset = segment_timens_offset() + head->created_monotonic;
+    seg->time_offset = boot_time_offset() + head->created_monotonic;
 }
 
 static void note_kept(segment_t *seg, const struct segment_options *o, uint64_t age)

@@ -77,9 +77,6 @@ bool segment_closed(const segment_t *seg);
 /* A descriptor of the segment's file, or -1 if the host has closed it (and perhaps reused its number). */
 int segment_fd(const segment_t *seg);
 
-/* How far this time namespace's CLOCK_MONOTONIC is ahead of the initial one's, in ns (may be negative). */
-uint64_t segment_timens_offset(void);
-
 /* [S] Nanoseconds since the segment was created. */
 uint64_t segment_now(const segment_t *seg);
 

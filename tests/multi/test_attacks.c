@@ -178,7 +178,7 @@ static void creator(void *arg)
 
 static void many_creators(void)
 {
-    enum { N = 50 };
+    enum { N = 100 };
     uint64_t *seen = multi_shared(N * sizeof *seen);
     pid_t pids[N];
     int different = 0;

@@ -229,6 +229,13 @@ void jsonw_key_f64(struct json *j, const char *key, double v)
     jsonw_f64(j, v);
 }
 
+void jsonw_key_raw(struct json *j, const char *key, const char *json)
+{
+    jsonw_key(j, key);
+    jsonw_value(j);
+    buf_str(j->out, json);
+}
+
 bool jsonw_complete(const struct json *j)
 {
     return !j->depth && !j->named && !j->first && buf_ok(j->out);

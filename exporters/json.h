@@ -48,6 +48,9 @@ void jsonw_key_str(struct json *j, const char *key, const char *s);
 void jsonw_key_u64(struct json *j, const char *key, uint64_t v);
 void jsonw_key_f64(struct json *j, const char *key, double v);
 
+/* A value that is JSON already, taken as it is. */
+void jsonw_key_raw(struct json *j, const char *key, const char *json);
+
 /* True once every container is closed and no key waits for its value. */
 bool jsonw_complete(const struct json *j);
 

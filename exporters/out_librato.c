@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * out_librato.c - Librato and AppOptics: tagged measurements, or the older metrics with a source.
+ *
+ *     POST /v1/measurements  {"measurements": [{"name": "orders", "sum": 12, "count": 1, "tags": {"city":
+ * "nyc"}, "time": 1700000010}]} POST /v1/metrics       {"gauges": [{"name": "load", "value": 0.5, "source":
+ * "web-7", "measure_time": 1700000010}], "counters": [...]}
+ *
+ * docs/backends/librato.md has the mapping, the options and the limits.
+ */
+#include "attribute.h"
+#include "base64.h"
+#include "host.h"
+#include "json.h"
+#include "points.h"
+#include "transport_http.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <math.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIBRATO_POINTS = 300, LIBRATO_NAME = 255, LIBRATO_TAG_KEY = 64, LIBRATO_TAG_VALUE = 255 };
+enum mode { MODE_MEASUREMENTS, MODE_METRICS };
+enum { METRICS, MEASUREMENTS }; /* which payload */
+
+struct librato_settings {
+    struct http_settings http;
+    char *user, *token, *source;
+    int mode;
+    uint64_t period;
+    bool sanitize, descriptions;
+};
+
+static const char *const modes[] = {"measurements", "metrics", NULL};
+
+#define LIBRATO(MEMBER) OPTION_FIELD(struct librato_settings, MEMBER)
+static const struct option librato_options[] = {
+    HTTP_URL("https://metrics-api.librato.com"),
+    {.name = "user",
+     .type = OPTION_STRING,
+     LIBRATO(user),
+     .env = "LIBRATO_USER",
+     .help = "the account's e-mail address; empty for AppOptics, which knows a token alone"},
+    {.name = "token",
+     .type = OPTION_SECRET,
+     LIBRATO(token),
+     .env = "LIBRATO_TOKEN",
+     .required = true,
+     .help = "the API token"},
+    {.name = "mode",
+     .type = OPTION_CHOICE,
+     LIBRATO(mode),
+     .def = "measurements",
+     .choices = modes,
+     .help = "measurements with tags, or metrics with a source, for accounts without tags"},
+    {.name = "source",
+     .type = OPTION_STRING,
+     LIBRATO(source),
+     .help = "source of metrics; the host's name unless given, none if empty"},
+    {.name = "period",
+     .type = OPTION_DURATION,
+     LIBRATO(period),
+     .def = "0s",
+     .max = 86400e9,
+     .help =
+         "times are cut down to multiples of this, and it is told to the service; 0s = times as they are"},
+    {.name = "sanitize",
+     .type = OPTION_BOOL,
+     LIBRATO(sanitize),
+     .def = "true",
+     .help = "replace what the service does not take in names and tags"},
+    {.name = "descriptions",
+     .type = OPTION_BOOL,
+     LIBRATO(descriptions),
+     .def = "true",
+     .help = "tell help texts and units once for each metric"},
+    BACKEND_ATTRIBUTES("sum, sum_squares, min, max, p50, p95, p99, rates"),
+    {.name = NULL},
+};
+
+/* --- Names -------------------------------------------------------------------------------------------------
+ */
+
+static bool is_taken(unsigned char c, const char *also)
+{
+    return (isalnum(c) && c < 0x80) || strchr(also, c);
+}
+
+/* Each run of what the service does not take becomes one dash. */
+static const char *clean(struct points *out, const char *text, const char *also, size_t most)
+{
+    struct buf b = {0};
+    bool run = false;
+    for (const char *c = text; *c && b.len < most; c++) {
+        bool good = is_taken((unsigned char)*c, also);
+        if (good || !run) buf_char(&b, good ? *c : '-');
+        run = !good;
+    }
+    const char *copy = points_text(out, "%s", buf_text(&b));
+    buf_free(&b);
+    return copy;
+}
+
+static const char *metric_name(struct points *out, const struct librato_settings *s, const char *name)
+{
+    return s->sanitize ? clean(out, name, ".:-_", LIBRATO_NAME) : name;
+}
+
+/* Without tags, the name says all: name.key.value. */
+static const char *flat_name(struct points *out, const struct point *p)
+{
+    struct buf b = {0};
+    buf_str(&b, p->name);
+    for (size_t i = 0; i < p->tag_count; i++) buf_printf(&b, ".%s.%s", p->tags[i].key, p->tags[i].value);
+    const char *copy = points_text(out, "%s", buf_text(&b));
+    buf_free(&b);
+    return copy;
+}
+
+/* --- Readings to points ------------------------------------------------------------------------------------
+ */
+
+/* Names and tags of registry series are made fit here; points by hand in the same way by add(). */
+static void finish(struct points *out, struct point *p, const struct librato_settings *s)
+{
+    if (s->mode == MODE_MEASUREMENTS) return;
+    p->name = flat_name(out, p);
+    p->tag_count = 0;
+}
+
+static double number_or_nan(const struct rows *rows, enum metrics_attribute a)
+{
+    const metrics_row_t *row = rows_find(rows, a);
+    return row ? metrics_row_number(row) : NAN;
+}
+
+/* Count, sum and extremes of the interval as one sample of many; nothing if nothing happened. */
+static void map_summary(struct points *out, const struct view *view, const struct item *item,
+                        const struct rows *rows, const struct librato_settings *s)
+{
+    const metrics_row_t *count = rows_find(rows, METRICS_COUNT);
+    if (item->rebased || !count->value.u) return;
+    struct point *p = points_of_row(out, view, item, count);
+    p->type = POINT_SUMMARY;
+    p->summary = (struct point_summary){.count = count->value.u,
+                                        .sum = number_or_nan(rows, METRICS_SUM),
+                                        .min = number_or_nan(rows, METRICS_MIN),
+                                        .max = number_or_nan(rows, METRICS_MAX),
+                                        .sum_squares = number_or_nan(rows, METRICS_SUM_SQUARES)};
+    finish(out, p, s);
+}
+
+/* Metrics take the growing total and find the rate themselves. */
+static void map_total(struct points *out, const struct view *view, const struct item *item,
+                      const metrics_row_t *row, const struct librato_settings *s)
+{
+    struct rows lifetime = {0};
+    const metrics_row_t *total = row;
+    if (s->mode == MODE_METRICS && item_rows(view, item, METRICS_LIFETIME, &lifetime))
+        total = rows_find(&lifetime, METRICS_COUNT);
+    if (total && (total != row || !item->rebased)) finish(out, points_of_row(out, view, item, total), s);
+    rows_free(&lifetime);
+}
+
+static void map_level(struct points *out, const struct view *view, const struct item *item,
+                      const metrics_row_t *row, const struct librato_settings *s)
+{
+    struct point *p = points_of_row(out, view, item, row);
+    if (row->attribute != METRICS_VALUE) p->name = points_suffixed(out, p->name, ".", row);
+    finish(out, p, s);
+}
+
+static void librato_map(struct points *out, const struct view *view, const struct item *item,
+                        const struct rows *rows, const void *settings, const void *session)
+{
+    const struct librato_settings *s = settings;
+    const metrics_row_t *count = rows_find(rows, METRICS_COUNT);
+    bool distribution = count && rows_find(rows, METRICS_SUM);
+    (void)session;
+    if (distribution)
+        map_summary(out, view, item, rows, s);
+    else if (count)
+        map_total(out, view, item, count, s);
+    for (size_t i = 0; i < rows->n; i++) {
+        const metrics_row_t *row = &rows->at[i];
+        bool extreme = row->attribute == METRICS_MIN || row->attribute == METRICS_MAX;
+        bool level = row->nature == METRICS_LEVEL || row->nature == METRICS_RATE ||
+                     row->nature == METRICS_QUANTILE || row->nature == METRICS_FACT ||
+                     (row->nature == METRICS_STATISTIC && !extreme);
+        if (level && row->attribute != METRICS_SUM_SQUARES) map_level(out, view, item, row, s);
+    }
+}
+
+/* --- Points to JSON ----------------------------------------------------------------------------------------
+ */
+
+static void put_number(struct json *j, const char *key, const struct point *p)
+{
+    jsonw_key(j, key);
+    if (p->value_type == METRICS_U64)
+        jsonw_u64(j, p->value.u);
+    else if (p->value_type == METRICS_I64)
+        jsonw_i64(j, p->value.i);
+    else
+        jsonw_f64(j, p->value.f);
+}
+
+static void put_optional(struct json *j, const char *key, double v)
+{
+    if (isfinite(v)) jsonw_key_f64(j, key, v);
+}
+
+static void put_summary(struct json *j, const struct point_summary *s)
+{
+    jsonw_key_u64(j, "count", s->count);
+    put_optional(j, "sum", s->sum);
+    put_optional(j, "min", s->min);
+    put_optional(j, "max", s->max);
+    put_optional(j, "sum_squares", s->sum_squares);
+}
+
+/* What is given by hand and not known here goes on as it came. */
+static void put_extra(struct json *j, const json_t *extra)
+{
+    static const char *const passed[] = {"description", "period", "attributes", "display_name"};
+    for (size_t i = 0; extra && i < sizeof passed / sizeof *passed; i++) {
+        const json_t *value = json_object_get(extra, passed[i]);
+        char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+        if (text) jsonw_key_raw(j, passed[i], text);
+        free(text);
+    }
+}
+
+static uint64_t floored(const struct point *p, const struct librato_settings *s)
+{
+    uint64_t t = p->time_ns / 1000000000, period = s->period / 1000000000;
+    return period ? t - t % period : t;
+}
+
+static void put_tags(struct json *j, struct points *scratch, const struct point *p,
+                     const struct librato_settings *s)
+{
+    jsonw_key(j, "tags");
+    jsonw_object(j);
+    for (size_t i = 0; i < p->tag_count; i++) {
+        const char *key = p->tags[i].key, *value = p->tags[i].value;
+        if (!*value) continue; /* the service takes 1 to 255 characters */
+        if (s->sanitize) {
+            key = clean(scratch, key, ".:-_", LIBRATO_TAG_KEY);
+            value = clean(scratch, value, ".:-_ ", LIBRATO_TAG_VALUE);
+        }
+        jsonw_key_str(j, key, value);
+    }
+    jsonw_object_end(j);
+}
+
+static void put_measurement(struct payload *out, struct points *scratch, const struct point *p,
+                            const struct librato_settings *s)
+{
+    struct json j;
+    buf_str(&out->body, out->points++ ? ",\n" : "{\"measurements\":[");
+    jsonw_begin(&j, &out->body);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "name", metric_name(scratch, s, p->name));
+    if (p->type == POINT_SUMMARY) {
+        put_summary(&j, &p->summary);
+    } else if (p->type == POINT_DELTA || p->type == POINT_TOTAL) {
+        put_number(&j, "sum", p);
+        jsonw_key_u64(&j, "count", 1);
+    } else {
+        put_number(&j, "value", p);
+    }
+    put_tags(&j, scratch, p, s);
+    if (p->time_ns) jsonw_key_u64(&j, "time", floored(p, s));
+    put_extra(&j, p->extra);
+    jsonw_object_end(&j);
+}
+
+static const char *source_of(const struct point *p, const struct librato_settings *s, const char *host)
+{
+    return p->source ? p->source : s->source ? s->source : host;
+}
+
+/* Gauges go into the body at once, counters wait in the scratch. */
+static void put_metric(struct payload *out, struct points *scratch, const struct point *p,
+                       const struct librato_settings *s, const char *host)
+{
+    struct json j;
+    bool counter = p->type == POINT_TOTAL;
+    struct buf *to = counter ? &out->scratch : &out->body;
+    if (!out->points++) buf_str(&out->body, "{\"gauges\":[");
+    if (counter ? to->len > 0 : to->data[to->len - 1] != '[') buf_str(to, ",\n");
+    jsonw_begin(&j, to);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "name", metric_name(scratch, s, p->name));
+    if (p->type == POINT_SUMMARY)
+        put_summary(&j, &p->summary);
+    else
+        put_number(&j, "value", p);
+    const char *source = source_of(p, s, host);
+    if (*source) jsonw_key_str(&j, "source", source);
+    if (p->time_ns) jsonw_key_u64(&j, "measure_time", floored(p, s));
+    put_extra(&j, p->extra);
+    jsonw_object_end(&j);
+}
+
+struct librato {
+    char host[HOST_NAME];
+    void *told; /* tree of the names whose descriptions went out */
+};
+
+/* By hand, a point with tags is a measurement, and one without is a metric; from the registry the mode
+ * decides. */
+static bool librato_add(struct payload *payloads, const struct point *p, const void *settings,
+                        const void *session, struct buf *why)
+{
+    const struct librato_settings *s = settings;
+    const struct librato *l = session;
+    struct points scratch = {0};
+    bool measurement =
+        p->extra ? p->tag_count || json_object_get(p->extra, "tags") : s->mode == MODE_MEASUREMENTS;
+    bool good = p->type == POINT_SUMMARY ? isfinite(p->summary.sum) : isfinite(point_number(p));
+    if (!good) {
+        buf_str(why, "its value is not a finite number");
+    } else if (!*p->name) {
+        buf_str(why, "it has no name");
+        good = false;
+    } else if (measurement) {
+        put_measurement(&payloads[MEASUREMENTS], &scratch, p, s);
+    } else {
+        put_metric(&payloads[METRICS], &scratch, p, s, l->host);
+    }
+    if (scratch.failed) payloads[0].body.failed = true;
+    points_free(&scratch);
+    return good;
+}
+
+static void put_auth(struct payload *out, const struct librato_settings *s)
+{
+    struct buf pair = {0};
+    bool user = s->user && *s->user;
+    buf_printf(&pair, "%s:%s", user ? s->user : s->token, user ? s->token : "");
+    buf_str(&out->secret, "Authorization: Basic ");
+    base64(&out->secret, pair.data, pair.len);
+    buf_char(&out->secret, '\n');
+    buf_free(&pair);
+    out->content_type = "application/json";
+}
+
+static void librato_end(struct payload *payloads, const void *settings, const void *session)
+{
+    (void)session;
+    struct payload *m = &payloads[METRICS], *t = &payloads[MEASUREMENTS];
+    if (m->points) {
+        buf_str(&m->body, "],\"counters\":[");
+        buf_mem(&m->body, buf_text(&m->scratch), m->scratch.len);
+        buf_str(&m->body, "]}");
+        buf_str(&m->path, "/v1/metrics");
+        put_auth(m, settings);
+    }
+    if (t->points) {
+        buf_str(&t->body, "]}");
+        buf_str(&t->path, "/v1/measurements");
+        put_auth(t, settings);
+    }
+}
+
+/* --- Session: descriptions, once for each metric -----------------------------------------------------------
+ */
+
+enum { TOLD_AT_ONCE = 20 }; /* so that an interval is not held up by a thousand requests */
+
+static void *open_session(const void *settings, struct buf *why)
+{
+    struct librato *l = calloc(1, sizeof *l);
+    (void)settings;
+    if (l)
+        host_name(l->host);
+    else
+        buf_str(why, "out of memory");
+    return l;
+}
+
+static void close_session(void **session)
+{
+    struct librato *l = *session;
+    tdestroy(l->told, free);
+    free(l);
+    *session = NULL;
+}
+
+static int name_order(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* PUT /v1/metrics/NAME creates the metric or changes it. */
+static bool tell(void *link, const struct item *item, const char *name, const struct view *view,
+                 const struct librato_settings *s)
+{
+    struct payload put = {.method = "PUT"};
+    struct answer answer = {.outcome = OUTCOME_RETRY};
+    struct json j;
+    const char *unit = item_unit(view, item);
+    jsonw_begin(&j, &put.body);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "type", "gauge");
+    if (*item->help) jsonw_key_str(&j, "description", item->help);
+    if (s->period) jsonw_key_u64(&j, "period", s->period / 1000000000);
+    if (*unit) {
+        jsonw_key(&j, "attributes");
+        jsonw_object(&j);
+        jsonw_key_str(&j, "display_units_long", unit);
+        jsonw_key_str(&j, "display_units_short", unit);
+        jsonw_object_end(&j);
+    }
+    jsonw_object_end(&j);
+    buf_printf(&put.path, "/v1/metrics/%s", name);
+    put_auth(&put, s);
+    transport_http.send(link, &put, &answer);
+    bool good = answer.outcome == OUTCOME_SENT;
+    answer_free(&answer);
+    payload_free(&put);
+    return good;
+}
+
+/* Best effort: a failure is tried again with the next interval, and keeps no number waiting. */
+static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+{
+    struct librato *l = session;
+    const struct librato_settings *s =
+        view->selection->settings ? (const void *)view->selection->settings : NULL;
+    int told = 0;
+    answer->outcome = OUTCOME_SENT;
+    if (!s || !s->descriptions || s->mode == MODE_METRICS) return;
+    for (size_t i = 0; i < view->n && told < TOLD_AT_ONCE; i++) {
+        const struct item *item = &view->items[i];
+        struct points scratch = {0};
+        const char *name = clean(&scratch, item->name, ".:-_", LIBRATO_NAME);
+        bool say = (*item->help || *item->unit) && !tfind(name, &l->told, name_order);
+        bool good = !say || tell(link, item, name, view, s);
+        if (say && good) {
+            char *copy = strdup(name);
+            if (copy) tsearch(copy, &l->told, name_order);
+            told++;
+        }
+        points_free(&scratch);
+        if (!good) return;
+    }
+}
+
+/* --- Answers -----------------------------------------------------------------------------------------------
+ */
+
+/* AppOptics: {"measurements": {"summary": {"total": 6, "accepted": 5, "failed": 1}}, "errors": [...]}. */
+static void librato_judge(const struct payload *payload, struct answer *answer)
+{
+    const struct response *r = &answer->response;
+    if (r->status < 200 || r->status > 299 || !r->body.len) return;
+    json_t *root = json_loadb(r->body.data, r->body.len, 0, NULL);
+    json_t *summary = json_object_get(json_object_get(root, "measurements"), "summary");
+    json_t *failed = json_object_get(summary, "failed");
+    if (json_is_integer(failed) && json_integer_value(failed) > 0) {
+        answer->refused = (size_t)json_integer_value(failed);
+        if (answer->refused > payload->points) answer->refused = payload->points;
+        buf_printf(&answer->why, "%zu of %zu: %.*s", answer->refused, payload->points,
+                   (int)(r->body.len < 300 ? r->body.len : 300), r->body.data);
+    }
+    json_decref(root);
+}
+
+static const struct point_word librato_words[] = {{"gauge", POINT_GAUGE, 0},
+                                                  {"counter", POINT_TOTAL, 0},
+                                                  {"summary", POINT_SUMMARY, 0},
+                                                  {NULL, POINT_GAUGE, 0}};
+
+static const struct backend_points librato_points = {.map = librato_map,
+                                                     .add = librato_add,
+                                                     .end = librato_end,
+                                                     .most = LIBRATO_POINTS,
+                                                     .words = librato_words,
+                                                     .fields = "description, display_name, period, attributes"
+                                                               "  passed on as they are"};
+
+static const struct backend_session librato_session = {
+    .open = open_session, .prepare = prepare_session, .close = close_session};
+
+const struct backend backend_librato = {
+    .name = "librato",
+    .summary = "Librato and AppOptics: tagged measurements, or metrics with a source",
+    .options = librato_options,
+    .settings_size = sizeof(struct librato_settings),
+    .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_INTERVAL, .additive = true},
+    .transport = &transport_http,
+    .session = &librato_session,
+    .judge = librato_judge,
+    .encode = points_encode,
+    .points = &librato_points,
+};

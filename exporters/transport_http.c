@@ -82,6 +82,16 @@ static const struct option http_rows[] = {
     {.name = NULL},
 };
 
+void http_escape(struct buf *out, const char *text)
+{
+    char *escaped = curl_easy_escape(NULL, text, 0);
+    if (escaped)
+        buf_str(out, escaped);
+    else
+        out->failed = true;
+    curl_free(escaped);
+}
+
 /* --- The link ----------------------------------------------------------------------------------------------
  */
 
@@ -164,11 +174,15 @@ static void http_set_url(struct http *h, const struct payload *payload)
     while (n && payload->path.len && base[n - 1] == '/') n--;
     buf_reset(&h->url);
     buf_mem(&h->url, base, n);
-    buf_mem(&h->url, buf_text(&payload->path), payload->path.len);
-    const char *secret = buf_text(&payload->secret);
+    /* A secret comes first in the query. */
+    const char *path = buf_text(&payload->path), *secret = buf_text(&payload->secret);
+    size_t query = strcspn(path, "?");
+    buf_mem(&h->url, path, query);
     if (secret[0] == '?') {
-        buf_char(&h->url, strchr(buf_text(&h->url), '?') ? '&' : '?');
-        buf_mem(&h->url, secret + 1, strcspn(secret, "\n") - 1);
+        buf_mem(&h->url, secret, strcspn(secret, "\n"));
+        if (path[query]) buf_printf(&h->url, "&%s", path + query + 1);
+    } else {
+        buf_str(&h->url, path + query);
     }
     curl_easy_setopt(h->curl, CURLOPT_URL, buf_text(&h->url));
 }

@@ -38,6 +38,9 @@ extern const char *const http_compressions[];
 
 bool http_check_url(const char *url, struct buf *why);
 
+/* Appends text as it may stand in a query: RFC 3986's unreserved characters as they are, others as %41. */
+void http_escape(struct buf *out, const char *text);
+
 /*
  * What a status means when the backend's judge() says nothing else. Fills in outcome and `ambiguous`:
  *     2xx sent | 3xx, 401, 403, 404, 405, 407, 410 retry (the configuration has to be mended)

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "anodot.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void anodot_text(const struct anodot_settings *s, const char *text, struct buf *out)
+{
+    for (const char *c = text; *c; c++) {
+        unsigned char u = (unsigned char)*c;
+        /* One underscore for each character, however many bytes it has. */
+        if (s->strict && (u & 0xc0) == 0x80) continue;
+        bool bad = u == ' ' || u == '.' || (s->strict && (u == '=' || u < ' ' || u >= 127));
+        buf_char(out, bad ? '_' : *c);
+    }
+}
+
+/* --- Readings to points ------------------------------------------------------------------------------------
+ */
+
+static bool is_sent(const metrics_row_t *row, const struct item *item)
+{
+    if (row->nature == METRICS_BUCKET || row->nature == METRICS_DISTRIBUTION) return false;
+    return row->nature != METRICS_TOTAL || !item->rebased;
+}
+
+void anodot_map(struct points *out, const struct view *view, const struct item *item, const struct rows *rows,
+                const void *settings, const void *session)
+{
+    (void)settings, (void)session;
+    bool whole = rows_find(rows, METRICS_SUM) || rows_find(rows, METRICS_M1_RATE);
+    for (size_t i = 0; i < rows->n; i++) {
+        const metrics_row_t *row = &rows->at[i];
+        if (!is_sent(row, item)) continue;
+        struct point *p = points_of_row(out, view, item, row);
+        bool alone = row->attribute == METRICS_VALUE || (row->attribute == METRICS_COUNT && !whole);
+        if (!alone) p->name = points_suffixed(out, p->name, "_", row);
+    }
+}
+
+/* --- Points to JSON ----------------------------------------------------------------------------------------
+ */
+
+static bool was_there(const char *const *keys, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(keys[i], key)) return true;
+    return false;
+}
+
+static size_t count_words(const char *const *words)
+{
+    size_t n = 0;
+    while (words[n]) n++;
+    return n;
+}
+
+/* One dimension; 0 = left out, 1 = written, -1 = the service would refuse it. */
+static int put_dimension(struct json *j, const struct anodot_settings *s, const metrics_tag_t *tag,
+                         const char *const *reserved, struct points *seen, struct buf *why)
+{
+    struct buf key = {0}, value = {0};
+    int result = 1;
+    anodot_text(s, tag->key, &key);
+    if (was_there(reserved, count_words(reserved), buf_text(&key))) {
+        buf_reset(&key);
+        buf_printf(&key, "tag_%s", tag->key);
+    }
+    anodot_text(s, *tag->value ? tag->value : "empty", &value);
+    for (size_t i = 0; i < seen->n; i++)
+        if (!strcmp(seen->at[i].name, buf_text(&key))) result = 0;
+    if (key.len > ANODOT_KEY || value.len > ANODOT_VALUE) {
+        buf_printf(why, "its dimension %s is too long (keys have up to %d characters, values up to %d)",
+                   buf_text(&key), ANODOT_KEY, ANODOT_VALUE);
+        result = -1;
+    }
+    if (result > 0) {
+        jsonw_key_str(j, buf_text(&key), buf_text(&value));
+        points_add(seen, NULL)->name = points_text(seen, "%s", buf_text(&key));
+    }
+    buf_free(&key);
+    buf_free(&value);
+    return result;
+}
+
+bool anodot_dimensions(struct json *j, const struct point *p, const struct anodot_settings *s,
+                       const char *const *reserved, size_t most, struct buf *why)
+{
+    struct points seen = {0}; /* names alone */
+    size_t n = 0;
+    bool good = true;
+    for (size_t i = 0; i < p->tag_count && good; i++) {
+        int one = put_dimension(j, s, &p->tags[i], reserved, &seen, why);
+        good = one >= 0;
+        n += one > 0;
+    }
+    if (seen.failed) j->out->failed = true;
+    points_free(&seen);
+    if (good && n > most) {
+        buf_printf(why, "it has %zu dimensions; the service takes %zu", n, most);
+        good = false;
+    }
+    return good;
+}
+
+static void put_label(struct json *j, const struct anodot_settings *s, const char *text)
+{
+    struct buf b = {0};
+    anodot_text(s, text, &b);
+    jsonw_str(j, buf_text(&b));
+    buf_free(&b);
+}
+
+static void put_label_key(struct json *j, const struct anodot_settings *s, const char *text)
+{
+    struct buf b = {0};
+    anodot_text(s, text, &b);
+    jsonw_key(j, buf_text(&b));
+    buf_free(&b);
+}
+
+/* By hand the line's own stand in "labels": {"owner": ["ops", "db"]}. */
+static void put_given_labels(struct json *j, const struct anodot_settings *s, const json_t *given)
+{
+    const char *key;
+    json_t *values, *value;
+    size_t i;
+    json_object_foreach((json_t *)(uintptr_t)given, key, values)
+    {
+        put_label_key(j, s, key);
+        jsonw_array(j);
+        if (json_is_string(values)) put_label(j, s, json_string_value(values));
+        json_array_foreach(values, i, value) if (json_is_string(value))
+            put_label(j, s, json_string_value(value));
+        jsonw_array_end(j);
+    }
+}
+
+void anodot_labels(struct json *j, const struct point *p, const struct anodot_settings *s)
+{
+    const json_t *given = p->extra ? json_object_get(p->extra, "labels") : NULL;
+    if (!s->labels.n && !json_object_size(given)) return;
+    jsonw_key(j, "tags");
+    jsonw_object(j);
+    for (size_t i = 0; i < s->labels.n; i++) {
+        put_label_key(j, s, s->labels.items[i].key);
+        jsonw_array(j);
+        put_label(j, s, s->labels.items[i].value);
+        jsonw_array_end(j);
+    }
+    put_given_labels(j, s, given);
+    jsonw_object_end(j);
+}
+
+void anodot_request(struct payload *out, const struct anodot_settings *s, const char *path,
+                    const char *protocol)
+{
+    buf_printf(&out->path, "%s?protocol=%s", path, protocol);
+    buf_str(&out->secret, "?token=");
+    http_escape(&out->secret, s->token ? s->token : "");
+    buf_char(&out->secret, '\n');
+    out->content_type = "application/json";
+}
+
+/* --- Answers -----------------------------------------------------------------------------------------------
+ */
+
+static int error_id(const json_t *error)
+{
+    const json_t *id = json_object_get(error, "error");
+    return json_is_integer(id)  ? (int)json_integer_value(id)
+           : json_is_string(id) ? atoi(json_string_value(id))
+                                : 0;
+}
+
+/* Entries without an index speak of the request: of these some pass. */
+static enum outcome outcome_of(int id)
+{
+    switch (id) {
+    case 1002: /* general */
+    case 2001: /* token inactive: the configuration has to be mended */
+    case 2002: /* too many concurrent requests */
+    case 2003: /* metrics-per-second limit */ return OUTCOME_RETRY;
+    default: return OUTCOME_BAD;
+    }
+}
+
+static void judge_errors(const json_t *errors, const struct payload *payload, struct answer *answer)
+{
+    json_t *error;
+    size_t i;
+    answer->outcome = OUTCOME_SENT;
+    json_array_foreach((json_t *)(uintptr_t)errors, i, error)
+    {
+        const char *description = json_string_value(json_object_get(error, "description"));
+        if (i < 5)
+            buf_printf(&answer->why, "%s%d %s", i ? "; " : "", error_id(error),
+                       description ? description : "");
+        if (json_object_get(error, "index"))
+            answer->refused++;
+        else
+            answer->outcome = outcome_of(error_id(error));
+    }
+    if (answer->refused > payload->points) answer->refused = payload->points;
+    if (answer->refused) answer->outcome = OUTCOME_SENT; /* the others of the chunk were accepted */
+}
+
+void anodot_judge(const struct payload *payload, struct answer *answer)
+{
+    const struct response *r = &answer->response;
+    if (r->status < 200 || r->status > 299) return;
+    json_t *root = json_loadb(buf_text(&r->body), r->body.len, 0, NULL);
+    const json_t *errors = json_object_get(root, "errors");
+    if (json_is_array(errors)) {
+        judge_errors(errors, payload, answer);
+    } else {
+        answer->outcome = OUTCOME_RETRY;
+        buf_printf(&answer->why, "HTTP %d, but the answer is not Anodot's: %.*s", r->status,
+                   (int)(r->body.len < 200 ? r->body.len : 200), buf_text(&r->body));
+    }
+    json_decref(root);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * anodot.h - what the backends anodot20 and anodot30 share: settings, the service's rules for names, the data
+ * collection key, the meaning of answers. docs/backends/anodot.md has the wire.
+ */
+#ifndef EXPORTERS_ANODOT_H
+#define EXPORTERS_ANODOT_H
+
+#include "json.h"
+#include "points.h"
+#include "transport_http.h"
+
+enum { ANODOT_POINTS = 1000, ANODOT_PROPERTIES = 20, ANODOT_KEY = 50, ANODOT_VALUE = 150 };
+
+struct anodot_settings {
+    struct http_settings http;
+    char *token; /* data collection key */
+    bool strict;
+    struct option_tags labels; /* Anodot's own `tags`, which are no part of a metric's identity */
+    int64_t version;
+};
+
+/* Rows of the options above, for the table of either backend. */
+#define ANODOT_OPTIONS                                                                                   \
+    HTTP_URL("https://app.anodot.com"),                                                                  \
+        {.name = "token",                                                                                \
+         .type = OPTION_SECRET,                                                                          \
+         OPTION_FIELD(struct anodot_settings, token),                                                    \
+         .env = "ANODOT_TOKEN",                                                                          \
+         .required = true,                                                                               \
+         .help = "the data collection key"},                                                             \
+        {.name = "strict_names",                                                                         \
+         .type = OPTION_BOOL,                                                                            \
+         OPTION_FIELD(struct anodot_settings, strict),                                                   \
+         .def = "false",                                                                                 \
+         .help = "replace also =, control characters and what is not ASCII, which the service refuses"}, \
+        {.name = "labels",                                                                               \
+         .type = OPTION_TAGS,                                                                            \
+         OPTION_FIELD(struct anodot_settings, labels),                                                   \
+         .help = "Anodot's tags, sent beside every sample and no part of its identity"},                 \
+        {.name = "version",                                                                              \
+         .type = OPTION_INTEGER,                                                                         \
+         OPTION_FIELD(struct anodot_settings, version),                                                  \
+         .def = "1",                                                                                     \
+         .min = 1,                                                                                       \
+         .max = 1e9,                                                                                     \
+         .help = "version of the metrics; another one starts them anew"},                                \
+        BACKEND_ATTRIBUTES("sum, min, max, mean, stddev, p50, p95, p99, rates")
+
+/* Blanks and points become underscores; strictly, also what the service refuses. */
+void anodot_text(const struct anodot_settings *s, const char *text, struct buf *out);
+
+/* A reading's points: deltas of totals, else levels; names carry the statistic: latency_p99. */
+void anodot_map(struct points *out, const struct view *view, const struct item *item, const struct rows *rows,
+                const void *settings, const void *session);
+
+/*
+ * The dimensions of a point, as members of the object that is open. Those named as one of `reserved`
+ * (NULL-terminated) get the prefix "tag_"; of two that become one the first counts; an empty value becomes
+ * "empty". False, with the reason, if there are more than `most` or one is too long.
+ */
+bool anodot_dimensions(struct json *j, const struct point *p, const struct anodot_settings *s,
+                       const char *const *reserved, size_t most, struct buf *why);
+
+/* "tags": {"owner": ["ops"]}, if there are any. */
+void anodot_labels(struct json *j, const struct point *p, const struct anodot_settings *s);
+
+/* Completes a request to the first API: path, key, type. */
+void anodot_request(struct payload *out, const struct anodot_settings *s, const char *path,
+                    const char *protocol);
+
+/* The errors by index inside a 200. */
+void anodot_judge(const struct payload *payload, struct answer *answer);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * out_anodot20.c - Anodot, protocol 2.0: one sample for each number.
+ *
+ *     POST /api/v1/metrics?token=...&protocol=anodot20
+ *     [{"value": 7.0, "timestamp": 1700000000,
+ *       "properties": {"what": "queue_depth", "ver": 1, "target_type": "gauge", "dc": "eu_1"}}]
+ */
+#include "anodot.h"
+#include "attribute.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+static const struct option anodot20_options[] = {ANODOT_OPTIONS, {.name = NULL}};
+
+static bool is_counter(const struct point *p)
+{
+    const char *given = p->extra ? json_string_value(json_object_get(p->extra, "target_type")) : NULL;
+    return given ? !strcmp(given, "counter") : p->type == POINT_DELTA || p->type == POINT_TOTAL;
+}
+
+static bool put_properties(struct json *j, const struct point *p, const struct anodot_settings *s,
+                           struct buf *why)
+{
+    static const char *const reserved[] = {"what", "ver", "target_type", NULL};
+    const json_t *version = p->extra ? json_object_get(p->extra, "version") : NULL;
+    struct buf what = {0};
+    anodot_text(s, p->name, &what);
+    jsonw_key(j, "properties");
+    jsonw_object(j);
+    jsonw_key_str(j, "what", buf_text(&what));
+    jsonw_key(j, "ver");
+    jsonw_i64(j, json_is_integer(version) ? json_integer_value(version) : s->version);
+    jsonw_key_str(j, "target_type", is_counter(p) ? "counter" : "gauge");
+    bool good = what.len <= ANODOT_VALUE;
+    if (!good) buf_printf(why, "its name is longer than %d characters", ANODOT_VALUE);
+    good = good && anodot_dimensions(j, p, s, reserved, ANODOT_PROPERTIES - 3, why);
+    jsonw_object_end(j);
+    buf_free(&what);
+    return good;
+}
+
+static bool anodot20_add(struct payload *payloads, const struct point *p, const void *settings,
+                         const void *session, struct buf *why)
+{
+    const struct anodot_settings *s = settings;
+    struct buf *body = &payloads[0].body;
+    size_t before = body->len;
+    struct json j;
+    (void)session;
+    if (!isfinite(point_number(p))) {
+        buf_str(why, "its value is not a finite number");
+        return false;
+    }
+    buf_str(body, payloads[0].points ? ",\n" : "[");
+    jsonw_begin(&j, body);
+    jsonw_object(&j);
+    jsonw_key(&j, "value");
+    jsonw_float(&j, point_number(p));
+    if (p->time_ns) jsonw_key_u64(&j, "timestamp", p->time_ns / 1000000000);
+    bool good = put_properties(&j, p, s, why);
+    anodot_labels(&j, p, s);
+    jsonw_object_end(&j);
+    if (good)
+        payloads[0].points++;
+    else
+        buf_cut(body, before);
+    return good;
+}
+
+static void anodot20_end(struct payload *payloads, const void *settings, const void *session)
+{
+    (void)session;
+    if (!payloads[0].points) return;
+    buf_char(&payloads[0].body, ']');
+    anodot_request(&payloads[0], settings, "/api/v1/metrics", "anodot20");
+}
+
+static const struct point_word anodot20_words[] = {
+    {"gauge", POINT_GAUGE, 0}, {"counter", POINT_DELTA, 0}, {NULL, POINT_GAUGE, 0}};
+
+static const struct backend_points anodot20_points = {
+    .map = anodot_map,
+    .add = anodot20_add,
+    .end = anodot20_end,
+    .most = ANODOT_POINTS,
+    .words = anodot20_words,
+    .fields = "target_type  gauge or counter, in place of what the type says\n"
+              "version      of this metric\n"
+              "labels       Anodot's tags: {\"owner\": [\"ops\", \"db\"]}"};
+
+const struct backend backend_anodot20 = {
+    .name = "anodot20",
+    .summary = "Anodot, protocol 2.0: one sample for each number",
+    .options = anodot20_options,
+    .settings_size = sizeof(struct anodot_settings),
+    .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_RECENT, .additive = true},
+    .transport = &transport_http,
+    .judge = anodot_judge,
+    .encode = points_encode,
+    .points = &anodot20_points,
+};

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* measure.c - see bench.h: yardsticks, samples, and operations that take turns beside companions. */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define ROUND_NS     2e6
+#define YARDSTICK_NS 2e5
+
+bool bench_json;
+
+double bench_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static int compare(const void *x, const void *y)
+{
+    double p = *(const double *)x, q = *(const double *)y;
+    return (p > q) - (p < q);
+}
+
+double bench_median(double *values, int n)
+{
+    if (n == 0) return 0;
+    qsort(values, (size_t)n, sizeof *values, compare);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+void bench_pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+/* --- Yardsticks --------------------------------------------------------------------------------------------
+ */
+
+static void plain_add(uint64_t n)
+{
+    static uint64_t word;
+    BENCH_LOOP(word += 1)
+}
+static void lock_xadd(uint64_t n)
+{
+    static uint64_t word; /* uncontended: each process has its own */
+    BENCH_LOOP(__atomic_fetch_add(&word, 1, __ATOMIC_RELAXED))
+}
+static void two_rdtsc(uint64_t n)
+{
+#if defined(__x86_64__)
+    BENCH_LOOP(__builtin_ia32_rdtsc(); __builtin_ia32_rdtsc())
+#else
+    uint64_t t;
+    BENCH_LOOP(__asm__ volatile("mrs %0, cntvct_el0"
+                                : "=r"(t));
+               __asm__ volatile("mrs %0, cntvct_el0"
+                                : "=r"(t)))
+#endif
+}
+
+/* How often to repeat so that it takes that long. */
+static uint64_t repetitions(void (*run)(uint64_t), double ns)
+{
+    uint64_t n = 16;
+    double took;
+    while ((took = -bench_ns(), run(n), took += bench_ns()) < ns / 4) n *= 2;
+    return (uint64_t)((double)n * ns / took) + 1;
+}
+
+static double per_call(void (*run)(uint64_t), uint64_t n)
+{
+    double took = -bench_ns();
+    run(n);
+    return (took + bench_ns()) / (double)n;
+}
+
+static struct bench_sample all_yardsticks[3]; /* a ring of the latest, for bench_print() */
+static int yardsticks_taken;
+
+struct bench_yardsticks bench_yardsticks(void)
+{
+    static void (*const run[3])(uint64_t) = {plain_add, lock_xadd, two_rdtsc};
+    static uint64_t n[3];
+    double ns[3];
+    int at = yardsticks_taken++ % BENCH_ROUNDS_MAX;
+    for (int i = 0; i < 3; i++) {
+        if (!n[i]) n[i] = repetitions(run[i], YARDSTICK_NS);
+        ns[i] = per_call(run[i], n[i]);
+        all_yardsticks[i].ns[at] = ns[i];
+        if (all_yardsticks[i].n <= at) all_yardsticks[i].n = at + 1;
+    }
+    return (struct bench_yardsticks){ns[0], ns[1], ns[2]};
+}
+
+/* --- Samples and output ------------------------------------------------------------------------------------
+ */
+
+void bench_sample_add(struct bench_sample *s, double ns, struct bench_yardsticks y)
+{
+    if (s->n == BENCH_ROUNDS_MAX) return;
+    s->ns[s->n] = ns;
+    s->x_add[s->n] = ns / y.add;
+    s->x_xadd[s->n] = ns / y.xadd;
+    s->x_two[s->n] = ns / y.two_rdtsc;
+    s->n++;
+}
+
+static void print(const char *op, int procs, double ns, double add, double xadd, double two)
+{
+    if (bench_json)
+        printf(
+            "{\"op\":\"%s\",\"procs\":%d,\"ns\":%.3f,\"x_add\":%.3f,\"x_xadd\":%.3f,\"x_two_rdtsc\":%.3f}\n",
+            op, procs, ns, add, xadd, two);
+    else
+        printf("%-28s %5d %12.2f %10.2f %10.2f %12.2f\n", op, procs, ns, add, xadd, two);
+    fflush(stdout);
+}
+
+void bench_print_head(void)
+{
+    if (!bench_json)
+        printf("%-28s %5s %12s %10s %10s %12s\n", "operation", "procs", "ns", "x add", "x lock add",
+               "x two rdtsc");
+}
+
+void bench_sample_print(struct bench_sample *s, const char *op, int procs, double per)
+{
+    if (!s->n) return;
+    print(op, procs, bench_median(s->ns, s->n) / per, bench_median(s->x_add, s->n) / per,
+          bench_median(s->x_xadd, s->n) / per, bench_median(s->x_two, s->n) / per);
+}
+
+void bench_print(const char *op, int procs, double ns)
+{
+    double y[3];
+    if (!yardsticks_taken) bench_yardsticks();
+    for (int i = 0; i < 3; i++) y[i] = bench_median(all_yardsticks[i].ns, all_yardsticks[i].n);
+    print(op, procs, ns, ns / y[0], ns / y[1], ns / y[2]);
+}
+
+/* --- Companions --------------------------------------------------------------------------------------------
+ */
+
+/* What a companion is to do: an operation's number + 1, 0 = rest, -1 = end. It sleeps while it rests. */
+struct companion {
+    int wanted, doing;
+    uint64_t chunk; /* repetitions between two looks at `wanted` */
+    struct bench_op *ops;
+};
+
+static void futex(int *word, int op, int value)
+{
+    syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
+static void *companion_loop(void *arg)
+{
+    struct companion *c = (struct companion *)arg;
+    bench_pin(1);
+    for (int now; (now = __atomic_load_n(&c->wanted, __ATOMIC_ACQUIRE)) >= 0;) {
+        if (now) c->ops[now - 1].run(c->chunk);
+        __atomic_store_n(&c->doing, now, __ATOMIC_RELEASE);
+        if (!now) futex(&c->wanted, FUTEX_WAIT, 0);
+    }
+    return NULL;
+}
+
+static void companion_set(struct companion *c, int wanted, uint64_t chunk)
+{
+    if (!c || __atomic_load_n(&c->wanted, __ATOMIC_RELAXED) == wanted) return;
+    c->chunk = chunk;
+    __atomic_store_n(&c->wanted, wanted, __ATOMIC_RELEASE);
+    futex(&c->wanted, FUTEX_WAKE, INT_MAX);
+    while (wanted >= 0 && __atomic_load_n(&c->doing, __ATOMIC_ACQUIRE) != wanted) {
+    }
+}
+
+static struct companion *companion_new(struct bench_op *ops)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) exit(1);
+    struct companion *c = (struct companion *)p;
+    c->ops = ops;
+    return c;
+}
+
+/* --- Rounds ------------------------------------------------------------------------------------------------
+ */
+
+static void measure(struct bench_op *ops, int i, struct companion *const *companions)
+{
+    struct bench_op *op = &ops[i];
+    for (int procs = 1; procs <= 2; procs++) {
+        if (procs == 2 && !companions[op->two]) return;
+        struct bench_yardsticks y = bench_yardsticks();
+        if (procs == 2) companion_set(companions[op->two], i + 1, op->n / 64 + 1);
+        double ns = per_call(op->run, op->n);
+        if (procs == 2) companion_set(companions[op->two], 0, 0);
+        bench_sample_add(&op->sample[procs], ns, y);
+    }
+}
+
+void bench_ops_run(struct bench_op *ops, int count, int rounds, void (*prepare)(void))
+{
+    struct companion *companions[] = {NULL, companion_new(ops), companion_new(ops)};
+    pthread_t thread;
+    pid_t pid = -1;
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+        companions[BENCH_PROCESS] = companions[BENCH_THREAD] = NULL;
+    } else {
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+            prepare();
+            companion_loop(companions[BENCH_PROCESS]);
+            _exit(0);
+        }
+        if (pid < 0 || pthread_create(&thread, NULL, companion_loop, companions[BENCH_THREAD])) exit(1);
+    }
+    bench_pin(0);
+    prepare();
+    for (int i = 0; i < count; i++) ops[i].n = repetitions(ops[i].run, ROUND_NS);
+    for (int r = 0; r < rounds; r++)
+        for (int i = 0; i < count; i++) measure(ops, i, companions);
+    if (pid < 0) return;
+    companion_set(companions[BENCH_PROCESS], -1, 0);
+    companion_set(companions[BENCH_THREAD], -1, 0);
+    waitpid(pid, NULL, 0);
+    pthread_join(thread, NULL);
+}

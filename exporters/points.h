@@ -26,7 +26,14 @@ enum point_type {
     POINT_DISTRIBUTION, /* centroids */
     POINT_SAMPLE,       /* one value of a distribution */
     POINT_SET,          /* distinct elements */
+    POINT_FIELDS,       /* several named values at once */
     POINT_TYPES
+};
+
+struct point_field {
+    const char *name;
+    double value;
+    bool delta; /* the other side adds them up */
 };
 
 struct point_summary {
@@ -54,6 +61,8 @@ struct point {
     size_t centroid_count;
     const char *const *elements;
     size_t element_count;
+    const struct point_field *fields;
+    size_t field_count;
     enum metrics_attribute attribute; /* what row it came from; METRICS_VALUE by hand */
     size_t item;                      /* which item of the batch; by hand: which line */
     const struct json_t *extra;       /* by hand: the whole line, for the backend's own fields; else NULL */

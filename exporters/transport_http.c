@@ -287,9 +287,21 @@ static void http_judge(struct http *h, CURLcode code, const struct payload *payl
     http_quote(&answer->response.body, &answer->why);
 }
 
+static http_sink_fn *http_sink;
+
+void http_send_to(http_sink_fn *sink)
+{
+    http_sink = sink;
+}
+
 static void http_send(void *link, const struct payload *payload, struct answer *answer)
 {
     struct http *h = link;
+    if (http_sink) {
+        http_sink(payload, answer);
+        http_classify(answer->response.status, true, answer);
+        return;
+    }
     h->error[0] = '\0';
     http_set_common(h);
     http_set_url(h, payload);

@@ -52,4 +52,9 @@ void http_classify(int status, bool sent_whole, struct answer *answer);
 
 extern const struct transport transport_http;
 
+/* Sends requests to `sink`, which fills in status and body, instead of the network (NULL: to the network).
+ * For tests; before other threads exist. */
+typedef void http_sink_fn(const struct payload *request, struct answer *answer);
+void http_send_to(http_sink_fn *sink);
+
 #endif

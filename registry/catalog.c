@@ -279,9 +279,9 @@ static int take_level(struct metrics_reader *r, unsigned level, bool *grown)
     uint64_t entries = layout_level_entries(level), at = r->head.level[level];
     uint64_t line[SEGMENT_INDEX0_ENTRIES];
     const uint64_t *from;
-    if (!at) return 0;
-    if (level == 0) {
-        if (at != SEGMENT_INDEX0 || view_read(&r->view, at, line, sizeof line)) return 0;
+    if (!at && level) return 0;
+    if (level == 0) { /* always there, whatever the header says */
+        if (view_read(&r->view, SEGMENT_INDEX0, line, sizeof line)) return 0;
         from = line;
     } else if (!(from = metrics__image_at(r, at, entries * 8)) || at % 8) {
         r->catalog->damaged++;

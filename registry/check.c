@@ -16,6 +16,7 @@
 #include <mtx/metrics.h>
 
 #include "atomic.h"
+#include "claims.h"
 #include "error.h"
 #include "rate.h"
 #include "reservoir.h"
@@ -29,7 +30,9 @@ struct checking {
     struct segment_header head;
     unsigned char *image; /* the whole used file, from 0 */
     uint64_t end;
-    uint64_t limit; /* end of the arena after the copy was made */
+    uint64_t limit;  /* end of the arena after the copy was made */
+    uint64_t gauges; /* the group cursor then */
+    struct metrics__claims claims;
     metrics_damage_fn *fn;
     void *arg;
     int damages;
@@ -90,20 +93,42 @@ static void check_head(struct checking *c)
         if (h->level[i] && outside(c, h->level[i], layout_level_entries(i) * 8, SEGMENT_ALIGN))
             damage(c, offsetof(struct segment_header, level) + i * 8,
                    "index level %u at %llu is outside the arena", i, (unsigned long long)h->level[i]);
+        else if (h->level[i])
+            metrics__claim(&c->claims, h->level[i], layout_level_entries(i) * 8,
+                           offsetof(struct segment_header, level) + i * 8, "an index level");
     for (unsigned i = 0; i < 2; i++) check_cursor(c, i);
     if (!h->epoch || (h->epoch != h->logged + 1 && h->epoch != h->logged + 2))
         damage(c, offsetof(struct segment_header, epoch),
                "interval %llu is open, but %llu was the last one logged", (unsigned long long)h->epoch,
                (unsigned long long)h->logged);
+    if (h->exported > 1)
+        damage(c, offsetof(struct segment_header, exported), "a flag that is 0 or 1 is %llu",
+               (unsigned long long)h->exported);
 }
 
 static void check_slots(struct checking *c)
 {
     for (unsigned i = 0; i < SEGMENT_SLOT_BLOCKS; i++) {
-        uint64_t block = c->head.slot_block[i];
-        if (block && outside(c, block, SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot), SEGMENT_ALIGN))
-            damage(c, offsetof(struct segment_header, slot_block) + i * 8,
-                   "slot block %u is outside the arena", i);
+        uint64_t block = c->head.slot_block[i], n = SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot);
+        uint64_t where = offsetof(struct segment_header, slot_block) + i * 8;
+        if (block && outside(c, block, n, SEGMENT_ALIGN))
+            damage(c, where, "slot block %u is outside the arena", i);
+        else if (block)
+            metrics__claim(&c->claims, block, n, where, "a slot block");
+    }
+}
+
+/* The tickets belong to gauges, one each; the rest is the group's. */
+static void check_group(struct checking *c, uint64_t group, const struct segment_group *g, uint64_t where)
+{
+    uint64_t own = offsetof(struct segment_group, block);
+    metrics__claim(&c->claims, group + own, sizeof *g - own, where, "a gauge group");
+    for (unsigned i = 0; i < SEGMENT_SLOT_BLOCKS; i++) {
+        uint64_t at_block = group + own + i * 8;
+        if (g->block[i] && outside(c, g->block[i], SEGMENT_GROUP_BLOCK, SEGMENT_ALIGN))
+            damage(c, at_block, "values of slot block %u are outside the arena", i);
+        else if (g->block[i])
+            metrics__claim(&c->claims, g->block[i], SEGMENT_GROUP_BLOCK, at_block, "values of gauges");
     }
 }
 
@@ -121,10 +146,7 @@ static void check_groups(struct checking *c)
         if (outside(c, group, sizeof *g, SEGMENT_ALIGN))
             damage(c, where, "a gauge group at %llu is outside the arena", (unsigned long long)group);
         if (!g || group % SEGMENT_ALIGN) return;
-        for (unsigned i = 0; i < SEGMENT_SLOT_BLOCKS; i++)
-            if (g->block[i] && outside(c, g->block[i], SEGMENT_GROUP_BLOCK, SEGMENT_ALIGN))
-                damage(c, group + offsetof(struct segment_group, block) + i * 8,
-                       "values of slot block %u are outside the arena", i);
+        check_group(c, group, g, where);
         where = group + offsetof(struct segment_group, older);
         if (step++ == turn) {
             mark = group;
@@ -138,16 +160,54 @@ static void check_groups(struct checking *c)
     }
 }
 
+/* The ring of refused names: an entry's number tells where it stands. */
+static void check_refusals(struct checking *c)
+{
+    for (unsigned i = 0; i < SEGMENT_REFUSAL_COUNT; i++) {
+        struct segment_refusal r;
+        uint64_t where = SEGMENT_REFUSALS + i * sizeof r;
+        memcpy(&r, c->image + where, sizeof r);
+        if (!r.seq) continue; /* none, or being written */
+        if (r.length > sizeof r.name || (r.seq - 1) % SEGMENT_REFUSAL_COUNT != i)
+            damage(c, where, "the entry of a refused name makes no sense");
+    }
+}
+
 /* --- Records
  * ---------------------------------------------------------------------------------------------------- */
 
+/* Which of its lengths makes a record useless; NULL = none. *field is where that one stands in it. */
+static const char *unusable(const struct checking *c, uint64_t offset, const struct segment_record *r,
+                            uint64_t *field)
+{
+    *field = offsetof(struct segment_record, length);
+    if (r->length < RECORD_KEY || !at(c, offset, r->length)) return "length";
+    *field = offsetof(struct segment_record, key_length);
+    if (r->key_length > r->length - RECORD_KEY) return "key's length";
+    *field = offsetof(struct segment_record, payload);
+    if (r->payload % 8 || r->payload > r->length) return "payload's place";
+    *field = offsetof(struct segment_record, payload_length);
+    return r->payload_length > r->length - r->payload ? "payload's length" : NULL;
+}
+
 static const struct segment_record *whole_record(const struct checking *c, uint64_t offset)
 {
+    uint64_t field;
     const struct segment_record *r = offset % SEGMENT_ALIGN ? NULL : at(c, offset, RECORD_KEY);
-    if (!r || r->length < RECORD_KEY || !at(c, offset, r->length) || r->key_length > r->length - RECORD_KEY ||
-        r->payload % 8 || r->payload > r->length || r->payload_length > r->length - r->payload)
-        return NULL;
-    return r;
+    return r && !unusable(c, offset, r, &field) ? r : NULL;
+}
+
+/* The entry at `where` leads to no whole record: is it the entry that is wrong, or what it leads to? */
+static void damaged_entry(struct checking *c, uint64_t where, uint64_t entry)
+{
+    uint64_t offset = entry & ENTRY_OFFSET, field;
+    const struct segment_record *r = offset % SEGMENT_ALIGN ? NULL : at(c, offset, RECORD_KEY);
+    const char *what = r && r->hash && r->hash >> 48 == entry >> 48 ? unusable(c, offset, r, &field) : NULL;
+    if (what)
+        damage(c, offset + field, "no whole record: its %s makes no sense", what);
+    else
+        damage(c, where, "an index entry leads to %llu, where no whole record is",
+               (unsigned long long)offset);
 }
 
 /* Does the offset lead to no record of that type? Records made since the copy are believed. */
@@ -215,6 +275,9 @@ static void check_family(struct checking *c, uint64_t offset, const struct segme
     if (f->text && (is_no_record(c, f->text, RECORD_TEXT) || (text && !is_text(text))))
         damage(c, where + offsetof(struct metrics__family_record, text), "unit and help of %s are not there",
                name);
+    else if (text)
+        metrics__claim(&c->claims, f->text, text->length,
+                       where + offsetof(struct metrics__family_record, text), name);
     if (f->overflow && is_no_record(c, f->overflow, RECORD_SERIES))
         damage(c, where + offsetof(struct metrics__family_record, overflow),
                "the overflow series of %s is not there", name);
@@ -256,6 +319,41 @@ static void check_rates(struct checking *c, const struct segment_record *r)
         }
 }
 
+/* Of cells, those in the first lane and in the last: what lies between lies as these do. Of a gauge, its
+ * ticket. */
+static void claim_storage(struct checking *c, const struct segment_record *r,
+                          const struct metrics__plan *plan, uint64_t where, const char *name)
+{
+    uint64_t place = r->storage[0], n = plan->cells * 8;
+    uint64_t lanes = layout_lanes(plan->cells, c->head.lanes_cpu, c->head.lanes_atomic);
+    if (r->kind == KIND_gauge)
+        metrics__claim(&c->claims, layout_gauge_group(place) + layout_gauge_index(place) * 8, 8, where, name);
+    else if (plan->block0)
+        metrics__claim(&c->claims, place, plan->block0, where, name);
+    else
+        metrics__claim(&c->claims, place, n, where, name);
+    if (plan->cells && lanes > 1)
+        metrics__claim(&c->claims, place + (lanes - 1) * layout_stride(plan->cells), n, where, name);
+}
+
+/* A sum to which only numbers were added may be infinite, but is a number. */
+static void check_sums(struct checking *c, const struct segment_record *r, const struct metrics__plan *plan,
+                       const char *name)
+{
+    uint64_t stride = layout_stride(plan->cells),
+             lanes = layout_lanes(plan->cells, c->head.lanes_cpu, c->head.lanes_atomic);
+    bool sample = plan->reservoir != 0;
+    for (uint64_t lane = 0; lane < lanes; lane++)
+        for (unsigned i = sample ? DIST_SUM : DIST_BUCKET_SUM; i <= (sample ? DIST_SQUARES : DIST_BUCKET_SUM);
+             i++) {
+            uint64_t where = r->storage[0] + lane * stride + i * 8;
+            const void *cell = at(c, where, 8);
+            double v = 0;
+            if (cell) memcpy(&v, cell, sizeof v);
+            if (isnan(v)) damage(c, where, "a sum of %s is not a number", name);
+        }
+}
+
 static void check_storage(struct checking *c, uint64_t offset, const struct segment_record *r,
                           const char *name, const struct metrics__settings *s,
                           const struct metrics__plan *plan)
@@ -266,7 +364,7 @@ static void check_storage(struct checking *c, uint64_t offset, const struct segm
     uint64_t place = r->storage[0], where = offset + offsetof(struct segment_record, storage);
     if (plan->cells) {
         n0 = (lanes - 1) * layout_stride(plan->cells) + plan->cells * 8;
-        align = plan->cells <= SEGMENT_LANE_SHARED ? 8 : SEGMENT_ALIGN;
+        align = plan->cells == 1 ? 8 : SEGMENT_ALIGN;
     }
     if (r->kind == KIND_gauge) {
         n0 = sizeof(struct segment_group);
@@ -274,13 +372,30 @@ static void check_storage(struct checking *c, uint64_t offset, const struct segm
     }
     if (r->storage[0] && n0 && outside(c, place, n0, align))
         damage(c, where, "storage of %s lies outside the arena or is not aligned", name);
+    else if (r->kind == KIND_gauge && layout_gauge_group(place) == layout_gauge_group(c->gauges) &&
+             layout_gauge_index(r->storage[0]) >= (c->gauges & 63))
+        damage(c, where, "storage of %s was never given to anybody", name);
+    else if (r->storage[0] && n0)
+        claim_storage(c, r, plan, where, name);
+    if (r->storage[0] && plan->cells > 1 && !outside(c, place, n0, align)) check_sums(c, r, plan, name);
     if (!r->storage[1] || !plan->block1) return;
     if (outside(c, r->storage[1], plan->block1, SEGMENT_ALIGN)) {
         damage(c, where + 8, "storage of %s lies outside the arena or is not aligned", name);
         return;
     }
+    metrics__claim(&c->claims, r->storage[1], plan->block1, where + 8, name);
     if (plan->rate) check_rates(c, r);
     if (plan->reservoir) check_sample(c, r, s, plan);
+}
+
+/* Settings or bounds, whichever are to blame. */
+static uint64_t settings_at(const struct checking *c, uint64_t family, const struct metrics__family_record *f)
+{
+    uint64_t payload = family + whole_record(c, family)->payload;
+    bool bounds = f->settings.reservoir == METRICS_BUCKETS && f->settings.bound_count &&
+                  f->settings.merge <= METRICS_MERGE_ALL;
+    return payload + (bounds ? offsetof(struct metrics__family_record, bounds)
+                             : offsetof(struct metrics__family_record, settings));
 }
 
 static void check_series(struct checking *c, uint64_t offset, const struct segment_record *r)
@@ -301,10 +416,25 @@ static void check_series(struct checking *c, uint64_t offset, const struct segme
         damage(c, offset + offsetof(struct segment_record, kind), "%s is of kind %u, its family of kind %u",
                name, r->kind, f->kind);
     else if (metrics__plan((enum metrics__kind_number)r->kind, &f->settings, f->bounds, &plan))
-        damage(c, r->link + offsetof(struct segment_record, payload), "the settings of %s make no sense",
-               name);
+        damage(c, settings_at(c, r->link, f), "the settings of %s make no sense", name);
     else
         check_storage(c, offset, r, name, &f->settings, &plan);
+}
+
+static void check_record(struct checking *c, uint64_t offset, const struct segment_record *r)
+{
+    metrics__claim(&c->claims, offset, r->length, offset, "a record");
+    if (!metrics__is_newer(&c->head) && r->flags & ~RECORD_OVERFLOW)
+        damage(c, offset + offsetof(struct segment_record, flags), "a record has flags that do not exist");
+    uint8_t should = is_key(r, 'S') ? RECORD_SERIES : is_key(r, 'F') ? RECORD_FAMILY : r->type;
+    if (r->type != should ||
+        (!metrics__is_newer(&c->head) && r->type != RECORD_SERIES && r->type != RECORD_FAMILY))
+        damage(c, offset + offsetof(struct segment_record, type), "a record is of type %u, its key is not",
+               r->type);
+    else if (r->type == RECORD_SERIES)
+        check_series(c, offset, r);
+    else if (r->type == RECORD_FAMILY)
+        check_family(c, offset, r);
 }
 
 /* --- Index
@@ -337,8 +467,7 @@ static void check_entry(struct checking *c, uint64_t where, uint64_t entry, uint
     if (offset >= c->end && !outside(c, offset, RECORD_KEY, SEGMENT_ALIGN)) return; /* newer than the copy */
     const struct segment_record *r = whole_record(c, offset);
     if (!r) {
-        damage(c, where, "an index entry leads to %llu, where no whole record is",
-               (unsigned long long)offset);
+        damaged_entry(c, where, entry);
         return;
     }
     uint64_t hash = view_hash((const char *)r + RECORD_KEY, r->key_length);
@@ -349,10 +478,8 @@ static void check_entry(struct checking *c, uint64_t where, uint64_t entry, uint
                (unsigned long long)(hash % lines));
     else if (found_at(c, r) != where)
         damage(c, where, "an index entry leads to a key that another entry leads to already");
-    else if (r->type == RECORD_SERIES)
-        check_series(c, offset, r);
-    else if (r->type == RECORD_FAMILY)
-        check_family(c, offset, r);
+    else
+        check_record(c, offset, r);
 }
 
 static void check_level(struct checking *c, unsigned level)
@@ -388,8 +515,15 @@ static int load(struct checking *c, metrics_error_t *error)
     if (!c->image) return metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to check %s", c->view.path);
     if (view_read(&c->view, 0, c->image, c->end) || view_head(&c->view, &now))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
+    c->gauges = now.group_cursor;
     c->limit = now.arena_next > c->end && view_believes(&c->view, now.arena_next) ? now.arena_next : c->end;
     return 0;
+}
+
+static void overlap(void *arg, const struct metrics__claim *claim, const struct metrics__claim *earlier)
+{
+    damage(arg, claim->where, "%s: its bytes at %llu belong to %s as well, says offset %llu", claim->what,
+           (unsigned long long)claim->from, earlier->what, (unsigned long long)earlier->where);
 }
 
 /* Look at a fresh copy; fn may be NULL to count only. */
@@ -402,8 +536,12 @@ static int look(struct checking *c, metrics_damage_fn *fn, metrics_error_t *erro
     check_head(c);
     check_slots(c);
     check_groups(c);
+    check_refusals(c);
     for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++) check_level(c, level);
-    return 0;
+    metrics__claims_overlaps(&c->claims, overlap, c);
+    bool failed = c->claims.failed;
+    metrics__claims_free(&c->claims);
+    return failed ? metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to check %s", c->view.path) : 0;
 }
 
 int metrics_segment_check(const char *path, metrics_damage_fn *fn, void *arg, metrics_error_t *error)

@@ -39,16 +39,26 @@ static int copy_head(struct metrics_reader *r)
     return 0;
 }
 
+/* Where to stop copying. If the header's word cannot be: all that has memory, or the whole file, so that what
+ * is whole can be saved. 0 = none of them can be believed. */
+static uint64_t end_of_arena(const struct metrics_reader *r)
+{
+    const uint64_t ends[] = {r->head.arena_next, r->head.populated, r->view.size};
+    for (int i = 0; i < 3; i++)
+        if (view_believes(&r->view, ends[i])) return ends[i];
+    return 0;
+}
+
 static int copy_image(struct metrics_reader *r, metrics_error_t *error)
 {
     if (copy_head(r))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
                              r->view.path);
-    uint64_t end = r->head.arena_next;
-    if (!view_believes(&r->view, end))
+    uint64_t end = end_of_arena(r);
+    if (!end)
         return metrics__fail(error, METRICS_E_DAMAGED, 0,
                              "%s is damaged: its arena ends at %llu of %llu bytes", r->view.path,
-                             (unsigned long long)end, (unsigned long long)r->view.size);
+                             (unsigned long long)r->head.arena_next, (unsigned long long)r->view.size);
     uint64_t n = end - SEGMENT_ARENA;
     if (n > r->image_room) {
         uint64_t room = layout_round_up(n + n / 8, SEGMENT_PAGE);

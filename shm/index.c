@@ -64,7 +64,7 @@ static bool is_key(const segment_t *seg, uint64_t entry, const void *key, size_t
 static uint64_t *line_of(const segment_t *seg, unsigned level, uint64_t hash)
 {
     uint64_t entries = layout_level_entries(level);
-    uint64_t at = mem_load_acquire(&seg->head->level[level]); /* ORD-2 */
+    uint64_t at = level ? mem_load_acquire(&seg->head->level[level]) : SEGMENT_INDEX0; /* ORD-2 */
     if (!at || at > seg->size || entries * 8 > seg->size - at || at % 8) return NULL;
     return (uint64_t *)(seg->base + at) + hash % (entries / SEGMENT_INDEX_LINE) * SEGMENT_INDEX_LINE;
 }

@@ -287,7 +287,7 @@ UNIT(check, families)
     expect(text, series, text, "unit and help");
     expect(text, 64, text, "unit and help");
     expect(overflow, family, overflow, "overflow series");
-    expect(settings, 0xff0000, family + RECORD(payload), "make no sense");
+    expect(settings, 0xff0000, settings, "make no sense");
     uint64_t bounds = settings + 40; /* bound_count, series_limit */
     expect(bounds, 100000, family + RECORD(payload), "are not whole");
 }

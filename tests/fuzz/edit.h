@@ -18,7 +18,12 @@
 
 #include "base.h"
 
-enum edit_flags { EDIT_UNSEALED = 1 }; /* leave the checksum as the edits made it */
+enum edit_flags {
+    EDIT_UNSEALED = 1,  /* leave the checksum as the edits made it */
+    EDIT_BYTES_TOO = 2, /* encode and decode, which takes long, unless EDIT_NO_BYTES is set, too */
+    EDIT_NO_BYTES = 4,
+    EDIT_FACTS_TOO = 8, /* ask for facts about the segment, too */
+};
 
 enum { EDIT_BYTES = 14, EDIT_MAX = 48, EDIT_SCRIPT_AT = 3, EDIT_PHASES = 16 };
 

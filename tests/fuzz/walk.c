@@ -56,7 +56,7 @@ static void walk_rows(const metrics_reading_t *r, const metrics_reading_t *base,
         FUZZ_HOLDS(rows[i].reading == r, "a row knows its reading");
         FUZZ_HOLDS(!isnan(metrics_row_number(&rows[i])) || rows[i].nature == METRICS_DISTRIBUTION,
                    "no row is NaN");
-        metrics_row_suffix(&rows[i], suffix, sizeof suffix);
+        if (!options) metrics_row_suffix(&rows[i], suffix, sizeof suffix);
         if (rows[i].attribute == METRICS_COUNT) count = rows[i].value.u;
         if (rows[i].nature == METRICS_BUCKET) below = rows[i].value.u;
         buckets |= rows[i].nature == METRICS_BUCKET;

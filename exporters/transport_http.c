@@ -44,7 +44,7 @@ bool http_check_url(const char *url, struct buf *why)
 }
 
 #define HTTP(MEMBER) OPTION_FIELD(struct http_settings, MEMBER)
-static const struct option http_rows[] = {
+const struct option http_options[] = {
     HTTP_URL(NULL),
     HTTP_COMPRESSION("none"),
     {.name = "timeout",
@@ -320,4 +320,4 @@ static void http_send(void *link, const struct payload *payload, struct answer *
 }
 
 const struct transport transport_http = {
-    .name = "http", .options = http_rows, .open = http_open, .send = http_send, .close = http_close};
+    .name = "http", .options = http_options, .open = http_open, .send = http_send, .close = http_close};

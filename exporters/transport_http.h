@@ -36,6 +36,9 @@ struct http_settings {
     }
 extern const char *const http_compressions[];
 
+/* The rows that a transport on top of this one has, too. */
+extern const struct option http_options[];
+
 bool http_check_url(const char *url, struct buf *why);
 
 /* Appends text as it may stand in a query: RFC 3986's unreserved characters as they are, others as %41. */

@@ -272,6 +272,11 @@ const char *item_unit(const struct view *view, const struct item *item)
     return strcmp(item->unit, "seconds") ? item->unit : view->selection->time_unit;
 }
 
+double item_factor(const struct view *view, const struct item *item)
+{
+    return strcmp(item->unit, "seconds") ? 1 : view->selection->time_factor;
+}
+
 const metrics_row_t *rows_find(const struct rows *rows, enum metrics_attribute attribute)
 {
     for (size_t i = 0; i < rows->n; i++)

@@ -113,6 +113,9 @@ void rows_free(struct rows *rows);
  */
 const char *item_unit(const struct view *view, const struct item *item);
 
+/* What the registry's values are multiplied by for the backend: 1, or for durations the unit's. */
+double item_factor(const struct view *view, const struct item *item);
+
 /* The first row of that attribute, or NULL. */
 const metrics_row_t *rows_find(const struct rows *rows, enum metrics_attribute attribute);
 

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * out_wavefront.c - Wavefront: metrics, delta counters and distributions as lines, to the service itself or
+ * through a proxy, over HTTP or as plain lines on a socket.
+ *
+ *     "orders.count" 1203.0 1700000010 source="web-7" "city"="nyc"
+ *     "∆orders.count" 12.0 1700000010 source="web-7" "city"="nyc"
+ *     !M 1700000010 #20 30.0 #10 5.1 "request.time" source="web-7" "route"="/cart"
+ *
+ * docs/backends/wavefront.md has the mapping, the options and the limits.
+ */
+#include "wavefront.h"
+
+#include "attribute.h"
+#include "host.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const modes[] = {"direct", "proxy", NULL};
+static const char *const counters[] = {"total", "delta", NULL};
+static const char *const limits[] = {"tenant", "fallback", NULL};
+static const char *const granularities[] = {"minute", "hour", "day", NULL};
+enum { METRICS, DISTRIBUTIONS }; /* which payload */
+enum { WAVEFRONT_POINTS = 10000, WAVEFRONT_CENTROIDS = 200 };
+
+static bool check_granularity(const char *text, struct buf *why)
+{
+    for (size_t i = 0; granularities[i]; i++)
+        if (!strcmp(granularities[i], text)) return true;
+    buf_printf(why, "\"%s\" is not one of minute, hour, day", text);
+    return false;
+}
+
+#define WAVEFRONT(MEMBER) OPTION_FIELD(struct wavefront_settings, MEMBER)
+static const struct option wavefront_options[] = {
+    {.name = "mode",
+     .type = OPTION_CHOICE,
+     WAVEFRONT(mode),
+     .def = "direct",
+     .choices = modes,
+     .help = "to the service itself, or through a Wavefront proxy"},
+    {.name = "url",
+     .type = OPTION_STRING,
+     OPTION_FIELD(struct http_settings, url),
+     .check = http_check_url,
+     .help = "https://TENANT.wavefront.com, or http://PROXY:2878"},
+    {.name = "tcp",
+     .type = OPTION_STRING,
+     WAVEFRONT(tcp),
+     .check = wavefront_check_address,
+     .help = "PROXY:2878: plain lines on a socket instead of HTTP (mode proxy)"},
+    {.name = "tcp_distributions",
+     .type = OPTION_STRING,
+     WAVEFRONT(tcp_distributions),
+     .check = wavefront_check_address,
+     .help = "PROXY:40000: another port for distributions; the same unless given"},
+    {.name = "token",
+     .type = OPTION_SECRET,
+     WAVEFRONT(token),
+     .env = "WAVEFRONT_TOKEN",
+     .help = "the API token"},
+    {.name = "csp_api_token",
+     .type = OPTION_SECRET,
+     WAVEFRONT(csp_api_token),
+     .help = "an API token of the cloud-services platform, exchanged for the one that is sent"},
+    {.name = "csp_app_id",
+     .type = OPTION_STRING,
+     WAVEFRONT(csp_app_id),
+     .help = "id of an OAuth app of the cloud-services platform; with csp_app_secret"},
+    {.name = "csp_app_secret", .type = OPTION_SECRET, WAVEFRONT(csp_app_secret), .help = "its secret"},
+    {.name = "csp_org_id",
+     .type = OPTION_STRING,
+     WAVEFRONT(csp_org_id),
+     .help = "its organisation, if it needs one"},
+    {.name = "csp_url",
+     .type = OPTION_STRING,
+     WAVEFRONT(csp_url),
+     .def = "https://console.cloud.vmware.com",
+     .check = http_check_url,
+     .help = "where to log in"},
+    {.name = "source",
+     .type = OPTION_STRING,
+     WAVEFRONT(source),
+     .help = "source; the host's name unless given"},
+    {.name = "counters",
+     .type = OPTION_CHOICE,
+     WAVEFRONT(counters),
+     .def = "total",
+     .choices = counters,
+     .help = "counts as growing totals, or as delta counters that the service adds up over all hosts"},
+    {.name = "distributions",
+     .type = OPTION_LIST,
+     WAVEFRONT(distributions),
+     .def = "minute",
+     .check = check_granularity,
+     .help = "histograms and timers as distributions of these bins (minute, hour, day); [] = none"},
+    {.name = "limits",
+     .type = OPTION_CHOICE,
+     WAVEFRONT(limits),
+     .def = "tenant",
+     .choices = limits,
+     .help = "lengths and numbers of tags that the other side takes: those of a usual tenant, or of a bare "
+             "proxy"},
+    {.name = "application",
+     .type = OPTION_STRING,
+     WAVEFRONT(application),
+     .help = "send a heartbeat every five minutes, of this application"},
+    {.name = "service", .type = OPTION_STRING, WAVEFRONT(service), .help = "service in the heartbeat"},
+    {.name = "cluster",
+     .type = OPTION_STRING,
+     WAVEFRONT(cluster),
+     .def = "none",
+     .help = "cluster in the heartbeat"},
+    {.name = "shard",
+     .type = OPTION_STRING,
+     WAVEFRONT(shard),
+     .def = "none",
+     .help = "shard in the heartbeat"},
+    BACKEND_ATTRIBUTES("sum, min, max, mean, p50, p95, p99, rates"),
+    HTTP_COMPRESSION("gzip"),
+    {.name = NULL},
+};
+
+/* --- Readings to points ------------------------------------------------------------------------------------
+ */
+
+/* A sample's weights as whole counts with the true sum: the largest remainders get what rounding left over.
+ */
+static int by_remainder(const void *a, const void *b)
+{
+    const metrics_centroid_t *x = *(const metrics_centroid_t *const *)a,
+                             *y = *(const metrics_centroid_t *const *)b;
+    double p = x->weight - floor(x->weight), q = y->weight - floor(y->weight);
+    return (p < q) - (p > q);
+}
+
+static void whole_counts(metrics_centroid_t *c, size_t n, uint64_t count)
+{
+    const metrics_centroid_t *order[WAVEFRONT_CENTROIDS];
+    double sum = 0;
+    uint64_t given = 0;
+    for (size_t i = 0; i < n; i++) sum += c[i].weight;
+    for (size_t i = 0; i < n; i++) {
+        c[i].weight *= (double)count / sum;
+        given += (uint64_t)c[i].weight;
+        order[i] = &c[i];
+    }
+    qsort(order, n, sizeof *order, by_remainder);
+    for (size_t i = 0; i < n; i++) {
+        metrics_centroid_t *one = (metrics_centroid_t *)(uintptr_t)order[i];
+        one->weight = floor(one->weight) + (i < count - given ? 1 : 0);
+    }
+}
+
+/* The middle of a bucket; of an open one its finite end. */
+static double middle(const metrics_bucket_t *b)
+{
+    if (!isfinite(b->lower)) return isfinite(b->upper) ? b->upper : 0;
+    return isfinite(b->upper) ? b->lower + (b->upper - b->lower) / 2 : b->lower;
+}
+
+static size_t centroids_of(const metrics_distribution_t *d, double factor, metrics_centroid_t *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->bucket_count && n < WAVEFRONT_CENTROIDS; i++)
+        if (d->buckets[i].count)
+            out[n++] = (metrics_centroid_t){middle(&d->buckets[i]) * factor, (double)d->buckets[i].count};
+    for (size_t i = 0; i < d->centroid_count && n < WAVEFRONT_CENTROIDS; i++)
+        out[n++] = (metrics_centroid_t){d->centroids[i].mean * factor, d->centroids[i].weight};
+    return n;
+}
+
+static void map_distribution(struct points *out, const struct view *view, const struct item *item,
+                             const metrics_row_t *count, const metrics_row_t *whole)
+{
+    size_t room = whole->distribution ? whole->distribution->bucket_count : 0;
+    metrics_bucket_t *buckets = region_alloc(&out->region, (room + 1) * sizeof *buckets);
+    metrics_centroid_t *centroids = region_alloc(&out->region, WAVEFRONT_CENTROIDS * sizeof *centroids);
+    metrics_distribution_t d;
+    if (!buckets || !centroids || !item->now || item->rebased || !count->value.u) return;
+    if (metrics_reading_distribution(item->now, item->base, buckets, room + 1, &d)) return;
+    size_t n = centroids_of(&d, item_factor(view, item), centroids);
+    if (!n || !d.count) return;
+    whole_counts(centroids, n, d.count);
+    struct point *p = points_of_row(out, view, item, count);
+    p->type = POINT_DISTRIBUTION;
+    p->centroids = centroids;
+    p->centroid_count = n;
+    p->summary.count = d.count;
+}
+
+static bool is_ours(const struct item *item)
+{
+    return !strncmp(item->own_name, "mtx.", 4);
+}
+
+static void map_count(struct points *out, const struct view *view, const struct item *item,
+                      const metrics_row_t *row, const struct wavefront_settings *s)
+{
+    struct rows lifetime = {0};
+    const metrics_row_t *total = row;
+    if (s->counters == WAVEFRONT_TOTAL && item_rows(view, item, METRICS_LIFETIME, &lifetime))
+        total = rows_find(&lifetime, row->attribute);
+    if (total && !(total == row && item->rebased)) {
+        struct point *p = points_of_row(out, view, item, total);
+        p->name = points_text(out, "%s%s.%s", is_ours(item) ? "~" : "", p->name,
+                              metrics_attribute_name(row->attribute));
+    }
+    rows_free(&lifetime);
+}
+
+static void wavefront_map(struct points *out, const struct view *view, const struct item *item,
+                          const struct rows *rows, const void *settings, const void *session)
+{
+    const struct wavefront_settings *s = settings;
+    const metrics_row_t *count = rows_find(rows, METRICS_COUNT), *whole = rows_find(rows, METRICS_WHOLE);
+    (void)session;
+    if (count && whole && s->distributions.n) map_distribution(out, view, item, count, whole);
+    for (size_t i = 0; i < rows->n; i++) {
+        const metrics_row_t *row = &rows->at[i];
+        if (row->nature == METRICS_BUCKET || row->nature == METRICS_DISTRIBUTION) continue;
+        if (row->attribute == METRICS_COUNT || row->nature == METRICS_TOTAL) {
+            map_count(out, view, item, row, s);
+            continue;
+        }
+        struct point *p = points_of_row(out, view, item, row);
+        if (is_ours(item)) p->name = points_text(out, "~%s", p->name);
+        if (row->attribute != METRICS_VALUE) p->name = points_suffixed(out, p->name, ".", row);
+    }
+}
+
+/* --- Points to lines ---------------------------------------------------------------------------------------
+ */
+
+static const struct wavefront_limits {
+    size_t name, source, tags, key, value;
+} wavefront_limits[] = {{256, 128, 20, 64, 255}, {1023, 1023, 100, 253, 255}};
+
+static size_t delta_prefix(const char *name)
+{
+    return !strncmp(name, "\xe2\x88\x86", 3) ? 3 : !strncmp(name, "\xce\x94", 2) ? 2 : 0;
+}
+
+/* Letters, digits, comma, dash, point, underscore; each other character becomes a dash, but for a leading ~
+ * or delta sign, and a ~ behind that. */
+static void put_name(struct buf *out, const char *name, bool delta)
+{
+    size_t sign = delta_prefix(name);
+    buf_char(out, '"');
+    if (sign)
+        buf_mem(out, name, sign);
+    else if (delta)
+        buf_str(out, "\xe2\x88\x86");
+    name += sign;
+    if (*name == '~') buf_char(out, *name++);
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+        bool plain = c < 128 && isalnum(c);
+        if ((c & 0xc0) == 0x80) continue; /* one dash for a character, however many bytes it has */
+        buf_char(out, plain || strchr(",-._", c) ? (char)c : '-');
+    }
+    buf_char(out, '"');
+}
+
+/* Blanks at the ends go, quotes and newlines are escaped. A backslash at the end would escape the closing
+ * quote. */
+static size_t put_text(struct buf *out, const char *text, size_t most)
+{
+    size_t n;
+    while (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') text++;
+    n = strlen(text);
+    while (n && strchr(" \t\n\r", text[n - 1])) n--;
+    if (n > most) n = most;
+    buf_char(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"')
+            buf_str(out, "\\\"");
+        else if (text[i] == '\n')
+            buf_str(out, "\\n");
+        else if (text[i] == 4) /* ends a line, to a receiver */
+            buf_char(out, ' ');
+        else
+            buf_char(out, text[i]);
+    }
+    if (n && text[n - 1] == '\\') buf_char(out, ' ');
+    buf_char(out, '"');
+    return n;
+}
+
+static bool put_tail(struct buf *out, const struct point *p, const struct wavefront_settings *s,
+                     const struct wavefront *session, struct buf *why)
+{
+    const struct wavefront_limits *limit = &wavefront_limits[s->limits];
+    const char *source = p->source && *p->source   ? p->source
+                         : s->source && *s->source ? s->source
+                                                   : session->host;
+    size_t tags = 0;
+    buf_str(out, " source=");
+    if (put_text(out, source, SIZE_MAX) > limit->source) {
+        buf_printf(why, "its source is longer than %zu characters", limit->source);
+        return false;
+    }
+    for (size_t i = 0; i < p->tag_count; i++) {
+        const char *key = p->tags[i].key, *value = p->tags[i].value;
+        size_t room = limit->value - 1 > strlen(key) ? limit->value - 1 - strlen(key) : 0;
+        if (strspn(value, " \t\r\n") == strlen(value)) continue; /* a blank value is refused */
+        if (strlen(key) > limit->key || !room) {
+            buf_printf(why, "its tag %s is longer than %zu characters", key, limit->key);
+            return false;
+        }
+        buf_char(out, ' ');
+        put_name(out, strcmp(key, "source") ? key : "_source", false);
+        buf_char(out, '=');
+        put_text(out, value, room);
+        tags++;
+    }
+    if (tags > limit->tags) {
+        buf_printf(why, "it has %zu tags; the other side takes %zu", tags, limit->tags);
+        return false;
+    }
+    buf_char(out, '\n');
+    return true;
+}
+
+static bool put_metric(struct buf *out, const struct point *p, const struct wavefront_settings *s,
+                       const struct wavefront *session, struct buf *why)
+{
+    bool delta = p->type == POINT_DELTA || delta_prefix(p->name);
+    double v = point_number(p);
+    if (!isfinite(v)) {
+        buf_str(why, "its value is not a finite number");
+        return false;
+    }
+    put_name(out, p->name, delta);
+    buf_char(out, ' ');
+    buf_float(out, v);
+    if (p->time_ns) buf_printf(out, " %llu", (unsigned long long)(p->time_ns / 1000000000));
+    return put_tail(out, p, s, session, why);
+}
+
+static bool put_distribution(struct buf *out, const struct point *p, char granularity,
+                             const struct wavefront_settings *s, const struct wavefront *session,
+                             struct buf *why)
+{
+    size_t counted = 0;
+    buf_printf(out, "!%c", granularity);
+    if (p->time_ns) buf_printf(out, " %llu", (unsigned long long)(p->time_ns / 1000000000));
+    for (size_t i = 0; i < p->centroid_count; i++) {
+        const metrics_centroid_t *c = &p->centroids[i];
+        if (!(c->weight >= 1) || !isfinite(c->mean)) continue;
+        /* A count is 32 bits there. */
+        for (double left = c->weight; left >= 1; left -= INT32_MAX) {
+            buf_printf(out, " #%d ", (int)fmin(left, INT32_MAX));
+            buf_float(out, c->mean);
+            counted++;
+        }
+    }
+    buf_char(out, ' ');
+    put_name(out, p->name, false);
+    if (!counted) buf_str(why, "it has no centroids");
+    return counted && put_tail(out, p, s, session, why);
+}
+
+static bool put_granularities(struct payload *out, const struct point *p, const struct wavefront_settings *s,
+                              const struct wavefront *session, struct buf *why)
+{
+    static const char letters[] = "MHD";
+    const json_t *given = p->extra ? json_object_get(p->extra, "granularities") : NULL;
+    bool good = true;
+    size_t n = 0;
+    for (size_t g = 0; granularities[g] && good; g++) {
+        bool wanted = false;
+        for (size_t i = 0; i < s->distributions.n && !given; i++)
+            wanted = wanted || !strcmp(s->distributions.items[i], granularities[g]);
+        json_t *one;
+        size_t i;
+        json_array_foreach(given, i, one) if (json_is_string(one)) wanted =
+            wanted || !strcmp(json_string_value(one), granularities[g]);
+        if (!wanted) continue;
+        good = put_distribution(&out->body, p, letters[g], s, session, why);
+        n++;
+    }
+    if (!n) buf_str(why, "no granularity is given: minute, hour or day");
+    return good && n;
+}
+
+static bool wavefront_add(struct payload *payloads, const struct point *p, const void *settings,
+                          const void *session, struct buf *why)
+{
+    const struct wavefront_settings *s = settings;
+    bool distribution = p->type == POINT_DISTRIBUTION;
+    struct payload *out = &payloads[distribution ? DISTRIBUTIONS : METRICS];
+    size_t before = out->body.len, name = strlen(p->name) - delta_prefix(p->name);
+    /* Nothing was added: nothing is sent, and nothing is missing. */
+    bool nothing = !distribution && (p->type == POINT_DELTA || delta_prefix(p->name)) && point_number(p) <= 0;
+    if (nothing) return true;
+    bool good = name > 0 && name <= wavefront_limits[s->limits].name;
+    if (!good)
+        buf_printf(why, "its name has %zu characters; the other side takes 1 to %zu", name,
+                   wavefront_limits[s->limits].name);
+    good = good && (distribution ? put_granularities(out, p, s, session, why)
+                                 : put_metric(&out->body, p, s, session, why));
+    if (good)
+        out->points++;
+    else
+        buf_cut(&out->body, before);
+    return good;
+}
+
+static void wavefront_begin(struct payload *payloads, const void *settings, const void *session)
+{
+    const struct wavefront_settings *s = settings;
+    const struct wavefront *w = session;
+    struct buf why = {0};
+    if (!w->heartbeat_ns) return;
+    const metrics_tag_t tags[] = {{"application", s->application},
+                                  {"cluster", s->cluster},
+                                  {"component", "mtx"},
+                                  {"service", s->service && *s->service ? s->service : "none"},
+                                  {"shard", s->shard}};
+    struct point beat = {.type = POINT_GAUGE,
+                         .name = "~component.heartbeat",
+                         .tags = tags,
+                         .tag_count = sizeof tags / sizeof *tags,
+                         .time_ns = w->heartbeat_ns,
+                         .value_type = METRICS_F64,
+                         .value.f = 1};
+    wavefront_add(payloads, &beat, settings, session, &why);
+    payloads[METRICS].points = 0; /* it does not fill a payload */
+    buf_free(&why);
+}
+
+static void wavefront_end(struct payload *payloads, const void *settings, const void *session)
+{
+    static const char *const paths[] = {"/report?f=wavefront", "/report?f=histogram"};
+    const struct wavefront_settings *s = settings;
+    const struct wavefront *w = session;
+    for (int i = 0; i < PAYLOADS; i++) {
+        if (!payloads[i].body.len) continue;
+        buf_str(&payloads[i].path, paths[i]);
+        payloads[i].content_type = "application/octet-stream";
+        const char *token = w->bearer ? w->bearer : s->token;
+        if (token && *token) buf_printf(&payloads[i].secret, "Authorization: Bearer %s\n", token);
+    }
+}
+
+/* A proxy and the service push back with 406, too. */
+static void wavefront_judge(const struct payload *payload, struct answer *answer)
+{
+    (void)payload;
+    if (answer->response.status == 406) answer->outcome = OUTCOME_RETRY;
+    if (answer->response.status == 401 && answer->outcome == OUTCOME_RETRY) answer->outcome = OUTCOME_LOGIN;
+}
+
+static const struct point_word wavefront_words[] = {{"gauge", POINT_GAUGE, 0},
+                                                    {"metric", POINT_GAUGE, 0},
+                                                    {"delta", POINT_DELTA, 0},
+                                                    {"distribution", POINT_DISTRIBUTION, 0},
+                                                    {NULL, POINT_GAUGE, 0}};
+
+static const struct backend_points wavefront_points = {
+    .map = wavefront_map,
+    .begin = wavefront_begin,
+    .add = wavefront_add,
+    .end = wavefront_end,
+    .most = WAVEFRONT_POINTS,
+    .words = wavefront_words,
+    .fields = "centroids      of a distribution: [[30.0, 20], [5.1, 10]] (mean, count)\n"
+              "granularities  of a distribution: [\"minute\", \"hour\", \"day\"]"};
+
+const struct backend backend_wavefront = {
+    .name = "wavefront",
+    .summary = "Wavefront, directly or through a proxy: metrics, delta counters, distributions",
+    .options = wavefront_options,
+    .settings_size = sizeof(struct wavefront_settings),
+    .wants = {.totals = METRICS_INTERVAL,
+              .sampled = METRICS_RECENT,
+              .natures = METRICS_ATTR(METRICS_WHOLE),
+              .additive = true},
+    .transport = &transport_wavefront,
+    .session = &wavefront_session,
+    .judge = wavefront_judge,
+    .encode = points_encode,
+    .points = &wavefront_points,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wavefront.c - the ways to Wavefront: HTTP, or lines on a socket to a proxy, which answers nothing; and the
+ * login at the cloud-services platform.
+ */
+#include "wavefront.h"
+
+#include "base64.h"
+#include "clock.h"
+#include "stream.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Addresses ---------------------------------------------------------------------------------------------
+ */
+
+static bool split_address(const char *text, size_t *host, int64_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    char *end;
+    if (!colon || colon == text) return false;
+    long number = strtol(colon + 1, &end, 10);
+    *host = (size_t)(colon - text);
+    *port = number;
+    return colon[1] && !*end && number > 0 && number < 65536;
+}
+
+bool wavefront_check_address(const char *text, struct buf *why)
+{
+    size_t host;
+    int64_t port;
+    if (split_address(text, &host, &port)) return true;
+    buf_printf(why, "\"%s\" is not an address such as proxy:2878", text);
+    return false;
+}
+
+/* --- The link ----------------------------------------------------------------------------------------------
+ */
+
+struct link {
+    void *http;
+    char *hosts[PAYLOADS];
+    struct stream *streams[PAYLOADS]; /* lines; NULL: HTTP */
+};
+
+static void link_close(void **arg)
+{
+    struct link *l = *arg;
+    if (!l) return;
+    if (l->http) transport_http.close(&l->http);
+    for (int i = 0; i < PAYLOADS; i++) {
+        stream_free(&l->streams[i]);
+        free(l->hosts[i]);
+    }
+    free(l);
+    *arg = NULL;
+}
+
+static bool open_stream(struct link *l, int which, const char *address, const struct http_settings *s)
+{
+    size_t host = 0;
+    int64_t port = 0;
+    split_address(address, &host, &port);
+    l->hosts[which] = strndup(address, host);
+    if (!l->hosts[which]) return false;
+    l->streams[which] = stream_new(&(struct stream_options){
+        .host = l->hosts[which], .port = port, .timeout = s->timeout, .connect_timeout = s->connect_timeout});
+    return l->streams[which] != NULL;
+}
+
+/* What only shows when all options are known. */
+static bool is_sound(const struct wavefront_settings *s, struct buf *why)
+{
+    bool tcp = s->tcp && *s->tcp, url = s->http.url && *s->http.url;
+    bool token = (s->token && *s->token) || (s->csp_api_token && *s->csp_api_token) ||
+                 (s->csp_app_id && *s->csp_app_id);
+    if (tcp && s->mode == WAVEFRONT_DIRECT)
+        buf_str(why, "tcp is for mode: proxy");
+    else if (tcp == url)
+        buf_str(why,
+                tcp ? "url and tcp exclude each other" : "url is missing (or tcp, for lines to a proxy)");
+    else if (s->mode == WAVEFRONT_DIRECT && !token)
+        buf_str(why, "token is missing (or csp_api_token, or csp_app_id and csp_app_secret)");
+    else
+        return true;
+    return false;
+}
+
+static void *link_open(const void *settings, struct buf *why)
+{
+    const struct wavefront_settings *s = settings;
+    if (!is_sound(s, why)) return NULL;
+    void *arg = calloc(1, sizeof(struct link));
+    struct link *l = arg;
+    bool good = l != NULL;
+    if (good && s->tcp && *s->tcp) {
+        const char *other = s->tcp_distributions && *s->tcp_distributions ? s->tcp_distributions : s->tcp;
+        good = open_stream(l, 0, s->tcp, &s->http) && open_stream(l, 1, other, &s->http);
+    } else if (good) {
+        l->http = transport_http.open(settings, why);
+        good = l->http != NULL;
+    }
+    if (good) return arg;
+    if (!why->len) buf_str(why, "out of memory");
+    link_close(&arg);
+    return NULL;
+}
+
+/*
+ * A proxy that closed an idle connection has not read what is written now, and nobody would be told: so a
+ * hang-up is looked for first, and the payload counts as sent only when the proxy's TCP has all of it.
+ */
+static void send_lines(struct stream *stream, const struct payload *payload, struct answer *answer)
+{
+    size_t written = 0;
+    bool good = stream_connect(stream, &answer->why) &&
+                stream_write(stream, payload->body.data, payload->body.len, &written, &answer->why) &&
+                stream_drain(stream, &answer->why);
+    answer->outcome = good ? OUTCOME_SENT : OUTCOME_RETRY;
+    answer->ambiguous = !good && written > 0;
+}
+
+static void link_send(void *arg, const struct payload *payload, struct answer *answer)
+{
+    struct link *l = arg;
+    bool distributions = strstr(buf_text(&payload->path), "f=histogram") != NULL;
+    if (l->http)
+        transport_http.send(l->http, payload, answer);
+    else
+        send_lines(l->streams[distributions], payload, answer);
+}
+
+const struct transport transport_wavefront = {
+    .name = "wavefront", .options = http_options, .open = link_open, .send = link_send, .close = link_close};
+
+/* --- The session -------------------------------------------------------------------------------------------
+ */
+
+#define BEAT        (UINT64_C(300) * CLOCK_SECOND)
+#define LOGIN_LIMIT (30 * CLOCK_SECOND)
+
+static void *open_session(const void *settings, struct buf *why)
+{
+    struct wavefront *w = calloc(1, sizeof *w);
+    if (!w) {
+        buf_str(why, "out of memory");
+        return NULL;
+    }
+    w->settings = settings;
+    host_name(w->host);
+    return w;
+}
+
+static void expire_session(void *session)
+{
+    struct wavefront *w = session;
+    free(w->bearer);
+    w->bearer = NULL;
+}
+
+static void close_session(void **session)
+{
+    expire_session(*session);
+    free(*session);
+    *session = NULL;
+}
+
+static void login_request(const struct wavefront_settings *s, struct payload *request)
+{
+    struct buf pair = {0};
+    request->content_type = "application/x-www-form-urlencoded";
+    if (s->csp_api_token && *s->csp_api_token) {
+        buf_str(&request->path, "/csp/gateway/am/api/auth/api-tokens/authorize");
+        buf_str(&request->body, "api_token=");
+        http_escape(&request->body, s->csp_api_token);
+        return;
+    }
+    buf_str(&request->path, "/csp/gateway/am/api/auth/authorize");
+    buf_str(&request->body, "grant_type=client_credentials");
+    if (s->csp_org_id && *s->csp_org_id) {
+        buf_str(&request->body, "&orgId=");
+        http_escape(&request->body, s->csp_org_id);
+    }
+    buf_printf(&pair, "%s:%s", s->csp_app_id, s->csp_app_secret ? s->csp_app_secret : "");
+    buf_str(&request->secret, "Authorization: Basic ");
+    base64(&request->secret, pair.data, pair.len);
+    buf_char(&request->secret, '\n');
+    buf_free(&pair);
+}
+
+/* The platform is another host than the service: a link of its own, for one request. */
+static bool exchange(struct wavefront *w, const struct payload *request, struct answer *answer)
+{
+    struct http_settings there = w->settings->http;
+    there.url = w->settings->csp_url;
+    there.compression = HTTP_PLAIN;
+    there.timeout = LOGIN_LIMIT;
+    void *link = transport_http.open(&there, &answer->why);
+    answer->outcome = OUTCOME_RETRY;
+    if (!link) return false;
+    transport_http.send(link, request, answer);
+    transport_http.close(&link);
+    if (answer->outcome == OUTCOME_SENT) return true;
+    answer->outcome = OUTCOME_RETRY; /* whatever is wrong with a login, no number is to blame */
+    return false;
+}
+
+static bool log_in(struct wavefront *w, struct answer *answer)
+{
+    struct payload request = {.points = 0};
+    login_request(w->settings, &request);
+    bool good = exchange(w, &request, answer);
+    json_t *root =
+        good ? json_loadb(buf_text(&answer->response.body), answer->response.body.len, 0, NULL) : NULL;
+    const char *token = json_string_value(json_object_get(root, "access_token"));
+    json_int_t life = json_integer_value(json_object_get(root, "expires_in"));
+    if (token) {
+        expire_session(w);
+        w->bearer = strdup(token);
+        /* Once before it ends: three minutes, or half a minute for a short one. */
+        json_int_t early = life < 600 ? 30 : 180;
+        w->renew_at = clock_mono(&clock_system) + (uint64_t)(life > early ? life - early : 1) * CLOCK_SECOND;
+    } else if (good) {
+        answer->outcome = OUTCOME_RETRY;
+        buf_str(&answer->why, "the login's answer holds no access_token");
+    }
+    json_decref(root);
+    payload_free(&request);
+    return w->bearer != NULL;
+}
+
+static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+{
+    struct wavefront *w = session;
+    const struct wavefront_settings *s = w->settings;
+    bool platform = (s->csp_api_token && *s->csp_api_token) || (s->csp_app_id && *s->csp_app_id);
+    (void)link;
+    if (s->application && *s->application) {
+        w->heartbeat_ns = view->wall_ns >= w->last_beat_ns + BEAT ? view->wall_ns : 0;
+        if (w->heartbeat_ns) w->last_beat_ns = view->wall_ns;
+    }
+    bool fresh = w->bearer && clock_mono(&clock_system) < w->renew_at;
+    if (platform && !fresh && !log_in(w, answer)) return;
+    answer_free(answer);
+    answer->outcome = OUTCOME_SENT;
+}
+
+const struct backend_session wavefront_session = {
+    .open = open_session, .prepare = prepare_session, .expire = expire_session, .close = close_session};

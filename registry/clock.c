@@ -79,8 +79,9 @@ static void refine(uint64_t ticks, uint64_t ns)
 {
     uint64_t base_ticks = ticks - clk.anchor_ticks, base_ns = ns - clk.anchor_ns;
     if (base_ticks == 0 || (int64_t)base_ns <= 0) return;
-    mem_store(&clk.mult, (uint64_t)(((unsigned __int128)base_ns << 32) / base_ticks));
-    mem_store(&clk.next, ticks + (base_ns < MINUTE ? base_ticks : base_ticks * MINUTE / base_ns));
+    mem_store(&clk.mult, (uint64_t)(((unsigned __int128)base_ns << 32) / base_ticks)); /* ORD-16 */
+    mem_store(&clk.next,
+              ticks + (base_ns < MINUTE ? base_ticks : base_ticks * MINUTE / base_ns)); /* ORD-16 */
     if (base_ns >= MINUTE) {
         clk.anchor_ticks = ticks;
         clk.anchor_ns = ns;
@@ -92,10 +93,10 @@ static void refine(uint64_t ticks, uint64_t ns)
 static void __attribute__((noinline)) refine_now(void)
 {
     uint64_t idle = 0, ticks, ns;
-    if (!mem_cas(&clk.busy, &idle, 1)) return;
+    if (!mem_cas(&clk.busy, &idle, 1)) return; /* ORD-15 */
     read_both(&ticks, &ns);
     refine(ticks, ns);
-    mem_publish(&clk.busy, 0);
+    mem_publish(&clk.busy, 0); /* ORD-15 */
 }
 
 static void init_once(void)
@@ -107,8 +108,8 @@ static void init_once(void)
         read_both(&ticks, &ns);
     } while (ns - clk.anchor_ns < 250000);
     refine(ticks, ns);
-    mem_store(&clk.next, ticks + (ticks - clk.anchor_ticks) * 20);
-    __atomic_store_n(&clk.counter, true, __ATOMIC_RELEASE);
+    mem_store(&clk.next, ticks + (ticks - clk.anchor_ticks) * 20); /* ORD-16 */
+    __atomic_store_n(&clk.counter, true, __ATOMIC_RELEASE);        /* ORD-15 */
 }
 
 void metrics__clock_init(void)
@@ -119,22 +120,23 @@ void metrics__clock_init(void)
 
 uint64_t metrics_now(void)
 {
-    return __atomic_load_n(&clk.counter, __ATOMIC_RELAXED) ? counter() : monotonic_ns(CLOCK_MONOTONIC);
+    return __atomic_load_n(&clk.counter, __ATOMIC_RELAXED) ? counter()
+                                                           : monotonic_ns(CLOCK_MONOTONIC); /* ORD-15 */
 }
 
 uint64_t metrics_elapsed_ns(uint64_t start)
 {
     uint64_t now = metrics_now();
     if ((int64_t)(now - start) <= 0) return 0; /* counters of two sockets may differ by a little */
-    if (__builtin_expect(now >= mem_load(&clk.next), 0)) refine_now();
-    return (uint64_t)(((unsigned __int128)(now - start) * mem_load(&clk.mult)) >> 32);
+    if (__builtin_expect(now >= mem_load(&clk.next), 0)) refine_now();                 /* ORD-16 */
+    return (uint64_t)(((unsigned __int128)(now - start) * mem_load(&clk.mult)) >> 32); /* ORD-16 */
 }
 
 /* A child of a thread that was refining would never refine again. */
 static void nothing(void) {}
 static void child(void)
 {
-    mem_store(&clk.busy, 0);
+    mem_store(&clk.busy, 0); /* ORD-15 */
 }
 __attribute__((constructor)) static void fork_hooks(void)
 {

@@ -94,7 +94,7 @@ static void tag_extremes(const struct metrics__cells *c, uint64_t epoch, uint32_
         uint64_t *cells = (uint64_t *)(c->base + lane * c->stride), none;
         for (int i = DIST_MAX; i < DIST_CELLS; i++) {
             none = 0;
-            mem_cas(&cells[i], &none, (epoch - 2) << 48);
+            mem_cas(&cells[i], &none, (epoch - 2) << 48); /* ORD-10 */
         }
     }
 }

@@ -22,7 +22,7 @@ struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offse
 {
     struct segment_record *r = record_at(seg, offset);
     struct metrics__family_record *f;
-    uint32_t length = r ? mem_load32(&r->payload_length) : 0;
+    uint32_t length = r ? mem_load32(&r->payload_length) : 0; /* ORD-16 */
     if (!r || r->type != RECORD_FAMILY || length < sizeof *f || !(f = record_payload(seg, r, length)))
         return NULL;
     *settings = f->settings;
@@ -113,7 +113,7 @@ static bool add_text(metrics_registry_t *r, struct metrics__family_record *f, co
 {
     const char *unit = from->unit ? from->unit : "", *help = from->help ? from->help : "";
     size_t unit_n = metrics__text_cut(unit, 63) + 1, help_n = metrics__text_cut(help, 1023) + 1;
-    if ((unit_n == 1 && help_n == 1) || mem_load_acquire(&f->text)) return true;
+    if ((unit_n == 1 && help_n == 1) || mem_load_acquire(&f->text)) return true; /* ORD-2 */
     uint64_t offset = record_new(r->seg, RECORD_TEXT, 0, "", 0, unit_n + help_n);
     if (!offset) return false;
     struct segment_record *record = record_at(r->seg, offset);

@@ -29,8 +29,8 @@ struct metrics_gauge {
 static mem_pair_t *find_pair(metrics_gauge_t *g)
 {
     uint64_t token = process_token();
-    if (__builtin_expect(mem_load_acquire(&g->token) == token, 1))
-        return __atomic_load_n(&g->pair, __ATOMIC_RELAXED);
+    if (__builtin_expect(mem_load_acquire(&g->token) == token, 1)) /* ORD-15 */
+        return __atomic_load_n(&g->pair, __ATOMIC_RELAXED);        /* ORD-15 */
     int slot = g->persistent ? 0 : slot_self(g->h.seg);
     struct segment_pair *pair = slot < 0 ? NULL : group_pair(g->h.seg, g->place, slot);
     if (!pair) {
@@ -38,8 +38,8 @@ static mem_pair_t *find_pair(metrics_gauge_t *g)
         return NULL;
     }
     /* Threads that come here at once store the same. */
-    __atomic_store_n(&g->pair, (mem_pair_t *)pair, __ATOMIC_RELAXED);
-    mem_publish(&g->token, token);
+    __atomic_store_n(&g->pair, (mem_pair_t *)pair, __ATOMIC_RELAXED); /* ORD-15 */
+    mem_publish(&g->token, token);                                    /* ORD-15 */
     return (mem_pair_t *)pair;
 }
 
@@ -54,12 +54,12 @@ static void set(metrics_gauge_t *g, double value, bool from_callback)
     if (!pair) return;
     mem_pair_t v = {mem_f64_to_bits(value), next_stamp(g, from_callback)}, old;
     if (!g->persistent) {
-        mem_pair_store(pair, v);
+        mem_pair_store(pair, v); /* ORD-7 */
         return;
     }
     do { /* other processes write here too: value and stamp change together, whatever the CPU's stores are */
-        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)};
-    } while (!mem_pair_cas(pair, old, v));
+        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)}; /* ORD-7 */
+    } while (!mem_pair_cas(pair, old, v));                            /* ORD-7 */
 }
 
 void metrics_gauge_set(metrics_gauge_t *g, double value)
@@ -73,10 +73,10 @@ void metrics_gauge_add(metrics_gauge_t *g, double delta)
     if (!pair) return;
     v.hi = next_stamp(g, false);
     do {
-        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)};
+        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)}; /* ORD-7 */
         double before = old.hi ? mem_bits_to_f64(old.lo) : 0;
         v.lo = mem_f64_to_bits((isnan(before) ? 0 : before) + delta);
-    } while (!mem_pair_cas(pair, old, v));
+    } while (!mem_pair_cas(pair, old, v)); /* ORD-7 */
 }
 
 void metrics_gauge_callback(metrics_gauge_t *g, metrics_gauge_fn *fn, void *arg)

@@ -61,17 +61,17 @@ static bool is_tagged(const struct metrics__key *key)
 static bool admit(struct finding *f)
 {
     uint32_t most = f->settings.series_limit ? f->settings.series_limit : f->r->seg->family_series;
-    uint32_t n = mem_load32(&f->family->series);
+    uint32_t n = mem_load32(&f->family->series); /* ORD-16 */
     do {
         if (n >= most) return false;
-    } while (!mem_cas32(&f->family->series, &n, n + 1));
+    } while (!mem_cas32(&f->family->series, &n, n + 1)); /* ORD-16 */
     return true;
 }
 
 static void unadmit(struct finding *f)
 {
-    uint32_t n = mem_load32(&f->family->series);
-    while (n && !mem_cas32(&f->family->series, &n, n - 1)) {
+    uint32_t n = mem_load32(&f->family->series);             /* ORD-16 */
+    while (n && !mem_cas32(&f->family->series, &n, n - 1)) { /* ORD-16 */
     }
 }
 
@@ -135,7 +135,7 @@ static struct refusal find_family(struct finding *f)
     f->family = metrics__family_at(f->r->seg, f->family_offset, &f->settings, f->bounds);
     if (!f->family) return damaged;
     uint32_t kind = 0;
-    if (!mem_cas32(&f->family->kind, &kind, f->number) && kind != f->number) return clash;
+    if (!mem_cas32(&f->family->kind, &kind, f->number) && kind != f->number) return clash; /* ORD-11 */
     return had;
 }
 
@@ -171,7 +171,7 @@ static struct refusal find_series(struct finding *f, void **handle)
     uint64_t offset;
     struct refusal no = find_family(f);
     if (no.loss >= 0) return no;
-    if (is_tagged(&f->key) && !mem_load(&f->family->overflow)) find_overflow(f);
+    if (is_tagged(&f->key) && !mem_load(&f->family->overflow)) find_overflow(f); /* ORD-2 */
     no = find_record(f, &f->key, false, &offset);
     return no.loss >= 0 ? no : make_handle(f, offset, handle);
 }
@@ -237,7 +237,8 @@ void *metrics__find(metrics_registry_t *r, unsigned number, const char *const *l
     struct metrics__words raw;
     if (!r || !r->seg || segment_closed(r->seg)) return metrics__kind_of(number)->noop;
     bool whole = metrics__words(&raw, number, list, n);
-    void *handle = whole ? metrics__table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw) : NULL;
+    void *handle =
+        whole ? metrics__table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw) : NULL; /* ORD-15 */
     if (handle) return handle;
     pthread_mutex_lock(&r->lock);
     handle = find_locked(r, number, list, n, whole ? &raw : NULL);
@@ -247,10 +248,10 @@ void *metrics__find(metrics_registry_t *r, unsigned number, const char *const *l
 
 void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *list, size_t n)
 {
-    uint32_t generation = __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED);
+    uint32_t generation = __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED); /* ORD-15 */
     void *handle = metrics__find(metrics_default(), kind, list, n);
-    __atomic_store_n(&site->handle, handle, __ATOMIC_RELEASE);
-    __atomic_store_n(&site->generation, generation, __ATOMIC_RELAXED);
+    __atomic_store_n(&site->handle, handle, __ATOMIC_RELEASE);         /* ORD-15 */
+    __atomic_store_n(&site->generation, generation, __ATOMIC_RELAXED); /* ORD-15 */
     return handle;
 }
 

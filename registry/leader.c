@@ -109,8 +109,9 @@ uint64_t metrics_leader_tick(metrics_leader_t *l)
 
 static void sweep_word(uint64_t *word, uint64_t epoch)
 {
-    uint64_t old = mem_load(word);
-    if ((uint16_t)((epoch & 0xffff) - (old >> 48)) > STALE_EPOCHS) mem_cas(word, &old, (epoch - 2) << 48);
+    uint64_t old = mem_load(word); /* ORD-10 */
+    if ((uint16_t)((epoch & 0xffff) - (old >> 48)) > STALE_EPOCHS)
+        mem_cas(word, &old, (epoch - 2) << 48); /* ORD-10 */
 }
 
 static void sweep_series(struct metrics_leader *l, const struct metrics__series_read *s, uint64_t epoch)
@@ -131,12 +132,12 @@ static void sweep_series(struct metrics_leader *l, const struct metrics__series_
 static void sweep(struct metrics_leader *l, uint64_t epoch)
 {
     const struct metrics__catalog *c = l->r.catalog;
-    uint64_t at = mem_load(&l->head->sweep), n = c->count / SWEEP_PARTS + 1;
+    uint64_t at = mem_load(&l->head->sweep), n = c->count / SWEEP_PARTS + 1; /* ORD-16 */
     for (uint64_t i = 0; i < n && i < c->count; i++) {
         const struct metrics__series_read *s = c->series[(at + i) % c->count];
         if (s->storage[0] && s->storage[0] % 8 == 0) sweep_series(l, s, epoch);
     }
-    mem_store(&l->head->sweep, c->count ? (at + n) % c->count : 0);
+    mem_store(&l->head->sweep, c->count ? (at + n) % c->count : 0); /* ORD-16 */
 }
 
 /* --- Intervals
@@ -179,32 +180,34 @@ static void close_epoch(struct metrics_leader *l, uint64_t open, uint64_t now)
 /* What an earlier leader, or another version, may have left. */
 static void recover(struct metrics_leader *l, uint64_t open, uint64_t now)
 {
-    uint64_t logged = mem_load(&l->head->logged);
-    if (open != logged + 1 && open != logged + 2) mem_store(&l->head->logged, open ? open - 1 : 0);
-    if (open == logged + 2 && mem_load(&l->head->closed_time) == mem_load(&l->head->pending_from))
-        mem_store(&l->head->closed_time, now);
+    uint64_t logged = mem_load(&l->head->logged); /* ORD-10 */
+    if (open != logged + 1 && open != logged + 2)
+        mem_store(&l->head->logged, open ? open - 1 : 0); /* ORD-10 */
+    if (open == logged + 2 &&
+        mem_load(&l->head->closed_time) == mem_load(&l->head->pending_from)) /* ORD-10 */
+        mem_store(&l->head->closed_time, now);                               /* ORD-10 */
 }
 
 metrics_snapshot_t *metrics_leader_sample(metrics_leader_t *l, metrics_error_t *error)
 {
     metrics_error_t dummy;
     if (!error) error = &dummy;
-    uint64_t now = now_of(l), open = mem_load(&l->head->epoch);
+    uint64_t now = now_of(l), open = mem_load(&l->head->epoch); /* ORD-10 */
     recover(l, open, now);
-    if (open == mem_load(&l->head->logged) + 1) {
+    if (open == mem_load(&l->head->logged) + 1) { /* ORD-10 */
         close_epoch(l, open, now);
         open++;
         sweep(l, open);
     }
-    metrics_snapshot_t *s =
-        metrics__take(&l->r, METRICS__TAKE_ALL, open - 1, mem_load(&l->head->pending_from), error);
+    metrics_snapshot_t *s = metrics__take(&l->r, METRICS__TAKE_ALL, open - 1,
+                                          mem_load(&l->head->pending_from), error); /* ORD-10 */
     l->taken = s ? open - 1 : 0;
     return s;
 }
 
 void metrics_leader_logged(metrics_leader_t *l, const metrics_snapshot_t *s)
 {
-    if (s->header.epoch != mem_load(&l->head->logged) + 1) return;
-    mem_publish(&l->head->logged, s->header.epoch);
-    mem_store(&l->head->exported, 1);
+    if (s->header.epoch != mem_load(&l->head->logged) + 1) return; /* ORD-10 */
+    mem_publish(&l->head->logged, s->header.epoch);                /* ORD-10 */
+    mem_store(&l->head->exported, 1);                              /* ORD-16 */
 }

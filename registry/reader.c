@@ -168,7 +168,7 @@ void metrics_reader_refusals(metrics_reader_t *r, metrics_refusal_fn *fn, void *
     struct segment_refusal ring[SEGMENT_REFUSAL_COUNT], again[SEGMENT_REFUSAL_COUNT];
     struct segment_header h;
     if (view_head(&r->view, &h) || view_read(&r->view, SEGMENT_REFUSALS, ring, sizeof ring)) return;
-    mem_fence_acquire();
+    mem_fence_acquire(); /* ORD-13 */
     if (view_read(&r->view, SEGMENT_REFUSALS, again, sizeof again)) return;
     uint64_t first = h.refusals > SEGMENT_REFUSAL_COUNT ? h.refusals - SEGMENT_REFUSAL_COUNT : 0;
     for (uint64_t n = first; n < h.refusals; n++) {

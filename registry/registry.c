@@ -250,7 +250,7 @@ void metrics_poll(metrics_registry_t *r)
     metrics__gauge_poll(r);
     int slot = slot_self(r->seg);
     struct segment_slot *record = slot > 0 ? slot_record(r->seg, slot) : NULL;
-    if (record) mem_store(&record->polled, segment_now(r->seg));
+    if (record) mem_store(&record->polled, segment_now(r->seg)); /* ORD-16 */
 }
 
 void metrics_prepare(metrics_registry_t *r)
@@ -259,5 +259,5 @@ void metrics_prepare(metrics_registry_t *r)
     slot_claim_again(r->seg);
     slot_self(r->seg);
     process_random();
-    arena_touch(r->seg, 0, mem_load(&r->seg->head->arena_next));
+    arena_touch(r->seg, 0, mem_load(&r->seg->head->arena_next)); /* ORD-16 */
 }

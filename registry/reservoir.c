@@ -155,7 +155,7 @@ static uint64_t bound_word(uint32_t until, double chance)
 /* Bring the bound up to date for tick, from the floor: O(1). Stores only what is above what is there. */
 static void refresh_bound(metrics__reservoir_t *r, const struct shape *s, uint32_t tick)
 {
-    uint64_t floor = mem_load(&r->floor);
+    uint64_t floor = mem_load(&r->floor); /* ORD-8 */
     uint32_t until = tick | (s->step - 1);
     double chance = 1;
     if (s->sub) {
@@ -201,7 +201,8 @@ static struct lowest lowest_slot(const struct shape *s, const metrics__reservoir
     uint32_t begin = group * METRICS__RESERVOIR_GROUP, end = begin + METRICS__RESERVOIR_GROUP;
     if (end > s->slots) end = s->slots;
     struct lowest l = {begin, UINT64_MAX, UINT64_MAX};
-    for (uint32_t i = begin; i < end && l.next; i++) lower(&l, i, key_of(s, mem_load(&slots[i].pair.lo)));
+    for (uint32_t i = begin; i < end && l.next; i++)
+        lower(&l, i, key_of(s, mem_load(&slots[i].pair.lo))); /* ORD-8 */
     return l;
 }
 
@@ -223,8 +224,8 @@ static uint64_t insert(metrics__reservoir_t *r, const struct shape *s, uint32_t 
     for (;;) {
         struct lowest group = lowest_floor(floors, s->groups);
         struct lowest slot = lowest_slot(s, slots, group.index);
-        mem_max(&floors[group.index], slot.key);
-        if (slot.key > group.next) continue; /* another group may have a lower one */
+        mem_max(&floors[group.index], slot.key); /* ORD-8 */
+        if (slot.key > group.next) continue;     /* another group may have a lower one */
         if (key <= slot.key) return slot.key;
         mem_pair_t *place = &slots[slot.index].pair;
         mem_pair_t old = {mem_load(&place->lo), mem_load(&place->hi)};
@@ -238,11 +239,11 @@ static uint64_t insert(metrics__reservoir_t *r, const struct shape *s, uint32_t 
 /* A sliding window's slot keeps the latest ticket: a writer that was overtaken by a whole lap gives up. */
 static void ring_put(metrics__reservoir_t *r, const struct shape *s, uint32_t tick, double value)
 {
-    uint64_t ticket = mem_add(&r->tickets, 1);
+    uint64_t ticket = mem_add(&r->tickets, 1); /* ORD-8 */
     metrics__reservoir_slot_t put = {.tick = tick, .ticket = (uint32_t)ticket, .value = value};
     mem_pair_t *place = &slots_of(r, s, 0)[ticket % s->slots].pair;
     for (;;) {
-        metrics__reservoir_slot_t old = {.pair = {mem_load(&place->lo), mem_load(&place->hi)}};
+        metrics__reservoir_slot_t old = {.pair = {mem_load(&place->lo), mem_load(&place->hi)}}; /* ORD-8 */
         if (old.tick && (int32_t)(old.ticket - put.ticket) > 0) return;
         if (mem_pair_cas(place, old.pair, put.pair)) return; /* ORD-8 */
     }
@@ -268,7 +269,7 @@ void metrics__reservoir_offer(metrics__reservoir_t *r, const metrics__reservoir_
         ring_put(r, &s, tick, value);
         return;
     }
-    uint32_t until = (uint32_t)(mem_load(&r->bound) >> 32);
+    uint32_t until = (uint32_t)(mem_load(&r->bound) >> 32); /* ORD-8 */
     if (tick > until) {
         refresh_bound(r, &s, tick);
         if (!metrics__reservoir_wants(r, draw, tick)) return;
@@ -276,10 +277,10 @@ void metrics__reservoir_offer(metrics__reservoir_t *r, const metrics__reservoir_
     }
     metrics__reservoir_slot_t put = {.tick = tick_in_bank(&s, tick, until), .value = value};
     put.noise = metrics__reservoir_noise(draw);
-    uint64_t key = key_of(&s, put.pair.lo), floor = mem_load(&r->floor);
-    if (key <= floor && (!s.sub || key >> 32 == floor >> 32)) return; /* the floor is that of one bank */
+    uint64_t key = key_of(&s, put.pair.lo), floor = mem_load(&r->floor); /* ORD-8 */
+    if (key <= floor && (!s.sub || key >> 32 == floor >> 32)) return;    /* the floor is that of one bank */
     uint32_t bank = s.sub ? put.tick / s.sub % s.banks : 0;
-    mem_max(&r->floor, insert(r, &s, bank, put.pair, key));
+    mem_max(&r->floor, insert(r, &s, bank, put.pair, key)); /* ORD-8 */
     refresh_bound(r, &s, until > tick ? until : tick);
 }
 

@@ -65,7 +65,7 @@ static enum found find(const uint64_t *elements, uint64_t element, uint16_t *tag
 
 static enum found raise_register(uint64_t *word, uint32_t at, uint32_t rank, uint16_t *tag)
 {
-    uint64_t old = mem_load(word), fresh;
+    uint64_t old = mem_load(word), fresh; /* ORD-5 */
     do {
         if (moved_on(tag, old)) return MOVED_ON;
         uint64_t bits = tag_of(old) == *tag ? old & LOW48 : 0;
@@ -81,7 +81,7 @@ static enum found keep(metrics__sketch_t *s, uint32_t bank, uint64_t element, ui
     uint32_t place;
     enum found found;
     while ((found = find(s->elements[bank], element, tag, &place)) == PLACE_FREE) {
-        uint64_t *word = &s->elements[bank][place], old = mem_load(word);
+        uint64_t *word = &s->elements[bank][place], old = mem_load(word); /* ORD-5 */
         bool taken = tag_of(old) == *tag && old & LOW48;
         if (taken || (old && newer(tag_of(old), *tag))) continue; /* meanwhile: look again */
         if (mem_cas_relaxed(word, &old, (uint64_t)*tag << 48 | element)) return THERE; /* ORD-5 */
@@ -101,7 +101,7 @@ static enum found keep(metrics__sketch_t *s, uint32_t bank, uint64_t element, ui
 static enum found add(metrics__sketch_t *s, uint32_t bank, uint64_t element, uint16_t *tag)
 {
     uint32_t r = register_of(element), place;
-    bool full = mem_load(&s->full[bank]) == FULL + *tag;
+    bool full = mem_load(&s->full[bank]) == FULL + *tag; /* ORD-5 */
     enum found found = full ? ALL_TAKEN : find(s->elements[bank], element, tag, &place);
     if (found == THERE || found == MOVED_ON) return found;
     found = raise_register(&s->registers[bank][r / 8], 6 * (r % 8), rank_of(element), tag);
@@ -266,7 +266,7 @@ void metrics__sketch_sweep(metrics__sketch_t *s, uint64_t epoch)
         uint32_t bank = of & 1;
         sweep_words(s->registers[bank], METRICS__SKETCH_WORDS, (uint16_t)of);
         sweep_words(s->elements[bank], METRICS__SKETCH_ELEMENTS, (uint16_t)of);
-        uint64_t full = mem_load(&s->full[bank]);
-        if (full && newer((uint16_t)of, (uint16_t)full)) mem_cas(&s->full[bank], &full, 0);
+        uint64_t full = mem_load(&s->full[bank]);                                           /* ORD-5 */
+        if (full && newer((uint16_t)of, (uint16_t)full)) mem_cas(&s->full[bank], &full, 0); /* ORD-5 */
     }
 }

@@ -166,7 +166,7 @@ struct metrics_snapshot *metrics__snapshot_new(size_t readings)
 
 metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *s)
 {
-    if (s) __atomic_fetch_add(&s->references, 1, __ATOMIC_RELAXED);
+    if (s) __atomic_fetch_add(&s->references, 1, __ATOMIC_RELAXED); /* ORD-15 */
     return s;
 }
 
@@ -174,7 +174,7 @@ void metrics_snapshot_release(metrics_snapshot_t **where)
 {
     metrics_snapshot_t *s = *where;
     *where = NULL;
-    if (!s || __atomic_fetch_sub(&s->references, 1, __ATOMIC_ACQ_REL) != 1) return;
+    if (!s || __atomic_fetch_sub(&s->references, 1, __ATOMIC_ACQ_REL) != 1) return; /* ORD-15 */
     metrics__catalog_release(&s->catalog);
     metrics__pool_free(&s->pool);
     free(s->readings);

@@ -113,9 +113,9 @@ void *metrics__table_find(const struct metrics__table *t, const struct metrics__
 {
     if (!t) return NULL;
     for (size_t i = w->hash & t->mask;; i = (i + 1) & t->mask) {
-        struct table_entry *e = __atomic_load_n(&t->entries[i], __ATOMIC_ACQUIRE);
+        struct table_entry *e = __atomic_load_n(&t->entries[i], __ATOMIC_ACQUIRE); /* ORD-15 */
         if (!e) return NULL;
-        void *handle = __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE);
+        void *handle = __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE); /* ORD-15 */
         if (handle && is_entry(e, w)) return handle;
     }
 }
@@ -124,7 +124,7 @@ static void put(struct metrics__table *t, struct table_entry *e)
 {
     size_t i = e->hash & t->mask;
     while (t->entries[i]) i = (i + 1) & t->mask;
-    __atomic_store_n(&t->entries[i], e, __ATOMIC_RELEASE);
+    __atomic_store_n(&t->entries[i], e, __ATOMIC_RELEASE); /* ORD-15 */
     t->used++;
 }
 
@@ -155,7 +155,7 @@ void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, v
     e->count = w->count;
     memcpy(e->word, w->word, w->count * sizeof *w->word);
     put(t, e);
-    __atomic_store_n(&r->table, t, __ATOMIC_RELEASE);
+    __atomic_store_n(&r->table, t, __ATOMIC_RELEASE); /* ORD-15 */
 }
 
 void metrics__table_forget(metrics_registry_t *r, const void *handle)
@@ -165,6 +165,6 @@ void metrics__table_forget(metrics_registry_t *r, const void *handle)
         struct table_entry *e = t->entries[i];
         if (!e || e->handle != handle) continue;
         e->forgotten = e->handle;
-        __atomic_store_n(&e->handle, NULL, __ATOMIC_RELEASE);
+        __atomic_store_n(&e->handle, NULL, __ATOMIC_RELEASE); /* ORD-15 */
     }
 }

@@ -28,7 +28,8 @@ static int populate_by_fd(const segment_t *seg, uint64_t from, uint64_t to)
 {
     int fd = segment_fd(seg);
     if (fd < 0 || syscall(SYS_fallocate, fd, 0, (off_t)from, (off_t)(to - from))) return -1;
-    for (uint64_t at = from; at < to; at += SEGMENT_PAGE) mem_add((uint64_t *)(seg->base + at), 0);
+    for (uint64_t at = from; at < to; at += SEGMENT_PAGE)
+        mem_add((uint64_t *)(seg->base + at), 0); /* ORD-4 */
     return 0;
 }
 
@@ -67,14 +68,14 @@ int arena_populate(segment_t *seg, uint64_t end)
  */
 static mem_pair_t read_spare(const segment_t *seg)
 {
-    return (mem_pair_t){mem_load(&seg->spare.lo), mem_load(&seg->spare.hi)};
+    return (mem_pair_t){mem_load(&seg->spare.lo), mem_load(&seg->spare.hi)}; /* ORD-15 */
 }
 
 static uint64_t take_spare(segment_t *seg, uint64_t size)
 {
     mem_pair_t spare = read_spare(seg);
     if (!spare.hi || spare.lo != process_token() || (spare.hi & 0xffffff) * SEGMENT_ALIGN < size) return 0;
-    if (!mem_pair_cas(&seg->spare, spare, (mem_pair_t){0, 0})) return 0;
+    if (!mem_pair_cas(&seg->spare, spare, (mem_pair_t){0, 0})) return 0; /* ORD-15 */
     return (spare.hi >> 24) * SEGMENT_ALIGN;
 }
 
@@ -84,11 +85,11 @@ uint64_t arena_alloc(segment_t *seg, uint64_t size)
     if (segment_closed(seg) || size > seg->size) return 0;
     uint64_t offset = take_spare(seg, size);
     if (offset) return offset;
-    uint64_t next = mem_load(&seg->head->arena_next);
+    uint64_t next = mem_load(&seg->head->arena_next); /* ORD-4 */
     do {
         if (next < SEGMENT_ARENA || next % SEGMENT_ALIGN || next > seg->size - size) return 0;
         if (arena_populate(seg, next + size)) return 0;
-    } while (!mem_cas(&seg->head->arena_next, &next, next + size));
+    } while (!mem_cas(&seg->head->arena_next, &next, next + size)); /* ORD-4 */
     return next;
 }
 
@@ -100,7 +101,7 @@ void arena_return(segment_t *seg, uint64_t offset, uint64_t size)
     memset(block, 0, size);
     mem_pair_t spare = read_spare(seg),
                mine = {process_token(), offset / SEGMENT_ALIGN << 24 | size / SEGMENT_ALIGN};
-    if (!spare.hi || spare.lo != mine.lo) mem_pair_cas(&seg->spare, spare, mine);
+    if (!spare.hi || spare.lo != mine.lo) mem_pair_cas(&seg->spare, spare, mine); /* ORD-15 */
 }
 
 void arena_touch(const segment_t *seg, uint64_t offset, uint64_t size)

@@ -114,7 +114,7 @@ uint64_t index_insert(segment_t *seg, uint64_t offset)
 {
     struct segment_record *r = record_at(seg, offset);
     if (!r) return 0;
-    struct inserting our = {offset, mem_load32(&r->key_length), mem_load(&r->hash), NULL};
+    struct inserting our = {offset, mem_load32(&r->key_length), mem_load(&r->hash), NULL}; /* ORD-16 */
     our.key = record_key(seg, r, our.length);
     for (unsigned level = 0; our.key && level < SEGMENT_INDEX_LEVELS; level++) {
         uint64_t *line = line_of(seg, level, our.hash);
@@ -129,7 +129,7 @@ uint64_t index_insert(segment_t *seg, uint64_t offset)
 
 void record_announce(segment_t *seg, struct segment_record *r)
 {
-    uint32_t state = mem_load32(&r->state);
+    uint32_t state = mem_load32(&r->state); /* ORD-2 */
     if (state & RECORD_ANNOUNCED) return;
     mem_add_release(&seg->head->records, 1); /* ORD-2: who sees it finds the entry and the state */
     mem_cas32(&r->state, &state, state | RECORD_ANNOUNCED);
@@ -137,7 +137,7 @@ void record_announce(segment_t *seg, struct segment_record *r)
 
 void record_retire(segment_t *seg, struct segment_record *r, bool retired)
 {
-    uint32_t state = mem_load32(&r->state), next;
+    uint32_t state = mem_load32(&r->state), next; /* ORD-2 */
     while (!!(state & RECORD_RETIRED) != retired) {
         next = (state & ~(uint32_t)(RECORD_RETIRED | RECORD_ANNOUNCED)) + RECORD_CHANGE;
         if (mem_cas32(&r->state, &state, next | (retired ? RECORD_RETIRED : 0))) break; /* ORD-2 */

@@ -31,7 +31,7 @@ static uint64_t place_shared(segment_t *seg, uint64_t *cursor, uint64_t cells)
     uint64_t per_block = SEGMENT_EXTENT_BLOCK / extent_bytes(seg);
     uint64_t bytes = (per_block ? per_block : 1) * extent_bytes(seg);
     uint64_t capacity = (per_block ? per_block : 1) * SEGMENT_LANE_LINE;
-    uint64_t now = mem_load(cursor), fresh = 0;
+    uint64_t now = mem_load(cursor), fresh = 0; /* ORD-3 */
     for (;;) {
         uint64_t used = CURSOR_USED(now), next;
         if (now && used + cells <= capacity) {
@@ -41,7 +41,7 @@ static uint64_t place_shared(segment_t *seg, uint64_t *cursor, uint64_t cells)
             if (!fresh) return 0;
             next = fresh >> 6 << 20 | cells;
         }
-        if (!mem_cas(cursor, &now, next)) continue;
+        if (!mem_cas(cursor, &now, next)) continue; /* ORD-3 */
         if (fresh && CURSOR_AT(next) != fresh) arena_return(seg, fresh, bytes);
         return cell_in_block(seg, CURSOR_AT(next), CURSOR_USED(next) - cells);
     }

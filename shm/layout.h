@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
 /*
  * layout.h - the segment format, version 1.0, part one: the file, its arena, index, lanes and process slots.
  * Part two (what the records and blocks mean to metrics) is registry/format.h. Together they are meant to be
@@ -56,32 +57,61 @@
  *   cells          any writer: rseq in CPU lanes, locked in atomic ones nothing (one instruction commits)
  *   slot record    holder of LOCK_CLAIM + s                             a half-filled record of a free slot
  *   gauge pairs    the slot's owner                                     a value of a free slot: ignored
- *   leader words   holder of LOCK_LEADER                                an interval closed and not logged:
- * the next leader reads it again
+ *   leader words   holder of LOCK_LEADER                                an interval closed and not logged: the
+ *                                                                       next leader reads it again
  *
- * ORDERING. Each access that needs more than "untorn" cites one of these tags.
+ * ORDERING. Every atomic access cites one of these tags; tests/style/orders.sh sees to it. tests/models/
+ * has Spin models of ORD-2, 3, 4, 6, 7, 8, 9, 10; docs/memory-ordering.md argues each on aarch64.
  *   ORD-1  Birth. The file is complete before linkat() gives it a name; the system call orders the two.
  *   ORD-2  Index. A record is written, then published by the release CAS of its entry; a finder loads the
- * entry with acquire. Uniqueness is by the CAS on the first empty entry of the line alone. ORD-3  Storage.
- * Pages are populated and initial values written before the release CAS of storage[i]; users load it with
- * acquire. Loser of the CAS uses the winner's. ORD-4  Memory. Pages below `populated` were allocated before
- * it was raised (release); whoever loads it with acquire and finds the block below it may touch the block: it
- * cannot fault for lack of memory. ORD-5  Totals. Cells are independent: each only has to be untorn and, for
- * one lane, in program order. Readers promise nothing across cells but that a later read of one cell is not
- * older. ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence,
- * then {count, sum}. A reader copies counts first, then the rest. So what a count includes has been seen.
- *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE byte; a
- *          reader asks for that lock first, then copies the pairs. The system calls order both sides.
- *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else needed:
- * a pair is its own whole story. ORD-9  EWMA banks. The leader writes bank (n+1)&1 of every meter, then
- * stores fold number n+1 with release. A reader loads the number with acquire, copies the banks, and loads
- * the number again: if it moved twice the copy may be torn and is taken again. ORD-10 Epoch. Writers read the
- * epoch inside the section that stores the extreme, so after the leader has stored e+1 a writer still in
- * epoch e is restarted at the latest by its next preemption; the leader reads bank e again before it opens
- * e+2, and counts a late value to e+1. ORD-11 Family. The kind of a family is set once by CAS from 0; losers
- * compare. ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it. ORD-13 Refusals. An entry's
- * text is written, then its sequence number with release; readers check the number before and after.
+ *          entry with acquire. Uniqueness is by the CAS on the first empty entry of the line alone.
+ *          header.records is counted after that with release; a reader copies it before everything else,
+ *          so what it counts is in the copy. Levels, texts and overflow series are published like
+ *          records.
+ *   ORD-3  Storage. Pages are populated and initial values written before the release CAS of storage[i];
+ *          users load it with acquire. Loser of the CAS uses the winner's. Extents, groups and slot
+ *          blocks likewise.
+ *   ORD-4  Memory. Pages below `populated` were allocated before it was raised (release); whoever loads
+ *          it with acquire and finds the block below it may touch the block: it cannot fault for lack of
+ *          memory. Who owns a block is decided by the CAS of arena_next alone.
+ *   ORD-5  Totals. Cells are independent: each only has to be untorn and, for one lane, in program order.
+ *          Readers promise nothing across cells but that a later read of one cell is not older.
+ *   ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence, then
+ *          {count, sum}. A reader copies counts first, then the rest. So what a count includes has been
+ *          seen.
+ *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE
+ *          byte; a reader asks for that lock first, then copies the pairs. The system calls order both
+ *          sides. A pair is replaced whole. Groups are published by the release CAS of group_cursor, each
+ *          after the older ones.
+ *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else
+ *          needed: a pair is its own whole story. Floors and bound only rise, and any value that they
+ *          ever had is true.
+ *   ORD-9  EWMA banks. The leader writes bank (n+1)&1 of every meter, then stores fold number n+1 with
+ *          release. A reader copies the number, then the banks, then the number again: if it moved the
+ *          copy is taken again (bank n&1 is written in fold n+2, which begins when n+1 is published).
+ *   ORD-10 Epoch. Writers read the epoch inside the section that stores the extreme, so after the leader
+ *          has stored e+1 a writer still in epoch e is restarted at the latest by its next preemption,
+ *          and a section that is not preempted ends long before an interval does; the leader reads bank e
+ *          again before it opens e+2, and counts a late value to e+1. In atomic lanes writer and leader
+ *          each have a full fence between their store (word, epoch) and their load (epoch, word): one of
+ *          them sees the other's. A value that is late when the leader dies may be missing in the
+ *          interval's extremes.
+ *   ORD-11 Family. The kind of a family is set once by CAS from 0; losers compare.
+ *   ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it.
+ *   ORD-13 Refusals. An entry's text is written, then its sequence number with release; readers check the
+ *          number before and after. A writer that was stopped while 64 more were written may mix two
+ *          texts: for humans.
+ *   ORD-14 Copies. Every copy out of the file ends with an acquire fence: what the next one copies is not
+ *          older.
+ *   ORD-15 Threads of one process. What a pointer, token or flag leads to is written before it is stored
+ *          with release, and read after it was loaded with acquire: tables, call sites, references, the
+ *          spare block, the process's slot. Words beside it are relaxed.
+ *   ORD-16 Words alone. Losses, limits, tickets, times, the leader's own words, and words of a record
+ *          that are read once, checked, and used. Untorn is enough.
+ *   ORD-17 Process token. Only its own process writes it, by CAS from 0; the kernel or a fork handler
+ *          makes it 0 in a child, which has one thread then.
  */
+/* clang-format on */
 #ifndef METRICS_SHM_LAYOUT_H
 #define METRICS_SHM_LAYOUT_H
 

@@ -27,7 +27,7 @@ uint64_t process_renew(void);        /* draw a new token if there is none; retur
 /* [S] This process's token, never 0. */
 static inline uint64_t process_token(void)
 {
-    uint64_t t = __atomic_load_n(process_token_page, __ATOMIC_RELAXED);
+    uint64_t t = __atomic_load_n(process_token_page, __ATOMIC_RELAXED); /* ORD-17 */
     return __builtin_expect(t != 0, 1) ? t : process_renew();
 }
 
@@ -51,7 +51,8 @@ void process_reseed(void);
 static inline uint64_t process_random(void)
 {
     struct process_thread *t = &process_thread;
-    if (__builtin_expect(t->token != __atomic_load_n(process_token_page, __ATOMIC_RELAXED) || !t->token, 0))
+    if (__builtin_expect(t->token != __atomic_load_n(process_token_page, __ATOMIC_RELAXED) || !t->token,
+                         0)) /* ORD-17 */
         process_reseed();
     uint64_t z = (t->seed += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

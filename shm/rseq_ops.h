@@ -26,6 +26,7 @@
 
 RSEQ_INLINE int rseq_add(const struct metrics__cells *c, uint64_t at, uint64_t n)
 {
+    /* ORD-5 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "addq %[n], (%[base], %%rax)\n\t" METRICS__RSEQ_END
                  :
                  : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
@@ -42,6 +43,7 @@ outside:
 
 RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double x)
 {
+    /* ORD-5 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "movsd (%[base], %%rax), %%xmm15\n\t"
                                                      "addsd %[x], %%xmm15\n\t"
                                                      "movsd %%xmm15, (%[base], %%rax)\n\t" METRICS__RSEQ_END
@@ -62,6 +64,7 @@ outside:
  * only. */
 RSEQ_INLINE int rseq_add_pair(const struct metrics__cells *c, uint64_t at, double x)
 {
+    /* ORD-5 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "movq (%[base], %%rax), %%rcx\n\t"
                                                      "movsd 8(%[base], %%rax), %%xmm14\n\t"
                                                      "addq $1, %%rcx\n\t"
@@ -89,6 +92,7 @@ outside:
  */
 RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const uint64_t *epoch, uint64_t word)
 {
+    /* ORD-10 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "addq %[base], %%rax\n\t"
                                                      "movq (%[epoch]), %%rcx\n\t"
                                                      "movq %%rcx, %%rdx\n\t"
@@ -120,6 +124,7 @@ outside:
 
 RSEQ_INLINE int rseq_add(const struct metrics__cells *c, uint64_t at, uint64_t n)
 {
+    /* ORD-5 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "ldr x17, [x16]\n\t"
                                                      "add x17, x17, %[n]\n\t"
                                                      "str x17, [x16]\n\t" METRICS__RSEQ_END
@@ -137,6 +142,7 @@ outside:
 
 RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double x)
 {
+    /* ORD-5 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "ldr d31, [x16]\n\t"
                                                      "fadd d31, d31, %d[x]\n\t"
                                                      "str d31, [x16]\n\t" METRICS__RSEQ_END
@@ -163,6 +169,7 @@ RSEQ_INLINE int rseq_add_pair_count(const struct metrics__cells *c, uint64_t at)
 
 RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const uint64_t *epoch, uint64_t word)
 {
+    /* ORD-10 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "ldr x17, [%[epoch]]\n\t"
                                                      "and x15, x17, #1\n\t"
                                                      "add x16, x16, x15, lsl #3\n\t"
@@ -211,11 +218,11 @@ static inline void lane_add_pair_atomic(mem_pair_t *p, double x)
 {
     mem_pair_t old, new;
     do {
-        old.lo = mem_load(&p->lo);
-        old.hi = mem_load(&p->hi);
+        old.lo = mem_load(&p->lo); /* ORD-5 */
+        old.hi = mem_load(&p->hi); /* ORD-5 */
         new.lo = old.lo + 1;
         new.hi = mem_f64_to_bits(mem_bits_to_f64(old.hi) + x);
-    } while (!mem_pair_cas(p, old, new));
+    } while (!mem_pair_cas(p, old, new)); /* ORD-5 */
 }
 
 /* {u64 += 1, f64 += x}; the place is 16-byte aligned. Comes after everything that the count includes (ORD-6).

@@ -146,13 +146,13 @@ int segment_open(segment_t **out, const struct segment_options *o, metrics_error
 
 bool segment_closed(const segment_t *seg)
 {
-    return mem_load32_acquire(&seg->closed) != 0;
+    return mem_load32_acquire(&seg->closed) != 0; /* ORD-15 */
 }
 
 void segment_close(segment_t *seg)
 {
     if (segment_closed(seg)) return;
-    mem_publish32(&seg->closed, 1);
+    mem_publish32(&seg->closed, 1); /* ORD-15 */
     slot_release(seg);
     /*
      * Other threads, signal handlers and forgotten handles may still write here. Over the same addresses goes
@@ -170,13 +170,13 @@ void segment_close(segment_t *seg)
 void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length)
 {
     if (segment_closed(seg)) return;
-    mem_add(&seg->head->loss[reason], 1);
+    mem_add(&seg->head->loss[reason], 1); /* ORD-16 */
     if (!name) return;
-    uint64_t n = mem_add(&seg->head->refusals, 1);
+    uint64_t n = mem_add(&seg->head->refusals, 1); /* ORD-13 */
     struct segment_refusal *r =
         (struct segment_refusal *)(seg->base + SEGMENT_REFUSALS) + n % SEGMENT_REFUSAL_COUNT;
-    mem_store(&r->seq, 0);
-    mem_fence_release();
+    mem_store(&r->seq, 0); /* ORD-13 */
+    mem_fence_release();   /* ORD-13 */
     r->reason = reason;
     r->length = (uint32_t)(length < sizeof r->name ? length : sizeof r->name);
     memcpy(r->name, name, r->length);

@@ -55,6 +55,7 @@ typedef struct segment {
     /* This process's slot (slot.c). */
     uint64_t slot_claim; /* token of the process that claims or has claimed */
     uint64_t slot_ready; /* token of the process for which `slot` holds */
+    uint64_t slot_again; /* token of the process one of whose threads tries once more, or 0 */
     int32_t slot;        /* -1 = none to be had */
     void *slot_page;     /* the mapping that keeps the lock's file description */
 } segment_t;
@@ -125,7 +126,7 @@ static inline unsigned char *record_key(const segment_t *seg, const struct segme
 }
 static inline void *record_payload(const segment_t *seg, const struct segment_record *r, uint64_t n)
 {
-    uint32_t at = __atomic_load_n(&r->payload, __ATOMIC_RELAXED);
+    uint32_t at = __atomic_load_n(&r->payload, __ATOMIC_RELAXED); /* ORD-16 */
     return at % 8 ? NULL : segment_at(seg, (uint64_t)((const unsigned char *)r - seg->base) + at, n);
 }
 

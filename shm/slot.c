@@ -50,11 +50,12 @@ __attribute__((constructor)) static void window_hooks(void)
 struct segment_slot *slot_record(segment_t *seg, int slot)
 {
     uint64_t *where = &seg->head->slot_block[slot / SEGMENT_SLOT_BLOCK];
-    uint64_t block = mem_load_acquire(where), bytes = SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot);
+    uint64_t block = mem_load_acquire(where),
+             bytes = SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot); /* ORD-3 */
     if (!block) {
         uint64_t fresh = arena_alloc(seg, bytes), none = 0;
         if (!fresh) return NULL;
-        block = mem_cas(where, &none, fresh) ? fresh : none;
+        block = mem_cas(where, &none, fresh) ? fresh : none; /* ORD-3 */
         if (block != fresh) arena_return(seg, fresh, bytes);
     }
     struct segment_slot *records = block % SEGMENT_ALIGN ? NULL : segment_at(seg, block, bytes);
@@ -66,7 +67,7 @@ struct segment_slot *slot_record(segment_t *seg, int slot)
 
 uint64_t group_place(segment_t *seg)
 {
-    uint64_t now = mem_load_acquire(&seg->head->group_cursor), fresh = 0, next;
+    uint64_t now = mem_load_acquire(&seg->head->group_cursor), fresh = 0, next; /* ORD-7 */
     do {
         if (now && (now & 63) < SEGMENT_GROUP_GAUGES) {
             next = now + 1;
@@ -77,7 +78,7 @@ uint64_t group_place(segment_t *seg)
             g->older = layout_gauge_group(now);
             next = fresh | 1;
         }
-    } while (!mem_cas(&seg->head->group_cursor, &now, next));
+    } while (!mem_cas(&seg->head->group_cursor, &now, next)); /* ORD-7 */
     if (fresh && layout_gauge_group(next) != fresh) arena_return(seg, fresh, sizeof(struct segment_group));
     return layout_gauge_group(next) | ((next & 63) - 1);
 }
@@ -92,11 +93,11 @@ struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
     struct segment_group *g = group_at(seg, place);
     if (!g) return NULL;
     uint64_t *where = &g->block[slot / SEGMENT_SLOT_BLOCK];
-    uint64_t block = mem_load_acquire(where);
+    uint64_t block = mem_load_acquire(where); /* ORD-3 */
     if (!block) {
         uint64_t fresh = arena_alloc(seg, SEGMENT_GROUP_BLOCK), none = 0;
         if (!fresh) return NULL;
-        block = mem_cas(where, &none, fresh) ? fresh : none;
+        block = mem_cas(where, &none, fresh) ? fresh : none; /* ORD-3 */
         if (block != fresh) arena_return(seg, fresh, SEGMENT_GROUP_BLOCK);
     }
     /* Pairs are stored by instructions that fault where they are not aligned. */
@@ -108,7 +109,7 @@ struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
 uint64_t group_ticket(segment_t *seg, uint64_t place)
 {
     struct segment_group *g = group_at(seg, place);
-    return g ? mem_add(&g->ticket[layout_gauge_index(place)], 1) + 1 : 0;
+    return g ? mem_add(&g->ticket[layout_gauge_index(place)], 1) + 1 : 0; /* ORD-16 */
 }
 
 /* --- Claiming --------------------------------------------------------------------------------------------
@@ -143,11 +144,11 @@ static void fill_record(segment_t *seg, int slot, bool weak)
 {
     struct segment_slot *r = slot_record(seg, slot);
     if (!r) return;
-    mem_store(&r->token, process_token());
-    mem_store(&r->started, segment_now(seg));
-    mem_store(&r->polled, 0);
-    mem_store32(&r->pid, (uint32_t)getpid());
-    mem_store32(&r->weak, weak);
+    mem_store(&r->token, process_token());    /* ORD-7 */
+    mem_store(&r->started, segment_now(seg)); /* ORD-7 */
+    mem_store(&r->polled, 0);                 /* ORD-7 */
+    mem_store32(&r->pid, (uint32_t)getpid()); /* ORD-7 */
+    mem_store32(&r->weak, weak);              /* ORD-7 */
     prctl(PR_GET_NAME, r->name, 0, 0, 0);
 }
 
@@ -167,7 +168,7 @@ static void drop_lock(int fd, bool weak, uint64_t byte)
 static bool is_kept(segment_t *seg, int fd, int slot)
 {
     struct segment_slot *r = slot_record(seg, slot);
-    return r && mem_load(&r->token) && file_locked(fd, LOCK_KEEP + mem_load32(&r->pid)) == 1;
+    return r && mem_load(&r->token) && file_locked(fd, LOCK_KEEP + mem_load32(&r->pid)) == 1; /* ORD-7 */
 }
 
 /*
@@ -260,18 +261,18 @@ void slot_release(segment_t *seg)
 int slot_self(segment_t *seg)
 {
     uint64_t token = process_token();
-    if (__builtin_expect(mem_load_acquire(&seg->slot_ready) == token, 1)) return seg->slot;
-    if (process_thread.claiming) return -1; /* a handler inside our own claim, or fork */
-    uint64_t other = mem_load(&seg->slot_claim);
-    if (other != token && mem_cas(&seg->slot_claim, &other, token)) {
+    if (__builtin_expect(mem_load_acquire(&seg->slot_ready) == token, 1)) return seg->slot; /* ORD-15 */
+    if (process_thread.claiming) return -1;      /* a handler inside our own claim, or fork */
+    uint64_t other = mem_load(&seg->slot_claim); /* ORD-15 */
+    if (other != token && mem_cas(&seg->slot_claim, &other, token)) { /* ORD-15 */
         process_thread.claiming++;
         seg->slot = claim(seg);
         process_thread.claiming--;
-        mem_publish(&seg->slot_ready, token);
+        mem_publish(&seg->slot_ready, token); /* ORD-15 */
         return seg->slot;
     }
     for (int i = 0; i < CLAIM_YIELDS; i++) {
-        if (mem_load_acquire(&seg->slot_ready) == token) return seg->slot;
+        if (mem_load_acquire(&seg->slot_ready) == token) return seg->slot; /* ORD-15 */
         sched_yield();
     }
     return -1;
@@ -279,9 +280,13 @@ int slot_self(segment_t *seg)
 
 void slot_claim_again(segment_t *seg)
 {
-    uint64_t token = process_token();
-    if (mem_load_acquire(&seg->slot_ready) != token || seg->slot >= 0) return;
-    mem_store(&seg->slot_claim, 0);
-    mem_publish(&seg->slot_ready, 0);
-    slot_self(seg);
+    uint64_t token = process_token(), other = mem_load(&seg->slot_again);      /* ORD-15 */
+    if (mem_load_acquire(&seg->slot_ready) != token || seg->slot >= 0) return; /* ORD-15 */
+    if (other == token || !mem_cas(&seg->slot_again, &other, token)) return;   /* ORD-15 */
+    if (mem_load_acquire(&seg->slot_ready) == token && seg->slot < 0) {        /* ORD-15 */
+        mem_store(&seg->slot_claim, 0);                                        /* ORD-15 */
+        mem_publish(&seg->slot_ready, 0);                                      /* ORD-15 */
+        slot_self(seg);
+    }
+    mem_publish(&seg->slot_again, 0); /* ORD-15 */
 }

@@ -101,6 +101,9 @@ rule "identifiers do not begin with mtx_ (C11's threads.h owns them)" \
 rule "the libraries export metrics_* only" "$(stray_exports)"
 rule "the symbol maps export metrics_* only" \
     "$(sed -n '/global:/,/local:/p' registry/*.map | grep -vE 'global:|local:' | grep -vE '^ *metrics_' )"
+rule "an atomic access cites the row of shm/layout.h that argues its order" "$(tests/style/orders.sh untagged)"
+rule "shm/layout.h has no such row" "$(tests/style/orders.sh unknown)"
+rule "no access cites this row" "$(tests/style/orders.sh uncited)"
 rule "a function fits in 80 lines" "$(long_functions)"
 rule "the first line names the licence" "$(without_licence)"
 rule "links of the documentation lead somewhere" "$(dead_links)"

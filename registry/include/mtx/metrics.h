@@ -381,7 +381,7 @@ struct metrics__site {
     void *handle;
     uint32_t generation;
 };
-/* Changes whenever the default registry is re-opened, so that every site resolves again. */
+/* Changes whenever the default registry is re-opened, so that every site resolves again. Accesses: ORD-15. */
 extern uint32_t metrics__generation;
 
 #ifdef __cplusplus
@@ -397,7 +397,7 @@ extern uint32_t metrics__generation;
         METRICS__ASSERT(sizeof metrics__args / sizeof *metrics__args % 2 == 1,                  \
                         "a metric takes a name and then pairs of tag key and value");           \
         static struct metrics__site metrics__s;                                                 \
-        metrics_##KIND##_t *metrics__h =                                                        \
+        metrics_##KIND##_t *metrics__h = /* ORD-15 */                                           \
             (metrics_##KIND##_t *)__atomic_load_n(&metrics__s.handle, __ATOMIC_ACQUIRE);        \
         if (__builtin_expect(__atomic_load_n(&metrics__s.generation, __ATOMIC_RELAXED) !=       \
                                      __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED) || \

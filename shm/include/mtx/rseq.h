@@ -71,7 +71,7 @@ static inline void metrics__rseq_clear(intptr_t rs)
     __asm__ volatile("movq $0, %%fs:8(%0)" : : "r"(rs) : "memory");
 }
 
-/* 0 = added; 1 = aborted, try again; 2 = this thread has no lane. */
+/* 0 = added; 1 = aborted, try again; 2 = this thread has no lane. ORD-5 */
 static inline __attribute__((always_inline)) int metrics__rseq_add(const struct metrics__cells *c, uint64_t n)
 {
     __asm__ goto(
@@ -126,6 +126,7 @@ static inline void metrics__rseq_clear(intptr_t rs)
 
 static inline __attribute__((always_inline)) int metrics__rseq_add(const struct metrics__cells *c, uint64_t n)
 {
+    /* ORD-5 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "ldr x17, [x16]\n\t"
                                                      "add x17, x17, %[n]\n\t"
                                                      "str x17, [x16]\n\t" METRICS__RSEQ_END

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * out_chouette.c - Chouette-IoT: raw records in Redis, which its collection agent aggregates every ten
+ * seconds.
+ *
+ *     MULTI
+ *     ZADD chouette:metrics:raw.keys 1700000000 MEMBER ...
+ *     HSET chouette:metrics:raw.values MEMBER {"metric": "orders", "type": "count", "value": 12,
+ *                                              "timestamp": 1700000009, "tags": {"city": "nyc"}} ...
+ *     EXEC
+ *
+ * The agent merges only neighbours in the order (score, member). So all records of a window have its start as
+ * score, and a member begins with what tells its series: those of a series stand together, in the order of
+ * their times. And a member says which record it is: one that is sent again takes its own place.
+ *
+ * docs/backends/chouette.md has the mapping, the options and the limits.
+ */
+#include "attribute.h"
+#include "host.h"
+#include "json.h"
+#include "points.h"
+#include "redis.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHOUETTE_POINTS = 1000 };
+
+struct chouette_settings {
+    struct redis_settings redis;
+    char *queue, *instance;
+    int64_t queue_limit;
+    uint64_t window;
+};
+
+#define CHOUETTE(MEMBER) OPTION_FIELD(struct chouette_settings, MEMBER)
+static const struct option chouette_options[] = {
+    {.name = "queue",
+     .type = OPTION_STRING,
+     CHOUETTE(queue),
+     .def = "chouette:metrics:raw",
+     .help = "what the names of the agent's sorted set (.keys) and hash (.values) begin with"},
+    {.name = "queue_limit",
+     .type = OPTION_INTEGER,
+     CHOUETTE(queue_limit),
+     .def = "1000000",
+     .min = 1,
+     .max = 1e12,
+     .help = "put nothing more into a queue of so many records: without an agent nothing ever leaves it"},
+    {.name = "instance",
+     .type = OPTION_STRING,
+     CHOUETTE(instance),
+     .help = "what tells our records from those of other exporters; the host's name unless given"},
+    {.name = "window",
+     .type = OPTION_DURATION,
+     CHOUETTE(window),
+     .def = "10s",
+     .min = 1e9,
+     .max = 3600e9,
+     .help = "the agent's AGGREGATE_INTERVAL"},
+    BACKEND_ATTRIBUTES("sum, min, max, mean, stddev, p50, p95, p99"),
+    {.name = NULL},
+};
+
+/* --- Readings to points ------------------------------------------------------------------------------------
+ */
+
+static void map_elements(struct points *out, struct point *p, const struct item *item)
+{
+    size_t n = 0;
+    const uint64_t *hashes = item->now ? metrics_reading_elements(item->now, &n) : NULL;
+    const char **texts = n ? region_alloc(&out->region, n * sizeof *texts) : NULL;
+    if (!texts) return;
+    for (size_t i = 0; i < n; i++) texts[i] = points_text(out, "%012" PRIx64, hashes[i]);
+    p->type = POINT_SET;
+    p->elements = texts;
+    p->element_count = n;
+}
+
+/* The agent takes what lies in a window that is over; the interval that has just ended lies in the second
+ * before. */
+static void map_row(struct points *out, const struct view *view, const struct item *item,
+                    const metrics_row_t *row, bool plain_count)
+{
+    struct point *p = points_of_row(out, view, item, row);
+    p->time_ns = view->wall_ns > 1000000000 ? (view->wall_ns / 1000000000 - 1) * 1000000000 : view->wall_ns;
+    if (row->attribute != METRICS_VALUE && !(plain_count && row->attribute == METRICS_COUNT))
+        p->name = points_suffixed(out, p->name, ".", row);
+    if (row->nature == METRICS_RATE)
+        p->type = POINT_GAUGE; /* per second already: the agent would divide again */
+    /* A number of distinct things: a small one with its elements, so that a count over several hosts is
+     * right. */
+    if (row->nature == METRICS_LEVEL && row->scope == METRICS_INTERVAL) map_elements(out, p, item);
+}
+
+static void chouette_map(struct points *out, const struct view *view, const struct item *item,
+                         const struct rows *rows, const void *settings, const void *session)
+{
+    bool distribution = rows_find(rows, METRICS_SUM) != NULL;
+    (void)settings, (void)session;
+    for (size_t i = 0; i < rows->n; i++) {
+        const metrics_row_t *row = &rows->at[i];
+        bool total = row->nature == METRICS_TOTAL;
+        if (row->nature == METRICS_BUCKET || row->nature == METRICS_DISTRIBUTION) continue;
+        if (total && (item->rebased || metrics_row_number(row) == 0)) continue; /* nothing was added */
+        map_row(out, view, item, row, !distribution);
+    }
+}
+
+/* --- Points to records -------------------------------------------------------------------------------------
+ */
+
+static const char *const type_names[POINT_TYPES] = {
+    [POINT_GAUGE] = "gauge", [POINT_TOTAL] = "count",      [POINT_DELTA] = "count",
+    [POINT_RATE] = "rate",   [POINT_SAMPLE] = "histogram", [POINT_SET] = "set"};
+
+static uint64_t mix(uint64_t hash, const char *text)
+{
+    /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ : a wrong neighbour costs a point more, no number.
+     */
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return (hash ^ 0x1f) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t series_hash(const struct point *p, const char *type)
+{
+    uint64_t hash = mix(mix(UINT64_C(0xcbf29ce484222325), type), p->name);
+    for (size_t i = 0; i < p->tag_count; i++) hash = mix(mix(hash, p->tags[i].key), p->tags[i].value);
+    return hash;
+}
+
+static void put_value(struct json *j, const struct point *p)
+{
+    jsonw_key(j, "value");
+    if (p->type == POINT_SET) {
+        jsonw_array(j);
+        for (size_t i = 0; i < p->element_count; i++) jsonw_str(j, p->elements[i]);
+        jsonw_array_end(j);
+    } else if (p->value_type == METRICS_U64) {
+        jsonw_u64(j, p->value.u);
+    } else if (p->value_type == METRICS_I64) {
+        jsonw_i64(j, p->value.i);
+    } else {
+        jsonw_f64(j, p->value.f);
+    }
+}
+
+static void put_record(struct buf *out, const struct point *p, const char *type)
+{
+    struct json j;
+    jsonw_begin(&j, out);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "metric", p->name);
+    jsonw_key_str(&j, "type", type);
+    put_value(&j, p);
+    jsonw_key(&j, "timestamp");
+    if (p->time_ns % 1000000000)
+        jsonw_f64(&j, (double)p->time_ns / 1e9);
+    else
+        jsonw_u64(&j, p->time_ns / 1000000000);
+    jsonw_key(&j, "tags");
+    jsonw_object(&j);
+    for (size_t i = 0; i < p->tag_count; i++) jsonw_key_str(&j, p->tags[i].key, p->tags[i].value);
+    jsonw_object_end(&j);
+    jsonw_object_end(&j);
+}
+
+struct chouette {
+    uint64_t host; /* hash of its name: other hosts' records are others */
+};
+
+/* Score, member and record wait in the scratch, each ended by a zero. */
+static bool chouette_add(struct payload *payloads, const struct point *p, const void *settings,
+                         const void *session, struct buf *why)
+{
+    const struct chouette_settings *s = settings;
+    const struct chouette *c = session;
+    struct buf *out = &payloads[0].scratch;
+    const char *type = type_names[p->type];
+    if (!type || !*p->name) {
+        buf_str(why, *p->name ? "Chouette has no such type" : "it has no name");
+        return false;
+    }
+    if (p->type != POINT_SET && !isfinite(point_number(p))) {
+        buf_str(why, "its value is not a finite number");
+        return false;
+    }
+    uint64_t score = (p->time_ns - p->time_ns % s->window) / 1000000000;
+    buf_printf(out, "%" PRIu64, score);
+    buf_char(out, '\0');
+    buf_printf(out, "%016" PRIx64 "-%016" PRIx64 "-%016" PRIx64 "-%zx", series_hash(p, type), p->time_ns,
+               c->host, p->item);
+    buf_char(out, '\0');
+    put_record(out, p, type);
+    buf_char(out, '\0');
+    payloads[0].points++;
+    return true;
+}
+
+static void put_words(struct buf *out, const char *const *words, size_t n)
+{
+    redis_command(out, n, words, NULL);
+}
+
+/* MULTI, ZADD, HSET, EXEC; the path is the queue, for the transport. */
+static void chouette_end(struct payload *payloads, const void *settings, const void *session)
+{
+    const struct chouette_settings *s = settings;
+    struct payload *out = &payloads[0];
+    size_t n = out->points;
+    const char **zadd = calloc(2 * n + 2, sizeof *zadd), **hset = calloc(2 * n + 2, sizeof *hset);
+    struct buf keys = {0}, values = {0};
+    (void)session;
+    buf_printf(&keys, "%s.keys", s->queue);
+    buf_printf(&values, "%s.values", s->queue);
+    if (!zadd || !hset) out->body.failed = true;
+    if (n && zadd && hset) {
+        const char *at = out->scratch.data;
+        zadd[0] = "ZADD", zadd[1] = buf_text(&keys);
+        hset[0] = "HSET", hset[1] = buf_text(&values);
+        for (size_t i = 0; i < n; i++) {
+            zadd[2 + 2 * i] = at;
+            at += strlen(at) + 1;
+            zadd[3 + 2 * i] = hset[2 + 2 * i] = at;
+            at += strlen(at) + 1;
+            hset[3 + 2 * i] = at;
+            at += strlen(at) + 1;
+        }
+        put_words(&out->body, (const char *[]){"MULTI"}, 1);
+        put_words(&out->body, zadd, 2 * n + 2);
+        put_words(&out->body, hset, 2 * n + 2);
+        put_words(&out->body, (const char *[]){"EXEC"}, 1);
+    }
+    free(zadd);
+    free(hset);
+    buf_free(&keys);
+    buf_free(&values);
+}
+
+/* --- The way there -----------------------------------------------------------------------------------------
+ */
+
+struct link {
+    const struct chouette_settings *settings;
+    struct redis *redis;
+};
+
+static void link_close(void **arg)
+{
+    struct link *l = *arg;
+    if (!l) return;
+    redis_free(&l->redis);
+    free(l);
+    *arg = NULL;
+}
+
+static void *link_open(const void *settings, struct buf *why)
+{
+    void *arg = calloc(1, sizeof(struct link));
+    struct link *l = arg;
+    if (l) {
+        l->settings = settings;
+        l->redis = redis_new(settings);
+    }
+    if (l && l->redis) return l;
+    buf_str(why, "out of memory");
+    link_close(&arg);
+    return NULL;
+}
+
+/* Redis holds everything in memory, and without an agent nothing ever leaves the queue. */
+static bool has_room(struct link *l, struct answer *answer)
+{
+    struct buf key = {0}, commands = {0};
+    int64_t length = -1;
+    buf_printf(&key, "%s.keys", l->settings->queue);
+    put_words(&commands, (const char *[]){"ZCARD", buf_text(&key)}, 2);
+    redis_exchange(l->redis, &commands, 1, &length, 1, answer);
+    buf_free(&key);
+    buf_free(&commands);
+    if (answer->outcome != OUTCOME_SENT) {
+        answer->ambiguous = false; /* a question */
+        return false;
+    }
+    if (length < l->settings->queue_limit) return true;
+    answer->outcome = OUTCOME_RETRY;
+    buf_printf(&answer->why, "the queue %s.keys holds %lld records already: is the agent running?",
+               l->settings->queue, (long long)length);
+    return false;
+}
+
+static void link_send(void *arg, const struct payload *payload, struct answer *answer)
+{
+    struct link *l = arg;
+    int64_t added[2] = {-1, -1};
+    if (!has_room(l, answer)) return;
+    redis_exchange(l->redis, &payload->body, 4, added, 2, answer);
+    if (answer->outcome != OUTCOME_SENT || (added[0] >= 0 && added[1] >= 0)) return;
+    answer->outcome = OUTCOME_RETRY;
+    buf_str(&answer->why, "Redis did not confirm the transaction");
+}
+
+static const struct transport transport_chouette = {
+    .name = "redis", .options = redis_options, .open = link_open, .send = link_send, .close = link_close};
+
+static void *open_session(const void *settings, struct buf *why)
+{
+    struct chouette *c = calloc(1, sizeof *c);
+    const struct chouette_settings *s = settings;
+    char host[HOST_NAME];
+    host_name(host);
+    if (c)
+        c->host = mix(UINT64_C(0xcbf29ce484222325), s->instance && *s->instance ? s->instance : host);
+    else
+        buf_str(why, "out of memory");
+    return c;
+}
+
+static void close_session(void **session)
+{
+    free(*session);
+    *session = NULL;
+}
+
+static const struct point_word chouette_words[] = {
+    {"count", POINT_DELTA, 0},      {"increment", POINT_DELTA, 0}, {"decrement", POINT_DELTA, -1},
+    {"gauge", POINT_GAUGE, 0},      {"rate", POINT_RATE, 0},       {"set", POINT_SET, 0},
+    {"histogram", POINT_SAMPLE, 0}, {NULL, POINT_GAUGE, 0}};
+
+static const struct backend_points chouette_points = {.map = chouette_map,
+                                                      .add = chouette_add,
+                                                      .end = chouette_end,
+                                                      .most = CHOUETTE_POINTS,
+                                                      .words = chouette_words,
+                                                      .fields = "value  of a set: a list of texts"};
+
+static const struct backend_session chouette_session = {.open = open_session, .close = close_session};
+
+const struct backend backend_chouette = {
+    .name = "chouette",
+    .summary = "Chouette-IoT's collection agent, through Redis",
+    .options = chouette_options,
+    .settings_size = sizeof(struct chouette_settings),
+    .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_RECENT, .additive = true},
+    .transport = &transport_chouette,
+    .session = &chouette_session,
+    .encode = points_encode,
+    .points = &chouette_points,
+};

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis.h"
+
+#include "stream.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct redis {
+    const struct redis_settings *settings;
+    struct stream *stream;
+    redisReader *reader;
+};
+
+#define REDIS(MEMBER) OPTION_FIELD(struct redis_settings, MEMBER)
+const struct option redis_options[] = {
+    {.name = "host",
+     .type = OPTION_STRING,
+     REDIS(host),
+     .env = "REDIS_HOST",
+     .def = "redis",
+     .help = "host that Redis runs on"},
+    {.name = "port",
+     .type = OPTION_INTEGER,
+     REDIS(port),
+     .env = "REDIS_PORT",
+     .def = "6379",
+     .min = 1,
+     .max = 65535,
+     .help = "its port"},
+    {.name = "unix_socket",
+     .type = OPTION_STRING,
+     REDIS(unix_socket),
+     .help = "its Unix socket, instead of host and port"},
+    {.name = "db",
+     .type = OPTION_INTEGER,
+     REDIS(db),
+     .def = "0",
+     .min = 0,
+     .max = 65535,
+     .help = "number of the database"},
+    {.name = "user", .type = OPTION_STRING, REDIS(user), .help = "user to log in as (Redis 6 and later)"},
+    {.name = "password",
+     .type = OPTION_SECRET,
+     REDIS(password),
+     .env = "REDIS_PASSWORD",
+     .help = "password to log in with"},
+    {.name = "tls", .type = OPTION_BOOL, REDIS(tls), .def = "false", .help = "speak TLS"},
+    {.name = "ca_file",
+     .type = OPTION_STRING,
+     REDIS(ca_file),
+     .help = "certificates (PEM) that the server's must be signed by, in place of the system's"},
+    {.name = "client_cert",
+     .type = OPTION_STRING,
+     REDIS(client_cert),
+     .help = "file with the certificate (PEM) to show"},
+    {.name = "client_key", .type = OPTION_STRING, REDIS(client_key), .help = "file with its key (PEM)"},
+    {.name = "timeout",
+     .type = OPTION_DURATION,
+     REDIS(timeout),
+     .def = "5s",
+     .min = 1e6,
+     .max = 3600e9,
+     .help = "give up on an exchange after this long"},
+    {.name = "connect_timeout",
+     .type = OPTION_DURATION,
+     REDIS(connect_timeout),
+     .def = "5s",
+     .min = 1e6,
+     .max = 3600e9,
+     .help = "give up on a connection after this long"},
+    {.name = NULL},
+};
+
+void redis_free(struct redis **redis)
+{
+    struct redis *r = *redis;
+    if (!r) return;
+    stream_free(&r->stream);
+    if (r->reader) redisReaderFree(r->reader);
+    free(r);
+    *redis = NULL;
+}
+
+struct redis *redis_new(const struct redis_settings *s)
+{
+    struct redis *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->settings = s;
+    r->stream = stream_new(&(struct stream_options){.host = s->host ? s->host : "localhost",
+                                                    .port = s->port,
+                                                    .tls = s->tls,
+                                                    .ca_file = s->ca_file,
+                                                    .client_cert = s->client_cert,
+                                                    .client_key = s->client_key,
+                                                    .unix_socket = s->unix_socket,
+                                                    .timeout = s->timeout,
+                                                    .connect_timeout = s->connect_timeout});
+    if (!r->stream) redis_free(&r);
+    return r;
+}
+
+void redis_command(struct buf *out, size_t n, const char *const *words, const size_t *lengths)
+{
+    char *text = NULL;
+    int bytes = redisFormatCommandArgv(&text, (int)n, (const char **)(uintptr_t)words, lengths);
+    if (bytes < 0)
+        out->failed = true;
+    else
+        buf_mem(out, text, (size_t)bytes);
+    redisFreeCommand(text);
+}
+
+/* The next reply, to be freed; NULL with the reason, and the connection closed. */
+static redisReply *next_reply(struct redis *r, struct buf *why)
+{
+    char bytes[4096];
+    void *reply = NULL;
+    while (redisReaderGetReply(r->reader, &reply) == REDIS_OK) {
+        if (reply) return reply;
+        size_t n = stream_read(r->stream, bytes, sizeof bytes, why);
+        if (!n) return NULL;
+        redisReaderFeed(r->reader, bytes, n);
+    }
+    buf_printf(why, "this is not Redis: %s", r->reader->errstr);
+    stream_close(r->stream);
+    return NULL;
+}
+
+static void tell_error(const redisReply *reply, struct buf *why)
+{
+    if (reply->type == REDIS_REPLY_ERROR && !why->len) buf_mem(why, reply->str, (size_t)reply->len);
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+        tell_error(reply->element[i], why);
+}
+
+static void take_numbers(const redisReply *reply, int64_t *numbers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const redisReply *one = reply->type == REDIS_REPLY_ARRAY
+                                    ? (i < reply->elements ? reply->element[i] : NULL)
+                                    : (i == 0 ? reply : NULL);
+        numbers[i] = one && one->type == REDIS_REPLY_INTEGER ? one->integer : -1;
+    }
+}
+
+/* All replies are read, also after an error: the next exchange begins clean. */
+static bool read_replies(struct redis *r, size_t replies, int64_t *numbers, size_t n, struct answer *answer)
+{
+    for (size_t i = 0; i < replies; i++) {
+        redisReply *reply = next_reply(r, &answer->why);
+        if (!reply) {
+            answer->ambiguous = true;
+            return false;
+        }
+        tell_error(reply, &answer->why);
+        if (i + 1 == replies) take_numbers(reply, numbers, n);
+        freeReplyObject(reply);
+    }
+    return answer->why.len == 0;
+}
+
+static bool exchange_raw(struct redis *r, const struct buf *commands, size_t replies, int64_t *numbers,
+                         size_t n, struct answer *answer)
+{
+    size_t written = 0;
+    if (!stream_write(r->stream, commands->data, commands->len, &written, &answer->why)) {
+        answer->ambiguous = written == commands->len; /* a part of a transaction is none */
+        return false;
+    }
+    return read_replies(r, replies, numbers, n, answer);
+}
+
+static bool log_in(struct redis *r, struct answer *answer)
+{
+    const struct redis_settings *s = r->settings;
+    const char *words[3] = {"AUTH"};
+    struct buf commands = {0};
+    char db[24];
+    size_t n = 1, replies = 0;
+    if (s->password && *s->password) {
+        if (s->user && *s->user) words[n++] = s->user;
+        words[n++] = s->password;
+        redis_command(&commands, n, words, NULL);
+        replies++;
+    }
+    if (s->db) {
+        snprintf(db, sizeof db, "%lld", (long long)s->db);
+        redis_command(&commands, 2, (const char *[]){"SELECT", db}, NULL);
+        replies++;
+    }
+    bool good = !replies || exchange_raw(r, &commands, replies, NULL, 0, answer);
+    answer->ambiguous = false;
+    if (!good) stream_close(r->stream);
+    buf_free(&commands);
+    return good;
+}
+
+static bool connected(struct redis *r, struct answer *answer)
+{
+    if (stream_is_open(r->stream)) return true;
+    if (r->reader) redisReaderFree(r->reader); /* half a reply of the connection that broke */
+    r->reader = redisReaderCreate();
+    if (!r->reader) {
+        buf_str(&answer->why, "out of memory");
+        return false;
+    }
+    return stream_connect(r->stream, &answer->why) && log_in(r, answer);
+}
+
+void redis_exchange(struct redis *r, const struct buf *commands, size_t replies, int64_t *numbers, size_t n,
+                    struct answer *answer)
+{
+    bool good = connected(r, answer) && exchange_raw(r, commands, replies, numbers, n, answer);
+    answer->outcome = good ? OUTCOME_SENT : OUTCOME_RETRY;
+}

@@ -194,7 +194,7 @@ const struct base *base_get(unsigned i)
     static int built;
     if (!built++) {
         if (__lsan_disable) __lsan_disable();
-        build(&bases[0], 64 << 10, fill_small);
+        build(&bases[0], 192 << 10, fill_small);
         build(&bases[1], 192 << 10, fill_kinds);
         build(&bases[2], 192 << 10, fill_levels);
         if (__lsan_enable) __lsan_enable();

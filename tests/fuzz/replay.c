@@ -20,7 +20,7 @@
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t n, size_t max, unsigned seed) __attribute__((weak));
 
-enum { INPUT_MAX = 64 << 10, INPUTS = 4096, PATIENCE = 20 };
+enum { INPUT_MAX = 64 << 10, INPUTS = 65536, PATIENCE = 20 };
 
 static struct input {
     uint8_t *data;

@@ -170,9 +170,11 @@ void seam_begin(void)
     kept_count = 0;
 }
 
-void seam_end(void)
+size_t seam_end(void)
 {
+    size_t left = kept_count;
     tracking = false;
     unmap();
     while (kept_count) __real_free(kept[--kept_count]);
+    return left;
 }

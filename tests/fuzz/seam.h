@@ -22,9 +22,10 @@ void seam_watch(const struct program *p);
  * refuses. */
 bool seam_resize(uint64_t size);
 
-/* Remember what is allocated; then free what is left of it, and unmap what was mapped. */
+/* Remember what is allocated; then free what is left of it, and unmap what was mapped. Returns how many were
+ * left. */
 void seam_begin(void);
-void seam_end(void);
+size_t seam_end(void);
 
 /* Where the library mapped the file last; NULL if it did not. */
 unsigned char *seam_mapping(size_t *size);

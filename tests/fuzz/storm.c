@@ -8,26 +8,35 @@
 
 enum { WORDS = 256 };
 
+/*
+ * Nobody waits for the thread: while one storm's words are replaced by the next one's it may write a value of
+ * the one at a place of the other, which is as good a storm. All places are in the file, which is mapped and,
+ * since all bases have one size, never cut.
+ */
 static struct {
     uint64_t *at[WORDS];
     uint64_t sound[WORDS], hostile[WORDS];
-    size_t count;
-    int running; /* 1 = blow, 0 = be calm */
-    int blowing; /* the thread's answer */
+    uint64_t count;
 } storm;
+
+static void set(uint64_t *where, uint64_t v)
+{
+    __atomic_store_n(where, v, __ATOMIC_RELAXED);
+}
+static uint64_t get(const uint64_t *where)
+{
+    return __atomic_load_n(where, __ATOMIC_RELAXED);
+}
 
 static void *blow(void *arg)
 {
     (void)arg;
     for (uint64_t turn = 0;; turn++) {
-        if (!__atomic_load_n(&storm.running, __ATOMIC_ACQUIRE)) {
-            __atomic_store_n(&storm.blowing, 0, __ATOMIC_RELEASE);
-            sched_yield();
-            continue;
-        }
-        __atomic_store_n(&storm.blowing, 1, __ATOMIC_RELEASE);
-        for (size_t i = 0; i < storm.count; i++)
-            __atomic_store_n(storm.at[i], turn & 1 ? storm.sound[i] : storm.hostile[i], __ATOMIC_RELAXED);
+        uint64_t n = __atomic_load_n(&storm.count, __ATOMIC_ACQUIRE);
+        for (uint64_t i = 0; i < n; i++)
+            set(__atomic_load_n(&storm.at[i], __ATOMIC_RELAXED),
+                get(turn & 1 ? &storm.sound[i] : &storm.hostile[i]));
+        if (!n) sched_yield();
     }
     return NULL;
 }
@@ -46,19 +55,21 @@ static bool wanted(void)
 
 void storm_begin(const struct program *p, struct hostile *h)
 {
+    uint64_t n = 0;
     if (!wanted()) return;
-    storm.count = 0;
-    for (size_t at = 0; at + 8 <= p->base->size && storm.count < WORDS; at += 8) {
-        if (!memcmp(h->bytes + at, p->base->bytes + at, 8)) continue;
-        storm.at[storm.count] = (uint64_t *)(h->bytes + at);
-        memcpy(&storm.sound[storm.count], p->base->bytes + at, 8);
-        memcpy(&storm.hostile[storm.count++], h->bytes + at, 8);
+    for (size_t at = 0; at + 8 <= p->base->size && n < WORDS; at += 8) {
+        uint64_t sound, hostile;
+        memcpy(&sound, p->base->bytes + at, 8);
+        memcpy(&hostile, h->bytes + at, 8);
+        if (sound == hostile) continue;
+        set(&storm.sound[n], sound);
+        set(&storm.hostile[n], hostile);
+        __atomic_store_n(&storm.at[n++], (uint64_t *)(h->bytes + at), __ATOMIC_RELAXED);
     }
-    if (storm.count) __atomic_store_n(&storm.running, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&storm.count, n, __ATOMIC_RELEASE);
 }
 
 void storm_end(void)
 {
-    __atomic_store_n(&storm.running, 0, __ATOMIC_RELEASE);
-    while (__atomic_load_n(&storm.blowing, __ATOMIC_ACQUIRE)) sched_yield();
+    __atomic_store_n(&storm.count, 0, __ATOMIC_RELEASE);
 }

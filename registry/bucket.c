@@ -5,19 +5,19 @@
 
 /* Where no bound lies inside the cell, one that no mantissa exceeds. */
 const uint64_t metrics__bucket_cells[64] = {
-    0x0000000000000000, 0x001059b0d3158574, 0x0020b5586cf9890f, 0x003fffffffffffff, 0x00311301d0125b50,
-    0x004172b83c7d517a, 0x005fffffffffffff, 0x0051d4873168b9aa, 0x0062387a6e756238, 0x007fffffffffffff,
-    0x00729e9df51fdee1, 0x008fffffffffffff, 0x008306fe0a31b715, 0x009371a7373aa9ca, 0x00afffffffffffff,
-    0x00a3dea64c123422, 0x00bfffffffffffff, 0x00b44e086061892d, 0x00c4bfdad5362a27, 0x00dfffffffffffff,
-    0x00d5342b569d4f81, 0x00efffffffffffff, 0x00e5ab07dd485429, 0x00ffffffffffffff, 0x00f6247eb03a5584,
-    0x010fffffffffffff, 0x0106a09e667f3bcc, 0x011fffffffffffff, 0x01171f75e8ec5f73, 0x012fffffffffffff,
-    0x0127a11473eb0186, 0x013fffffffffffff, 0x01382589994cce12, 0x014fffffffffffff, 0x0148ace5422aa0db,
-    0x015fffffffffffff, 0x01593737b0cdc5e4, 0x016fffffffffffff, 0x016fffffffffffff, 0x0169c49182a3f090,
-    0x017fffffffffffff, 0x017a5503b23e255c, 0x018fffffffffffff, 0x018ae89f995ad3ad, 0x019fffffffffffff,
-    0x019b7f76f2fb5e46, 0x01afffffffffffff, 0x01afffffffffffff, 0x01ac199bdd85529c, 0x01bfffffffffffff,
-    0x01bcb720dcef9069, 0x01cfffffffffffff, 0x01cfffffffffffff, 0x01cd5818dcfba487, 0x01dfffffffffffff,
-    0x01ddfc97337b9b5e, 0x01efffffffffffff, 0x01efffffffffffff, 0x01eea4afa2a490d9, 0x01ffffffffffffff,
-    0x01ffffffffffffff, 0x01ff50765b6e4540, 0x020fffffffffffff, 0x020fffffffffffff,
+    0x000000000000001f, 0x66c34c5615d00020, 0xd561b3e6243c0021, 0xfffffffffffc0022, 0x4c0740496d400022,
+    0xcae0f1f545e80023, 0xfffffffffffc0024, 0x521cc5a2e6a80024, 0xe1e9b9d588e00025, 0xfffffffffffc0026,
+    0x7a77d47f7b840026, 0xfffffffffffc0027, 0x1bf828c6dc540027, 0xc69cdceaa7280028, 0xfffffffffffc0029,
+    0x7a993048d0880029, 0xfffffffffffc002a, 0x3821818624b4002a, 0xff6b54d8a89c002b, 0xfffffffffffc002c,
+    0xd0ad5a753e04002c, 0xfffffffffffc002d, 0xac1f752150a4002d, 0xfffffffffffc002e, 0x91fac0e95610002e,
+    0xfffffffffffc002f, 0x827999fcef30002f, 0xfffffffffffc0030, 0x7dd7a3b17dcc0030, 0xfffffffffffc0031,
+    0x8451cfac06180031, 0xfffffffffffc0032, 0x9626653338480032, 0xfffffffffffc0033, 0xb39508aa836c0033,
+    0xfffffffffffc0034, 0xdcdec33717900034, 0xfffffffffffc0035, 0xfffffffffffc0035, 0x12460a8fc2400035,
+    0xfffffffffffc0036, 0x540ec8f895700036, 0xfffffffffffc0037, 0xa27e656b4eb40037, 0xfffffffffffc0038,
+    0xfddbcbed79180038, 0xfffffffffffc0039, 0xfffffffffffc0039, 0x666f76154a700039, 0xfffffffffffc003a,
+    0xdc8373be41a4003a, 0xfffffffffffc003b, 0xfffffffffffc003b, 0x606373ee921c003b, 0xfffffffffffc003c,
+    0xf25ccdee6d78003c, 0xfffffffffffc003d, 0xfffffffffffc003d, 0x92be8a924364003d, 0xfffffffffffc003e,
+    0xfffffffffffc003e, 0x41d96db91500003e, 0xfffffffffffc003f, 0xfffffffffffc003f,
 };
 
 /* Mantissas of 2^(j/32), rounded down. */
@@ -42,7 +42,7 @@ bool metrics__bucket_exp_init(metrics__bucket_exp_t *e, int scale, double low, d
     frexp(low, &e->lo);
     e->lo--;
     e->low = ldexp(1, e->lo);
-    e->first = (e->lo + 1023) * (1 << scale);
+    e->first = (uint32_t)(e->lo + 1024) << scale;
     e->inner = (uint32_t)(e->hi - e->lo) << scale;
     e->count = e->inner + 2;
     return true;
@@ -51,7 +51,7 @@ bool metrics__bucket_exp_init(metrics__bucket_exp_t *e, int scale, double low, d
 /* base^n, n counted from lo: the upper bound of bucket n. */
 static double bound(const metrics__bucket_exp_t *e, uint32_t n)
 {
-    uint64_t fine = ((uint64_t)e->first + n) << e->shift;
+    uint64_t fine = (((uint64_t)(e->lo + 1023) << e->scale) + n) << e->shift;
     return mem_bits_to_f64(fine / 32 << 52 | BOUNDS[fine % 32]);
 }
 

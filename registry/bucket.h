@@ -41,7 +41,7 @@ typedef struct metrics__bucket_exp {
     uint32_t count; /* of all buckets, the two outer ones included */
     uint32_t inner; /* without them */
     uint32_t shift; /* from scale 5 down to scale */
-    int32_t first;  /* (lo + 1023) * 2^scale */
+    uint32_t first; /* (lo + 1023) * 2^scale, and an octave more, which the cells count too many */
     double low;     /* 2^lo */
 } metrics__bucket_exp_t;
 
@@ -61,20 +61,28 @@ double metrics__bucket_exp_error(int scale);
 /* Are these bounds finite and strictly ascending? n = 0 is fine: a single bucket. Pure. */
 bool metrics__bucket_bounds_valid(const double *bounds, size_t n);
 
-/* Of each 64th of an octave: scale-5 buckets that end below it << 52 | the mantissa of the bound inside it.
- */
+/* Of each 64th of an octave: the low 46 bits of the bound inside it << 18 | 31 + how many scale-5 buckets end
+ * below it. */
 extern const uint64_t metrics__bucket_cells[64] __attribute__((visibility("hidden")));
 uint32_t metrics__bucket_exp_outside(const metrics__bucket_exp_t *e, double x);
+
+/*
+ * The bucket of x less one if x is inside the octaves, else e->inner or more: then it is negative, zero,
+ * small, large, infinite or no number. Pure, async-signal-safe.
+ */
+static inline uint32_t metrics__bucket_exp_inside(const metrics__bucket_exp_t *e, double x)
+{
+    uint64_t bits = mem_f64_to_bits(x), top = bits >> 46, cell = metrics__bucket_cells[top % 64];
+    /* Negative values land above, zero and denormals below every octave that we keep, as do infinities, NaN.
+     * The count in the cell's low bits is no part of the comparison: there the other side has zeros. */
+    uint32_t fine = (uint32_t)(top >> 6) * 32 + (uint32_t)(cell & 0x3ffff) + (bits << 18 > cell);
+    return (fine >> e->shift) - e->first;
+}
 
 /* The bucket of x, or METRICS__BUCKET_NONE for NaN. Pure, async-signal-safe, some 1.5 ns. */
 static inline uint32_t metrics__bucket_exp_index(const metrics__bucket_exp_t *e, double x)
 {
-    const uint64_t mask = (UINT64_C(1) << 52) - 1;
-    uint64_t bits = mem_f64_to_bits(x), mantissa = bits & mask, cell = metrics__bucket_cells[mantissa >> 46];
-    /* Negative values land above, zero and denormals below every octave that we keep, as do infinities, NaN.
-     */
-    int32_t fine = (int32_t)(bits >> 52) * 32 + (int32_t)(cell >> 52) + (mantissa > (cell & mask)) - 1;
-    uint32_t i = (uint32_t)((fine >> e->shift) - e->first);
+    uint32_t i = metrics__bucket_exp_inside(e, x);
     return __builtin_expect(i < e->inner, 1) ? i + 1 : metrics__bucket_exp_outside(e, x);
 }
 

@@ -149,15 +149,12 @@ uint32_t metrics__tick_exact(const segment_t *seg)
     return (uint32_t)((uint64_t)(age > 0 ? age : 0) / (SECOND / 8)) + 1;
 }
 
-uint32_t metrics__tick(const segment_t *seg)
+uint32_t metrics__tick_look(const segment_t *seg)
 {
     struct process_thread *t = &process_thread;
     uint64_t word = mem_load(&seg->head->clock); /* ORD-12 */
-    if (word != t->stale_clock && ++t->updates % 64) return (uint32_t)(word >> 32);
     uint32_t now = metrics__tick_exact(seg);
-    if (now > (uint32_t)word) {
-        t->stale_clock = word; /* until it moves again */
-        return now;
-    }
-    return (uint32_t)(word >> 32);
+    if (now <= (uint32_t)word) return (uint32_t)(word >> 32);
+    t->stale_clock = word; /* until it moves again */
+    return now;
 }

@@ -12,16 +12,28 @@
 
 #include <stdint.h>
 
+#include "atomic.h"
+#include "process.h"
 #include "segment.h"
 
 /* Choose and measure the clock; idempotent, thread-safe; takes about a quarter of a millisecond once. */
 void metrics__clock_init(void);
 
+/* [S] Segment time in 1/8 s, from 1; with a look at the kernel's clock. */
+uint32_t metrics__tick_look(const segment_t *seg);
+
 /*
  * [S] Segment time in 1/8 s, from 1, for the reservoirs. The leader's clock word where it moves, else
- * CLOCK_MONOTONIC_COARSE. A word that stands still is noticed at every 64th call of a thread.
+ * CLOCK_MONOTONIC_COARSE. A word that stands still is noticed after 64 calls of a thread, on average:
+ * `random` says at which of them the thread looks at the clock.
  */
-uint32_t metrics__tick(const segment_t *seg);
+static inline uint32_t metrics__tick(const segment_t *seg, const struct segment_header *head, uint64_t random)
+{
+    uint64_t word = mem_load(&head->clock); /* ORD-12 */
+    if (__builtin_expect(word == process_thread.stale_clock || random % 64 == 0, 0))
+        return metrics__tick_look(seg);
+    return (uint32_t)(word >> 32);
+}
 /* [S] The same, from the kernel's clock: for the rare updates that are kept. */
 uint32_t metrics__tick_exact(const segment_t *seg);
 

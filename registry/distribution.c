@@ -7,46 +7,64 @@
 
 #include "clock.h"
 #include "process.h"
-#include "rseq_ops.h"
 
-static inline void add_to_bucket(struct metrics__distribution *d, double x)
+/* The rare branches of an update stay out of its way. */
+#define RARE static __attribute__((cold, noinline))
+
+RARE void ignore(struct metrics__distribution *d)
 {
-    double scaled = x * d->to_bucket_unit;
-    uint32_t i = d->bounds ? metrics__bucket_index(d->bounds, d->bound_count, scaled)
-                           : metrics__bucket_exp_index(&d->exponential, scaled);
-    lane_add_f64(&d->h.cells, DIST_BUCKET_SUM * 8, x);
-    lane_add(&d->h.cells, (DIST_FIRST_BUCKET + i) * 8, 1);
+    lane_add(&d->h.cells, (d->reservoir ? DIST_IGNORED : DIST_BUCKET_IGNORED) * 8, 1);
+    segment_lose(d->h.seg, LOSS_VALUE, NULL, 0);
+}
+
+RARE void keep(struct metrics__distribution *d, uint64_t draw, double x)
+{
+    metrics__reservoir_offer(d->reservoir, &d->params, draw, metrics__tick_exact(d->h.seg), x);
+}
+
+RARE void raise_extremes(struct metrics__distribution *d, double x)
+{
+    lane_raise(&d->h.cells, DIST_MAX * 8, &d->head->epoch, metrics__order_encode(x));
+    lane_raise(&d->h.cells, DIST_MIN * 8, &d->head->epoch, metrics__order_encode(-x));
+}
+
+/*
+ * Do the extremes of the open interval already include x, in this lane? A look from outside a section is
+ * enough: what was found there stays, whatever CPU and epoch have become since, and nothing is stored in an
+ * epoch that may be over (ORD-10).
+ */
+static inline bool within_extremes(const struct metrics__distribution *d, const char *lane, double x)
+{
+    uint64_t epoch = mem_load(&d->head->epoch); /* ORD-10 */
+    const uint64_t *bank = (const uint64_t *)lane + (epoch & 1);
+    uint64_t high = epoch << 48 | metrics__order_encode(x), low = epoch << 48 | metrics__order_encode(-x);
+    return (int64_t)(high - mem_load(&bank[DIST_MAX])) <= 0 &&
+           (int64_t)(low - mem_load(&bank[DIST_MIN])) <= 0;
 }
 
 static inline void add_to_sample(struct metrics__distribution *d, double x)
 {
-    uint32_t tick = metrics__tick(d->h.seg);
+    /* What a reader finds counted it must also find here: sample and extremes first (ORD-6). */
     uint64_t draw = process_random();
-    if (metrics__reservoir_wants(d->reservoir, draw, tick))
-        metrics__reservoir_offer(d->reservoir, &d->params, draw, metrics__tick_exact(d->h.seg), x);
+    uint32_t tick = metrics__tick(d->h.seg, d->head, draw), cpu;
+    if (__builtin_expect(metrics__reservoir_wants(d->reservoir, draw, tick), 0)) keep(d, draw, x);
+    char *lane;
+    bool here = lane_here(&d->h.cells, &cpu, &lane);
+    if (__builtin_expect(!here || !within_extremes(d, lane, x), 0)) raise_extremes(d, x);
+    lane_moments(&d->h.cells, here, cpu, lane, DIST_SQUARES * 8, DIST_SUM * 8, x);
 }
 
-void metrics__distribution_update(struct metrics__distribution *d, double x)
-{
-    const struct metrics__cells *c = &d->h.cells;
-    if (!d->h.seg) return;
-    if (!d->reservoir) {
-        add_to_bucket(d, x);
-        return;
-    }
-    /* What a reader finds counted it must also find here: extremes and sample first (ORD-6). */
-    lane_raise(c, DIST_MAX * 8, d->epoch, metrics__order_encode(x));
-    lane_raise(c, DIST_MIN * 8, d->epoch, metrics__order_encode(-x));
-    add_to_sample(d, x);
-    lane_add_f64(c, DIST_SQUARES * 8, x * x);
-    lane_add_pair(c, DIST_COUNT * 8, x);
-}
-
-void metrics__distribution_ignore(struct metrics__distribution *d)
+void metrics__distribution_else(struct metrics__distribution *d, double x, double scaled)
 {
     if (!d->h.seg) return;
-    lane_add(&d->h.cells, (d->reservoir ? DIST_IGNORED : DIST_BUCKET_IGNORED) * 8, 1);
-    segment_lose(d->h.seg, LOSS_VALUE, NULL, 0);
+    if (__builtin_expect(!isfinite(x), 0))
+        ignore(d);
+    else if (d->reservoir)
+        add_to_sample(d, x);
+    else if (d->bounds)
+        metrics__distribution_count(d, metrics__bucket_index(d->bounds, d->bound_count, scaled), x);
+    else
+        metrics__distribution_count(d, metrics__bucket_exp_index(&d->exponential, scaled), x);
 }
 
 static int bind_sample(struct metrics__distribution *d, const struct metrics__series *s)
@@ -102,12 +120,11 @@ static void tag_extremes(const struct metrics__cells *c, uint64_t epoch, uint32_
 int metrics__distribution_bind(struct metrics__handle *h, const struct metrics__series *s)
 {
     struct metrics__distribution *d = (struct metrics__distribution *)h;
-    d->epoch = &s->seg->head->epoch;
-    d->to_bucket_unit = h->kind == KIND_timer ? 1e-9 : 1;
+    d->head = s->seg->head;
     int loss = s->plan.buckets ? bind_buckets(d, s) : bind_sample(d, s);
     if (loss < 0) loss = metrics__bind_cells(h, s);
     if (loss < 0 && d->reservoir)
-        tag_extremes(&h->cells, mem_load_acquire(d->epoch),
+        tag_extremes(&h->cells, mem_load_acquire(&d->head->epoch),
                      h->cells.lanes + h->cells.stripes + 1); /* ORD-10 */
     if (loss >= 0) free((void *)d->bounds);
     return loss;

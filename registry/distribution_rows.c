@@ -154,9 +154,12 @@ static bool load_buckets(const struct metrics__taking *t, struct metrics_reading
         out->count += out->buckets[i].count;
     }
     metrics__sum_u64(t, DIST_BUCKET_IGNORED, &out->ignored);
-    bool good = metrics__sum_f64(t, DIST_BUCKET_SUM, &out->sum);
-    out->sum *= factor;
-    return good;
+    for (uint32_t i = 0; i < DIST_BUCKET_SUMS; i++) {
+        double part;
+        if (!metrics__sum_f64(t, DIST_BUCKET_SUM + i, &part)) return false;
+        out->sum += part * factor;
+    }
+    return true;
 }
 
 bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double factor)

@@ -36,19 +36,23 @@ enum metrics__kind_number {
 
 /* Cells of a histogram or timer that keeps a reservoir: one cache line per lane. */
 enum {
-    DIST_COUNT = 0,   /* u64; written together with the sum */
-    DIST_SUM = 1,     /* f64 */
-    DIST_SQUARES = 2, /* f64: sum of squares */
-    DIST_IGNORED = 3, /* u64: updates that were not finite numbers */
+    DIST_SQUARES = 0, /* f64: sum of squares */
+    DIST_IGNORED = 1, /* u64: updates that were not finite numbers */
+    DIST_SUM = 2,     /* f64; written together with the count, so 16-byte aligned */
+    DIST_COUNT = 3,   /* u64 */
     DIST_MAX = 4,     /* two banks: u16 epoch << 48 | 48 bits of order_encode(max); bank = epoch & 1 */
     DIST_MIN = 6,     /* two banks: the same with order_encode(-min), so that both are maxima */
     DIST_CELLS = 8,
 };
-/* Cells of one that keeps buckets: the count is the sum of the buckets. */
+/*
+ * Cells of one that keeps buckets: the count is the sum of the buckets. The sum is kept in parts, because an
+ * addition that must wait for the one before it to come back from memory is what an update would cost most.
+ */
 enum {
-    DIST_BUCKET_SUM = 0, /* f64 */
-    DIST_BUCKET_IGNORED = 1,
-    DIST_FIRST_BUCKET = 2, /* then one per bucket, the last one unbounded above */
+    DIST_BUCKET_SUM = 0, /* f64: this many parts, in any proportion */
+    DIST_BUCKET_SUMS = 4,
+    DIST_BUCKET_IGNORED = 4,
+    DIST_FIRST_BUCKET = 5, /* then one per bucket, the last one unbounded above */
 };
 
 /* Settings of a family; all bytes count when two are compared, so padding is explicit and zero. */
@@ -84,7 +88,7 @@ enum { METRICS__BOUNDS_MAX = 512 };
  * The 48 bits of an extreme: the top 48 bits of the double, made order-preserving (sign flipped for
  * positives, all bits for negatives), so a plain comparison of words compares epoch first and value second.
  * The low 16 bits are lost; encoding rounds up, and since minima are stored negated, min rounds down and max
- * up.
+ * up. x is finite: then rounding up never overflows.
  */
 static inline uint64_t metrics__order_encode(double x)
 {
@@ -92,9 +96,8 @@ static inline uint64_t metrics__order_encode(double x)
         double f;
         uint64_t u;
     } v = {.f = x};
-    uint64_t ordered = v.u >> 63 ? ~v.u : v.u | (UINT64_C(1) << 63);
-    uint64_t top = ordered >> 16;
-    return top + ((ordered & 0xffff) != 0 && top != UINT64_C(0xffffffffffff));
+    uint64_t ordered = v.u ^ ((uint64_t)((int64_t)v.u >> 63) | UINT64_C(1) << 63);
+    return (ordered + 0xffff) >> 16;
 }
 static inline double metrics__order_decode(uint64_t word48)
 {

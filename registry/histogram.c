@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* histogram.c - a distribution of doubles. */
-#include <math.h>
-
 #include "distribution.h"
 
 void metrics_histogram_update(metrics_histogram_t *h, double value)
 {
-    if (__builtin_expect(isfinite(value), 1))
-        metrics__distribution_update(&h->d, value);
-    else
-        metrics__distribution_ignore(&h->d);
+    metrics__distribution_update(&h->d, value, value);
 }
 
 METRICS__FRONT_END(histogram)

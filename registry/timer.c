@@ -3,14 +3,20 @@
 
 #include "distribution.h"
 
+static inline void update(metrics_timer_t *t, uint64_t nanoseconds)
+{
+    double x = (double)nanoseconds;
+    metrics__distribution_update(&t->d, x, x * 1e-9);
+}
+
 void metrics_timer_update(metrics_timer_t *t, uint64_t nanoseconds)
 {
-    metrics__distribution_update(&t->d, (double)nanoseconds);
+    update(t, nanoseconds);
 }
 
 void metrics_timer_since(metrics_timer_t *t, uint64_t start)
 {
-    metrics__distribution_update(&t->d, (double)metrics_elapsed_ns(start));
+    update(t, metrics_elapsed_ns(start));
 }
 
 METRICS__FRONT_END(timer)

@@ -75,9 +75,10 @@
  *          it with acquire and finds the block below it may touch the block: it cannot fault for lack of
  *          memory. Who owns a block is decided by the CAS of arena_next alone.
  *   ORD-5  Totals. Cells are independent: each only has to be untorn and, for one lane, in program order.
- *          Readers promise nothing across cells but that a later read of one cell is not older.
+ *          Readers promise nothing across cells but that a later read of one cell is not older. So the
+ *          two stores of one update may go to two lanes, and a kill between them leaves the first.
  *   ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence, then
- *          {count, sum}. A reader copies counts first, then the rest. So what a count includes has been
+ *          {sum, count}. A reader copies counts first, then the rest. So what a count includes has been
  *          seen.
  *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE
  *          byte; a reader asks for that lock first, then copies the pairs. The system calls order both
@@ -96,6 +97,8 @@
  *          each have a full fence between their store (word, epoch) and their load (epoch, word): one of
  *          them sees the other's. A value that is late when the leader dies may be missing in the
  *          interval's extremes.
+ *          Whether a value is within the extremes already, writers see from outside a section: that
+ *          stores nothing, and what they saw stays.
  *   ORD-11 Family. The kind of a family is set once by CAS from 0; losers compare.
  *   ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it.
  *   ORD-13 Refusals. An entry's text is written, then its sequence number with release; readers check the

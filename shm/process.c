@@ -112,5 +112,5 @@ void process_reseed(void)
 {
     uint64_t token = process_token();
     process_thread.seed = draw_seed();
-    process_thread.token = token;
+    process_thread.seeded = ~token;
 }

@@ -34,10 +34,10 @@ static inline uint64_t process_token(void)
 /* Per thread; initial-exec, because the default model costs a call. */
 struct process_thread {
     uint64_t seed;           /* generator state */
-    uint64_t token;          /* process for which it was seeded */
+    uint64_t seeded;         /* complement of the token of the process for which it was seeded */
     uint32_t cpu_start, cpu; /* a struct rseq that says "no CPU", for threads without a real one */
     uint64_t rseq_cs;
-    uint32_t updates;  /* since this thread last looked at a clock */
+    uint32_t turn;     /* of the parts of a sum: grows by 8 with each update */
     uint32_t claiming; /* > 0: this thread is claiming a slot, or in a fork (slot.c) */
     uint64_t
         stale_clock; /* the leader's clock word when it was found to have expired; 0 at first = no word */
@@ -51,8 +51,9 @@ void process_reseed(void);
 static inline uint64_t process_random(void)
 {
     struct process_thread *t = &process_thread;
-    if (__builtin_expect(t->token != __atomic_load_n(process_token_page, __ATOMIC_RELAXED) || !t->token,
-                         0)) /* ORD-17 */
+    /* A thread that was never seeded has 0 there, a forked child's page has 0: neither equals the other.
+     * ORD-17 */
+    if (__builtin_expect(t->seeded != ~__atomic_load_n(process_token_page, __ATOMIC_RELAXED), 0))
         process_reseed();
     uint64_t z = (t->seed += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

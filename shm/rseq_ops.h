@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rseq_ops.h - the other restartable sections: add to a double, to a {count, sum} pair, raise an extreme.
+ * rseq_ops.h - the other restartable sections: add to a double, count and add, raise an extreme.
  *
  * Same rules as in <mtx/rseq.h>: each ends with the one instruction that commits it. `at` is the cell's place
- * in bytes behind the handle's first cell. Results: 0 = done, 1 = aborted, 2 = this thread has no lane. The
- * public functions below try twice and then take an atomic lane; they are async-signal-safe and lock-free.
+ * in bytes behind the handle's first cell. The public functions below try twice and then take an atomic lane;
+ * they are async-signal-safe and lock-free.
+ *
+ * TWO STORES IN A SECTION. A distribution's update changes two places. On x86-64 one section does both,
+ * although that gives it a store before its last one: the abort handler can tell whether that store was made.
+ * It is an `addq`, and an instruction that adds to memory also sets the flags, which are part of the state
+ * that the kernel keeps for the abort handler: ZF is set before it, by the `xorl` that also zeroes rax, and
+ * clear after it, unless it stored a zero. rax says whether the `xorl` was reached. So the handler sees
+ * whether the first store was made, and if it was, only the second is made again, in whatever lane the thread
+ * is in by then (ORD-5). A double is added to in this way by adding the difference of its bits; if that comes
+ * to zero, the cell was zero before, and to do it again changes nothing. A kill between the two stores leaves
+ * the first.
  */
 #ifndef METRICS_SHM_RSEQ_OPS_H
 #define METRICS_SHM_RSEQ_OPS_H
@@ -16,11 +26,13 @@
 
 #define RSEQ_INLINE static inline __attribute__((always_inline))
 
-/* A test stays here, inside the section, while the epoch moves. Free: r11, flags (x86-64); x15, flags
- * (aarch64). */
-#ifndef RSEQ_PAUSE
-#define RSEQ_PAUSE ""
-#endif
+/* What the sections return. */
+enum {
+    RSEQ_DONE = 0,
+    RSEQ_ABORTED = 1, /* nothing was stored */
+    RSEQ_OUTSIDE = 2, /* nothing was stored: this thread has no lane */
+    RSEQ_HALF = 3,    /* the first of two stores was made */
+};
 
 #if defined(__x86_64__)
 
@@ -33,12 +45,12 @@ RSEQ_INLINE int rseq_add(const struct metrics__cells *c, uint64_t at, uint64_t n
                    [base] "r"(c->base + at), [n] "re"(n)
                  : "memory", "cc", "rax"
                  : outside, aborted);
-    return 0;
+    return RSEQ_DONE;
 aborted:
-    return 1;
+    return RSEQ_ABORTED;
 outside:
     metrics__rseq_clear(c->rseq);
-    return 2;
+    return RSEQ_OUTSIDE;
 }
 
 RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double x)
@@ -52,37 +64,12 @@ RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double
                    [base] "r"(c->base + at), [x] "x"(x)
                  : "memory", "cc", "rax", "xmm15"
                  : outside, aborted);
-    return 0;
+    return RSEQ_DONE;
 aborted:
-    return 1;
+    return RSEQ_ABORTED;
 outside:
     metrics__rseq_clear(c->rseq);
-    return 2;
-}
-
-/* {u64 += 1, f64 += x} with one 16-byte store: a kill leaves both or neither. Readers need each half untorn
- * only. */
-RSEQ_INLINE int rseq_add_pair(const struct metrics__cells *c, uint64_t at, double x)
-{
-    /* ORD-5 */
-    __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "movq (%[base], %%rax), %%rcx\n\t"
-                                                     "movsd 8(%[base], %%rax), %%xmm14\n\t"
-                                                     "addq $1, %%rcx\n\t"
-                                                     "addsd %[x], %%xmm14\n\t"
-                                                     "movq %%rcx, %%xmm15\n\t"
-                                                     "punpcklqdq %%xmm14, %%xmm15\n\t"
-                                                     "movaps %%xmm15, (%[base], %%rax)\n\t" METRICS__RSEQ_END
-                 :
-                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
-                   [base] "r"(c->base + at), [x] "x"(x)
-                 : "memory", "cc", "rax", "rcx", "xmm14", "xmm15"
-                 : outside, aborted);
-    return 0;
-aborted:
-    return 1;
-outside:
-    metrics__rseq_clear(c->rseq);
-    return 2;
+    return RSEQ_OUTSIDE;
 }
 
 /*
@@ -101,19 +88,19 @@ RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const ui
                                                      "orq %[word], %%rcx\n\t"
                                                      "movq %%rcx, %%r11\n\t"
                                                      "subq (%%rax, %%rdx, 8), %%r11\n\t"
-                                                     "jle 2f\n\t" RSEQ_PAUSE
+                                                     "jle 2f\n\t"
                                                      "movq %%rcx, (%%rax, %%rdx, 8)\n\t" METRICS__RSEQ_END
                  :
                  : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
                    [base] "r"(c->base + at), [epoch] "r"(epoch), [word] "r"(word)
                  : "memory", "cc", "rax", "rcx", "rdx", "r11"
                  : outside, aborted);
-    return 0;
+    return RSEQ_DONE;
 aborted:
-    return 1;
+    return RSEQ_ABORTED;
 outside:
     metrics__rseq_clear(c->rseq);
-    return 2;
+    return RSEQ_OUTSIDE;
 }
 
 #elif defined(__aarch64__)
@@ -132,12 +119,12 @@ RSEQ_INLINE int rseq_add(const struct metrics__cells *c, uint64_t at, uint64_t n
                  : RSEQ_INPUTS(c, at), [n] "r"(n)
                  : "memory", "cc", "x16", "x17"
                  : outside, aborted);
-    return 0;
+    return RSEQ_DONE;
 aborted:
-    return 1;
+    return RSEQ_ABORTED;
 outside:
     metrics__rseq_clear(c->rseq);
-    return 2;
+    return RSEQ_OUTSIDE;
 }
 
 RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double x)
@@ -150,21 +137,12 @@ RSEQ_INLINE int rseq_add_f64(const struct metrics__cells *c, uint64_t at, double
                  : RSEQ_INPUTS(c, at), [x] "w"(x)
                  : "memory", "cc", "x16", "v31"
                  : outside, aborted);
-    return 0;
+    return RSEQ_DONE;
 aborted:
-    return 1;
+    return RSEQ_ABORTED;
 outside:
     metrics__rseq_clear(c->rseq);
-    return 2;
-}
-
-/*
- * Here one store of 16 bytes may be split by an exception, so the pair takes two sections: sum first, then
- * count (ORD-6). A kill between them leaves a sum without its count.
- */
-RSEQ_INLINE int rseq_add_pair_count(const struct metrics__cells *c, uint64_t at)
-{
-    return rseq_add(c, at, 1);
+    return RSEQ_OUTSIDE;
 }
 
 RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const uint64_t *epoch, uint64_t word)
@@ -178,18 +156,18 @@ RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const ui
                                                      "ldr x15, [x16]\n\t"
                                                      "sub x15, x17, x15\n\t"
                                                      "cmp x15, #0\n\t"
-                                                     "b.le 2f\n\t" RSEQ_PAUSE
+                                                     "b.le 2f\n\t"
                                                      "str x17, [x16]\n\t" METRICS__RSEQ_END
                  :
                  : RSEQ_INPUTS(c, at), [epoch] "r"(epoch), [word] "r"(word)
                  : "memory", "cc", "x15", "x16", "x17"
                  : outside, aborted);
-    return 0;
+    return RSEQ_DONE;
 aborted:
-    return 1;
+    return RSEQ_ABORTED;
 outside:
     metrics__rseq_clear(c->rseq);
-    return 2;
+    return RSEQ_OUTSIDE;
 }
 
 #endif
@@ -214,33 +192,6 @@ RSEQ_INLINE void lane_add_f64(const struct metrics__cells *c, uint64_t at, doubl
     if (!RSEQ_TWICE(rseq_add_f64(c, at, x))) mem_add_f64((uint64_t *)lane_atomic_cell(c, at), x); /* ORD-5 */
 }
 
-static inline void lane_add_pair_atomic(mem_pair_t *p, double x)
-{
-    mem_pair_t old, new;
-    do {
-        old.lo = mem_load(&p->lo); /* ORD-5 */
-        old.hi = mem_load(&p->hi); /* ORD-5 */
-        new.lo = old.lo + 1;
-        new.hi = mem_f64_to_bits(mem_bits_to_f64(old.hi) + x);
-    } while (!mem_pair_cas(p, old, new)); /* ORD-5 */
-}
-
-/* {u64 += 1, f64 += x}; the place is 16-byte aligned. Comes after everything that the count includes (ORD-6).
- */
-RSEQ_INLINE void lane_add_pair(const struct metrics__cells *c, uint64_t at, double x)
-{
-    mem_fence_release(); /* ORD-6 */
-#if defined(__x86_64__)
-    if (!RSEQ_TWICE(rseq_add_pair(c, at, x))) lane_add_pair_atomic((mem_pair_t *)lane_atomic_cell(c, at), x);
-#else
-    if (RSEQ_TWICE(rseq_add_f64(c, at + 8, x))) {
-        if (!RSEQ_TWICE(rseq_add_pair_count(c, at))) mem_add((uint64_t *)lane_atomic_cell(c, at), 1);
-    } else {
-        lane_add_pair_atomic((mem_pair_t *)lane_atomic_cell(c, at), x);
-    }
-#endif
-}
-
 /*
  * Raise the open epoch's bank of the two cells at `at` to word (48 bits). Nothing restarts an update of an
  * atomic lane, so it looks at the epoch again: a writer that was stopped while intervals went by stores anew
@@ -259,6 +210,210 @@ RSEQ_INLINE void lane_raise(const struct metrics__cells *c, uint64_t at, const u
         before = e;
         e = mem_load_acquire(epoch); /* ORD-10 */
     } while (e != before);
+}
+
+/* --- Two places at once -----------------------------------------------------------------------------------
+ */
+
+#if defined(__x86_64__)
+
+/* The CPU that this thread was on a moment ago. */
+RSEQ_INLINE uint32_t rseq_cpu(const struct metrics__cells *c)
+{
+    uint32_t cpu;
+    __asm__ volatile("movl %%fs:4(%1), %0" : "=r"(cpu) : "r"(c->rseq));
+    return cpu;
+}
+
+/* A section for a lane that is already known: it goes on only if the thread is still on that CPU. */
+#define RSEQ_SAME_CPU                   \
+    "1: cmpl %%fs:4(%[rs]), %[cpu]\n\t" \
+    "jne %l[moved]\n\t"
+#define RSEQ_END_HALVES                     \
+    "2: movq $0, %%fs:8(%[rs])\n\t"         \
+    ".pushsection __rseq_fail, \"ax?\"\n\t" \
+    ".byte 0x0f, 0xb9, 0x3d\n\t"            \
+    ".long 0x53053053\n\t"                  \
+    "4: jz %l[aborted]\n\t"                 \
+    "testq %%rax, %%rax\n\t"                \
+    "jnz %l[aborted]\n\t"                   \
+    "jmp %l[half]\n\t"                      \
+    ".popsection\n\t"
+#define RSEQ_HALVES_ENDS          \
+    return RSEQ_DONE;             \
+    moved:                        \
+    metrics__rseq_clear(c->rseq); \
+    aborted:                      \
+    return RSEQ_ABORTED;          \
+    half:                         \
+    return RSEQ_HALF
+
+/* u64 += 1, then f64 += x. */
+RSEQ_INLINE int rseq_bucket(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t bucket,
+                            uint64_t sum, double x)
+{
+    /* ORD-5 */
+    __asm__ goto(METRICS__RSEQ_CS RSEQ_SAME_CPU "xorl %%eax, %%eax\n\t"
+                                                "addq $1, %[bucket]\n\t"
+                                                "movsd %[sum], %%xmm15\n\t"
+                                                "addsd %[x], %%xmm15\n\t"
+                                                "movsd %%xmm15, %[sum]\n\t" RSEQ_END_HALVES
+                 :
+                 : [rs] "r"(c->rseq), [cpu] "r"(cpu), [bucket] "m"(*(uint64_t *)(lane + bucket)),
+                   [sum] "m"(*(double *)(lane + sum)), [x] "x"(x)
+                 : "memory", "cc", "rax", "xmm15"
+                 : moved, aborted, half);
+    RSEQ_HALVES_ENDS;
+}
+
+/*
+ * f64 += x^2, then {f64 += x, u64 += 1} with one store of 16 bytes, aligned: neither a preemption nor a kill
+ * comes between its halves. Readers need each half untorn only.
+ */
+RSEQ_INLINE int rseq_moments(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t squares,
+                             uint64_t pair, double x)
+{
+    static const mem_pair_t one __attribute__((aligned(16))) = {0, 1};
+    /* ORD-5 */
+    __asm__ goto(METRICS__RSEQ_CS RSEQ_SAME_CPU "movq %[squares], %%rcx\n\t"
+                                                "movq %%rcx, %%xmm15\n\t"
+                                                "addsd %[xx], %%xmm15\n\t"
+                                                "movq %%xmm15, %%rdx\n\t"
+                                                "subq %%rcx, %%rdx\n\t"
+                                                "xorl %%eax, %%eax\n\t"
+                                                "addq %%rdx, %[squares]\n\t"
+                                                "movdqa %[pair], %%xmm15\n\t"
+                                                "paddq %[one], %%xmm15\n\t"
+                                                "addsd %[x], %%xmm15\n\t"
+                                                "movaps %%xmm15, %[pair]\n\t" RSEQ_END_HALVES
+                 :
+                 : [rs] "r"(c->rseq), [cpu] "r"(cpu), [squares] "m"(*(uint64_t *)(lane + squares)),
+                   [pair] "m"(*(mem_pair_t *)(lane + pair)), [one] "m"(one), [x] "x"(x), [xx] "x"(x * x)
+                 : "memory", "cc", "rax", "rcx", "rdx", "xmm15"
+                 : moved, aborted, half);
+    RSEQ_HALVES_ENDS;
+}
+
+/* The pair alone. */
+RSEQ_INLINE int rseq_pair(const struct metrics__cells *c, uint64_t at, double x)
+{
+    static const mem_pair_t one __attribute__((aligned(16))) = {0, 1};
+    /* ORD-5 */
+    __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "movdqa (%[base], %%rax), %%xmm15\n\t"
+                                                     "paddq %[one], %%xmm15\n\t"
+                                                     "addsd %[x], %%xmm15\n\t"
+                                                     "movaps %%xmm15, (%[base], %%rax)\n\t" METRICS__RSEQ_END
+                 :
+                 : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
+                   [base] "r"(c->base + at), [one] "m"(one), [x] "x"(x)
+                 : "memory", "cc", "rax", "xmm15"
+                 : outside, aborted);
+    return RSEQ_DONE;
+aborted:
+    return RSEQ_ABORTED;
+outside:
+    metrics__rseq_clear(c->rseq);
+    return RSEQ_OUTSIDE;
+}
+
+#elif defined(__aarch64__)
+
+/* The CPU that this thread was on a moment ago. */
+RSEQ_INLINE uint32_t rseq_cpu(const struct metrics__cells *c)
+{
+    uint32_t cpu;
+    __asm__ volatile("ldr %w0, [%1, #4]" : "=r"(cpu) : "r"(metrics__rseq_self(c->rseq)));
+    return cpu;
+}
+
+/*
+ * Here nothing tells the abort handler that a store was made, and a store of 16 bytes may be split by an
+ * exception: so each cell has a section of its own.
+ */
+RSEQ_INLINE int rseq_bucket(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t bucket,
+                            uint64_t sum, double x)
+{
+    (void)cpu, (void)lane;
+    int done = rseq_add(c, bucket, 1);
+    if (__builtin_expect(done != RSEQ_DONE, 0)) return done;
+    return rseq_add_f64(c, sum, x) == RSEQ_DONE ? RSEQ_DONE : RSEQ_HALF;
+}
+
+/* Count after sum (ORD-6); a kill between them leaves a sum without its count. */
+RSEQ_INLINE int rseq_moments(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t squares,
+                             uint64_t pair, double x)
+{
+    (void)cpu, (void)lane;
+    int done = rseq_add_f64(c, squares, x * x);
+    if (__builtin_expect(done != RSEQ_DONE, 0)) return done;
+    if (__builtin_expect(rseq_add_f64(c, pair, x) != RSEQ_DONE, 0)) return RSEQ_HALF;
+    lane_add(c, pair + 8, 1);
+    return RSEQ_DONE;
+}
+
+/* For a thread that has no lane, or had no luck: the sum at once in an atomic one. */
+RSEQ_INLINE int rseq_pair(const struct metrics__cells *c, uint64_t at, double x)
+{
+    int done = rseq_add_f64(c, at, x);
+    if (done == RSEQ_DONE) lane_add(c, at + 8, 1);
+    return done;
+}
+
+#endif
+
+/*
+ * The lane of the CPU that this thread is on; false if it has none. The thread may be elsewhere at any
+ * moment: the functions below notice. Reading any lane is always right.
+ */
+RSEQ_INLINE bool lane_here(const struct metrics__cells *c, uint32_t *cpu, char **lane)
+{
+    *cpu = rseq_cpu(c);
+    *lane = c->base + *cpu * c->stride;
+    return __builtin_expect(*cpu < c->lanes, 1);
+}
+
+/* What the sections below left: with two more tries for each part, and else in an atomic lane. */
+static __attribute__((cold, noinline, unused)) void
+lane_bucket_rest(const struct metrics__cells *c, uint64_t bucket, uint64_t sum, double x, int done)
+{
+    if (done != RSEQ_HALF) lane_add(c, bucket, 1);
+    lane_add_f64(c, sum, x);
+}
+
+static __attribute__((cold, noinline, unused)) void
+lane_moments_rest(const struct metrics__cells *c, uint64_t squares, uint64_t pair, double x, int done)
+{
+    if (done != RSEQ_HALF) lane_add_f64(c, squares, x * x);
+    if (RSEQ_TWICE(rseq_pair(c, pair, x))) return;
+    mem_pair_t *p = (mem_pair_t *)lane_atomic_cell(c, pair), old, new;
+    do {
+        old.lo = mem_load(&p->lo); /* ORD-5 */
+        old.hi = mem_load(&p->hi); /* ORD-5 */
+        new.lo = mem_f64_to_bits(mem_bits_to_f64(old.lo) + x);
+        new.hi = old.hi + 1;
+    } while (!mem_pair_cas(p, old, new)); /* ORD-5 */
+}
+
+/* One more in the u64 at `bucket`, x more in the f64 at `sum`. */
+RSEQ_INLINE void lane_bucket(const struct metrics__cells *c, uint64_t bucket, uint64_t sum, double x)
+{
+    uint32_t cpu;
+    char *lane;
+    int done = lane_here(c, &cpu, &lane) ? rseq_bucket(c, cpu, lane, bucket, sum, x) : RSEQ_OUTSIDE;
+    if (__builtin_expect(done != RSEQ_DONE, 0)) lane_bucket_rest(c, bucket, sum, x, done); /* ORD-5 */
+}
+
+/*
+ * x^2 more in the f64 at `squares`; in the pair of f64 and u64, 16-byte aligned, x more and one more; in the
+ * lane that lane_here() gave, or else (here = false) in an atomic one. Comes after everything that the count
+ * includes.
+ */
+RSEQ_INLINE void lane_moments(const struct metrics__cells *c, bool here, uint32_t cpu, char *lane,
+                              uint64_t squares, uint64_t pair, double x)
+{
+    mem_fence_release(); /* ORD-6 */
+    int done = here ? rseq_moments(c, cpu, lane, squares, pair, x) : RSEQ_OUTSIDE;
+    if (__builtin_expect(done != RSEQ_DONE, 0)) lane_moments_rest(c, squares, pair, x, done); /* ORD-5 */
 }
 
 #endif

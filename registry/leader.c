@@ -78,6 +78,7 @@ static void fold(struct metrics_leader *l, uint64_t now)
     uint64_t n = mem_load(&l->head->fold);
     metrics_snapshot_t *s = metrics__take(&l->r, METRICS__TAKE_TOTALS, 0, 0, &error);
     if (!s) return;
+    mem_fence_release(); /* ORD-9: number n is seen before bank (n - 1) & 1 changes */
     for (size_t i = 0, at = 0; i < l->r.catalog->count && at < s->count; i++) {
         const struct metrics__series_read *series = l->r.catalog->series[i];
         const struct metrics_reading *reading = &s->readings[at];

@@ -337,21 +337,27 @@ static void claim_storage(struct checking *c, const struct segment_record *r,
 }
 
 /* A sum to which only numbers were added may be infinite, but is a number. */
+static void check_sum(struct checking *c, uint64_t where, const char *name)
+{
+    const void *cell = at(c, where, 8);
+    double v = 0;
+    if (cell) memcpy(&v, cell, sizeof v);
+    if (isnan(v)) damage(c, where, "a sum of %s is not a number", name);
+}
+
 static void check_sums(struct checking *c, const struct segment_record *r, const struct metrics__plan *plan,
                        const char *name)
 {
     uint64_t stride = layout_stride(plan->cells),
              lanes = layout_lanes(plan->cells, c->head.lanes_cpu, c->head.lanes_atomic);
-    bool sample = plan->reservoir != 0;
-    for (uint64_t lane = 0; lane < lanes; lane++)
-        for (unsigned i = sample ? DIST_SUM : DIST_BUCKET_SUM; i <= (sample ? DIST_SQUARES : DIST_BUCKET_SUM);
-             i++) {
-            uint64_t where = r->storage[0] + lane * stride + i * 8;
-            const void *cell = at(c, where, 8);
-            double v = 0;
-            if (cell) memcpy(&v, cell, sizeof v);
-            if (isnan(v)) damage(c, where, "a sum of %s is not a number", name);
-        }
+    for (uint64_t lane = 0; lane < lanes; lane++) {
+        uint64_t cells = r->storage[0] + lane * stride;
+        for (unsigned i = 0; plan->buckets && i < DIST_BUCKET_SUMS; i++)
+            check_sum(c, cells + (DIST_BUCKET_SUM + i) * 8, name);
+        if (plan->buckets) continue;
+        check_sum(c, cells + DIST_SUM * 8, name);
+        check_sum(c, cells + DIST_SQUARES * 8, name);
+    }
 }
 
 static void check_storage(struct checking *c, uint64_t offset, const struct segment_record *r,

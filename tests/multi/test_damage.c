@@ -255,6 +255,9 @@ static void distributions(void)
     word(cells + DIST_SUM * 8, 8, nan_bits, "decaying", "a sum that is no number");
     word(cells + layout_stride(8) + DIST_SQUARES * 8, 8, nan_bits, "decaying",
          "a sum of squares that is no number");
+    cells =
+        get(record_of("buckets", NULL) + RECORD(storage), 8) + (DIST_BUCKET_SUM + DIST_BUCKET_SUMS - 1) * 8;
+    word(cells, 8, nan_bits, "buckets", "a part of a sum that is no number");
     at = record_of("buckets", NULL);
     link = get(at + RECORD(link), 8);
     uint64_t bounds = link + get(link + RECORD(payload), 4) + FAMILY(bounds);

@@ -31,7 +31,7 @@ void anodot_map(struct points *out, const struct view *view, const struct item *
                 const void *settings, const void *session)
 {
     (void)settings, (void)session;
-    bool whole = rows_find(rows, METRICS_SUM) || rows_find(rows, METRICS_M1_RATE);
+    bool whole = item_is_distribution(item);
     for (size_t i = 0; i < rows->n; i++) {
         const metrics_row_t *row = &rows->at[i];
         if (!is_sent(row, item)) continue;

@@ -44,10 +44,11 @@ enum backend_ambiguous { BACKEND_AMBIGUOUS_RESEND, BACKEND_AMBIGUOUS_DROP };
 struct backend_wants {
     enum metrics_scope totals;  /* METRICS_LIFETIME or METRICS_INTERVAL: count, sum, buckets */
     enum metrics_scope sampled; /* METRICS_RECENT or METRICS_INTERVAL: min, max, mean, quantiles */
-    uint32_t natures;  /* METRICS_ATTR() bits wanted beyond `attributes`: buckets, whole distributions */
-    size_t most_items; /* readings in one payload; 0 = all of an interval */
-    size_t most_bytes; /* of one payload; 0 = any */
-    bool additive;     /* what is sent adds up at the other side: a repeated payload counts twice */
+    uint32_t natures;       /* METRICS_ATTR() bits wanted beyond `attributes`: buckets, whole distributions */
+    size_t most_items;      /* readings in one payload; 0 = all of an interval */
+    size_t most_bytes;      /* of one payload; 0 = any */
+    uint64_t resolution_ns; /* of its times: no two intervals get the same one; 0 = nanoseconds do */
+    bool additive;          /* what is sent adds up at the other side: a repeated payload counts twice */
     const char *const *media; /* scrape transport: the media types offered, NULL-terminated, default first */
 };
 

@@ -219,6 +219,22 @@ struct config *config_parse(const char *name, const char *text, size_t n, expand
     return config;
 }
 
+bool config_sound(const struct config *config, struct buf *mistakes)
+{
+    bool good = true;
+    for (const struct config_backend *b = config->backends; b; b = b->next) {
+        uint64_t resolution = b->type->wants.resolution_ns;
+        if (config->interval >= resolution) continue;
+        buf_printf(mistakes, "%s: the interval of ", config->file ? config->file : "the defaults");
+        buf_duration(mistakes, config->interval);
+        buf_printf(mistakes, " is too short for %s, whose times are exact to ", b->settings->name);
+        buf_duration(mistakes, resolution);
+        buf_str(mistakes, ": make it that long at least\n");
+        good = false;
+    }
+    return good;
+}
+
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why)
 {
     bool file;

@@ -56,6 +56,9 @@ struct config *config_parse(const char *name, const char *text, size_t n, expand
 /* No file: the default segment, every 10 s, to the console and the scrape endpoint. */
 struct config *config_default(expand_env_fn *env, struct buf *mistakes);
 
+/* What only shows when overrides are in, too. False, with one line for each mistake. */
+bool config_sound(const struct config *config, struct buf *mistakes);
+
 /* Sets a top-level option in place of what the file said. False, with the reason, if the value is wrong. */
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why);
 

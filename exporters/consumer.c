@@ -207,6 +207,16 @@ static size_t consumer_most(const struct consumer *c)
     return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
 }
 
+/* Two intervals with one time would be one to the other side: the later wins, or both are added. It happens
+ * where an exporter ends, and takes its last snapshot in the same second as the one before. */
+static uint64_t consumer_stamp(const struct consumer *c, uint64_t wall_ns, uint64_t last)
+{
+    uint64_t resolution = c->backend->wants.resolution_ns;
+    if (!resolution || wall_ns / resolution > last / resolution) return wall_ns;
+    if (last > wall_ns + 60 * CLOCK_SECOND) return wall_ns; /* the clock was set back */
+    return (last / resolution + 1) * resolution;
+}
+
 /* Takes the next snapshot of the first feed that has one; that feed goes to the end of the line. */
 static bool consumer_take(struct consumer *c)
 {
@@ -216,7 +226,8 @@ static bool consumer_take(struct consumer *c)
         const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
         w->feed = f;
         w->most = consumer_most(c);
-        view_begin(&w->view, &c->selection, h->wall_ns, h->interval_ns);
+        w->next.stamp = consumer_stamp(c, h->wall_ns, w->next.stamp);
+        view_begin(&w->view, &c->selection, w->next.stamp, h->interval_ns);
         if (!view_add(&w->view, w->next.snapshot, w->next.base)) {
             consumer_let_go(c);
             return false;

@@ -455,6 +455,7 @@ bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next 
         next->base = c->base ? metrics_snapshot_retain(c->base) : NULL;
         next->position = c->position;
         next->through = c->busy_through = e->seq;
+        next->stamp = c->stamp;
         c->at = e->seq;
         c->busy = true;
     }
@@ -501,6 +502,7 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     uint64_t old_base = c->base_seq;
     c->base = next->snapshot;
     c->base_seq = next->through;
+    c->stamp = next->stamp;
     next->snapshot = NULL;
     c->at = next->through + 1;
     c->position = 0;

@@ -89,6 +89,7 @@ struct log_next {
     metrics_snapshot_t *base; /* NULL: none */
     size_t position;          /* readings that were accepted earlier */
     uint64_t through;         /* the last entry that it stands for */
+    uint64_t stamp;           /* the time under which the snapshot before went out; to be set for this one */
 };
 
 /*

@@ -73,6 +73,7 @@ static void put_cursor(struct log *log, const struct log_cursor *c)
                                                         .position = c->position,
                                                         .of = c->of,
                                                         .base = c->base_seq,
+                                                        .stamp = c->stamp,
                                                         .account = c->account_here});
 }
 
@@ -198,6 +199,7 @@ static void load_cursor(void *arg, const struct store_cursor *found)
     c->at = found->at;
     c->position = found->position;
     c->of = found->of;
+    c->stamp = found->stamp;
     c->account_here = found->account;
     c->account = ledger_open(l->log->ledger, found->name);
     ledger_restore(l->log->ledger, c->account, LEDGER_METRICS, &found->account);

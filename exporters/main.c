@@ -224,6 +224,7 @@ static struct config *main_config(const struct arguments *a)
     bool good = config && arguments_override(config, "segment", a->segment, &mistakes);
     good = good && arguments_override(config, "interval", a->interval, &mistakes);
     good = good && arguments_override(config, "log", a->log, &mistakes);
+    good = good && config_sound(config, &mistakes);
     fputs(buf_text(&mistakes), stderr);
     buf_free(&mistakes);
     if (!good) config_free(&config);

@@ -282,8 +282,7 @@ static void apptuit_map(struct points *out, const struct view *view, const struc
                         const struct rows *rows, const void *settings, const void *session)
 {
     (void)session;
-    bool histogram =
-        rows_find(rows, METRICS_COUNT) && rows_find(rows, METRICS_SUM) && !rows_find(rows, METRICS_MEAN_RATE);
+    bool histogram = item_is_distribution(item) && !item_has_rates(item);
     for (size_t s = 0; s < sizeof sub_series / sizeof *sub_series; s++)
         for (size_t i = 0; i < rows->n; i++) {
             const metrics_row_t *row = &rows->at[i];
@@ -424,7 +423,7 @@ const struct backend backend_apptuit = {
     .summary = "Apptuit, as the sub-series of Coda Hale's metrics",
     .options = apptuit_options,
     .settings_size = sizeof(struct apptuit_settings),
-    .wants = {.totals = METRICS_LIFETIME, .sampled = METRICS_RECENT},
+    .wants = {.resolution_ns = 1000000000, .totals = METRICS_LIFETIME, .sampled = METRICS_RECENT},
     .transport = &transport_http,
     .session = &apptuit_session,
     .judge = apptuit_judge,

@@ -100,7 +100,7 @@ static void map_row(struct points *out, const struct view *view, const struct it
 static void chouette_map(struct points *out, const struct view *view, const struct item *item,
                          const struct rows *rows, const void *settings, const void *session)
 {
-    bool distribution = rows_find(rows, METRICS_SUM) != NULL;
+    bool distribution = item_is_distribution(item);
     (void)settings, (void)session;
     for (size_t i = 0; i < rows->n; i++) {
         const metrics_row_t *row = &rows->at[i];
@@ -345,7 +345,10 @@ const struct backend backend_chouette = {
     .summary = "Chouette-IoT's collection agent, through Redis",
     .options = chouette_options,
     .settings_size = sizeof(struct chouette_settings),
-    .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_RECENT, .additive = true},
+    .wants = {.resolution_ns = 1000000000,
+              .totals = METRICS_INTERVAL,
+              .sampled = METRICS_RECENT,
+              .additive = true},
     .transport = &transport_chouette,
     .session = &chouette_session,
     .encode = points_encode,

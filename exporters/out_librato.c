@@ -178,7 +178,7 @@ static void librato_map(struct points *out, const struct view *view, const struc
 {
     const struct librato_settings *s = settings;
     const metrics_row_t *count = rows_find(rows, METRICS_COUNT);
-    bool distribution = count && rows_find(rows, METRICS_SUM);
+    bool distribution = count && item_is_distribution(item);
     (void)session;
     if (distribution)
         map_summary(out, view, item, rows, s);
@@ -493,7 +493,10 @@ const struct backend backend_librato = {
     .summary = "Librato and AppOptics: tagged measurements, or metrics with a source",
     .options = librato_options,
     .settings_size = sizeof(struct librato_settings),
-    .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_INTERVAL, .additive = true},
+    .wants = {.resolution_ns = 1000000000,
+              .totals = METRICS_INTERVAL,
+              .sampled = METRICS_INTERVAL,
+              .additive = true},
     .transport = &transport_http,
     .session = &librato_session,
     .judge = librato_judge,

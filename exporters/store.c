@@ -52,7 +52,8 @@ static const char *const statements[ST_COUNT] = {
                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [OP_UNQUEUE] = "UPDATE entries SET queued = 0 WHERE seq = ?1",
     [OP_REMOVE] = "DELETE FROM entries WHERE seq = ?1",
-    [OP_CURSOR] = "INSERT OR REPLACE INTO cursors(name, at, position, of, base) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [OP_CURSOR] =
+        "INSERT OR REPLACE INTO cursors(name, at, position, of, base, stamp) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [OP_CURSOR_GONE] = "DELETE FROM cursors WHERE name = ?1",
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
@@ -158,7 +159,7 @@ static int prepare_file(struct store *s, bool durable)
         "CREATE TABLE IF NOT EXISTS entries(seq INTEGER PRIMARY KEY, epoch INTEGER, wall INTEGER, "
         "interval INTEGER, queued INTEGER, checksum INTEGER, bytes BLOB)",
         "CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, at INTEGER, position INTEGER, of INTEGER, "
-        "base INTEGER)",
+        "base INTEGER, stamp INTEGER)",
         "CREATE TABLE IF NOT EXISTS accounts(name TEXT, what TEXT, n INTEGER, PRIMARY KEY(name, what))",
     };
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX;
@@ -246,13 +247,15 @@ static int read_account(struct store *s, const char *name, struct ledger_account
 static int read_cursors(struct store *s, const struct store_finder *finder)
 {
     sqlite3_stmt *q;
-    int code = sqlite3_prepare_v2(s->db, "SELECT name, at, position, of, base FROM cursors", -1, &q, NULL);
+    int code =
+        sqlite3_prepare_v2(s->db, "SELECT name, at, position, of, base, stamp FROM cursors", -1, &q, NULL);
     while (!code && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_cursor c = {.name = (const char *)sqlite3_column_text(q, 0),
                                  .at = column_u64(q, 1),
                                  .position = column_u64(q, 2),
                                  .of = column_u64(q, 3),
-                                 .base = column_u64(q, 4)};
+                                 .base = column_u64(q, 4),
+                                 .stamp = column_u64(q, 5)};
         code = c.name ? read_account(s, c.name, &c.account) : SQLITE_OK;
         if (c.name && !code) finder->cursor(finder->arg, &c);
     }
@@ -318,6 +321,7 @@ static int write_cursor(struct store *s, const struct op *op)
     bind_u64(q, 3, op->cursor.position);
     bind_u64(q, 4, op->cursor.of);
     bind_u64(q, 5, op->cursor.base);
+    bind_u64(q, 6, op->cursor.stamp);
     int code = step(s, OP_CURSOR);
     return code ? code : write_account(s, op->name, &op->cursor.account);
 }

@@ -272,6 +272,23 @@ const char *item_unit(const struct view *view, const struct item *item)
     return strcmp(item->unit, "seconds") ? item->unit : view->selection->time_unit;
 }
 
+static bool item_has(const struct item *item, enum metrics_attribute attribute)
+{
+    const metrics_row_options_t one = {.size = sizeof one, .attributes = METRICS_ATTR(attribute)};
+    metrics_row_t row;
+    return item->now && metrics_reading_rows(item->now, NULL, &one, &row, 1) > 0;
+}
+
+bool item_is_distribution(const struct item *item)
+{
+    return item_has(item, METRICS_SUM);
+}
+
+bool item_has_rates(const struct item *item)
+{
+    return item_has(item, METRICS_MEAN_RATE);
+}
+
 double item_factor(const struct view *view, const struct item *item)
 {
     return strcmp(item->unit, "seconds") ? 1 : view->selection->time_factor;

@@ -113,6 +113,11 @@ void rows_free(struct rows *rows);
  */
 const char *item_unit(const struct view *view, const struct item *item);
 
+/* True if the item has a sum of values beside their count, sent or not, seen any or not: so names that depend on it
+ * never change. Likewise for rates. */
+bool item_is_distribution(const struct item *item);
+bool item_has_rates(const struct item *item);
+
 /* What the registry's values are multiplied by for the backend: 1, or for durations the unit's. */
 double item_factor(const struct view *view, const struct item *item);
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises: what anodot20 sends is protocol 2.0; deltas add up; errors by index inside a 200 are counted and told."""
+import json
+
+import fake
+import harness
+from fake import need
+
+
+class Anodot(fake.Service):
+    def __init__(self):
+        super().__init__()
+        self.sums, self.gauges, self.seen, self.last, self.duplicates = {}, {}, {}, {}, 0
+        self.refuse = set()
+
+    def accept(self, r):
+        need(r.method == "POST" and r.path == "/api/v1/metrics", f"{r.method} {r.path}")
+        need(r.query == "token=open%20sesame&protocol=anodot20", f"query {r.query}")
+        need("authorization" not in r.headers and "content-encoding" not in r.headers, "plain, with the key alone")
+        need(r.headers.get("content-type") == "application/json", "the content type")
+        samples, errors = r.json(), []
+        need(isinstance(samples, list) and 0 < len(samples) <= 1000, "1 to 1000 samples")
+        for i, s in enumerate(samples):
+            need(set(s) <= {"value", "timestamp", "properties", "tags"}, f"members {set(s)}")
+            need(isinstance(s["value"], float) and isinstance(s["timestamp"], int), f"{s}")
+            p = dict(s["properties"])
+            need(len(p) <= 20 and isinstance(p["ver"], int) and p["target_type"] in ("gauge", "counter"), f"{p}")
+            for k, v in p.items():
+                need(k == "ver" or (isinstance(v, str) and 0 < len(v) <= 150), f"{k}={v}")
+                need(not set(f"{k}{v if k != 'ver' else ''}") & set(" ."), f"{k}={v} holds a blank or a point")
+            if p["what"] in self.refuse:
+                errors.append({"error": "2008", "description": "property value is empty", "index": str(i)})
+                continue
+            kind = p.pop("target_type")
+            key = p.pop("what"), tuple(sorted((k, v) for k, v in p.items() if k != "ver"))
+            need(self.last.get(key, 0) <= s["timestamp"], f"{key} goes back in time")
+            self.last[key] = s["timestamp"]
+            if (key, s["timestamp"]) in self.seen:
+                need(self.seen[key, s["timestamp"]] == s["value"], f"sent again with another number: {s}")
+                self.duplicates += 1
+                continue
+            self.seen[key, s["timestamp"]] = s["value"]
+            if kind == "counter":
+                self.sums[key] = self.sums.get(key, 0) + s["value"]
+            else:
+                self.gauges[key] = s["value"]
+        return 200, json.dumps({"errors": errors}).encode(), ()
+
+    def total(self, name):
+        with self.lock:
+            return self.sums.get((name, ()))
+
+
+def config(service, extra=""):
+    url = service if isinstance(service, str) else service.url
+    return (f"{{type: anodot20, url: '{url}', token: open sesame, timeout: 700ms, connect_timeout: 500ms, "
+            f"retry_least: 10ms, retry_most: 50ms{extra}}}")
+
+
+def totals(service, want):
+    clean = lambda text: text.replace(" ", "_").replace(".", "_")
+    for (name, tags), count in want.items():
+        tags = tuple(sorted((clean(k), clean(v)) for k, v in tags))
+        got = service.sums.get((clean(name), tags), service.sums.get((clean(name) + "_count", tags), 0))
+        harness.equal(got, count, f"{name} {tags}")
+
+
+harness.answers(Anodot, config, lambda s, name: s.total(name), extra=[
+    ("200 with an error of the request", fake.status(200, b'{"errors": [{"error": 2003, "description": "metrics per second"}]}')),
+    ("200 that is not JSON", fake.status(200, b"<html>welcome</html>")),
+    ("200 that is empty", fake.status(200, b"")),
+])
+harness.split_and_poison(Anodot, config, lambda s, name: s.total(name))
+harness.unreachable(config)
+harness.example_server(Anodot, config, totals, seconds=5)
+
+service = Anodot()
+service.refuse = {"bad"}
+with harness.Bench(config(service, ", exclude: ['mtx.*'], labels: {owner: ops team}, strict_names: true")) as b:
+    b.ctl("add", "bad", "1")
+    b.ctl("add", "good", "2", "what=x=é")
+    b.start()
+    harness.check(harness.until(10, lambda: service.sums.get(("good", (("tag_what", "x__"),))) == 2), f"strict: {service.sums}")
+    ledger = b.stop()
+    harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"by index: one of two is refused: {ledger}")
+    harness.check("2008 property value is empty" in b.log(), "by index: the service's words are told")
+harness.equal(service.violations[:3], [], "by index: violations")
+service.stop()
+harness.finish()

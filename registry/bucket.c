@@ -5,19 +5,19 @@
 
 /* Where no bound lies inside the cell, one that no mantissa exceeds. */
 const uint64_t metrics__bucket_cells[64] = {
-    0x000000000000001f, 0x66c34c5615d00020, 0xd561b3e6243c0021, 0xfffffffffffc0022, 0x4c0740496d400022,
-    0xcae0f1f545e80023, 0xfffffffffffc0024, 0x521cc5a2e6a80024, 0xe1e9b9d588e00025, 0xfffffffffffc0026,
-    0x7a77d47f7b840026, 0xfffffffffffc0027, 0x1bf828c6dc540027, 0xc69cdceaa7280028, 0xfffffffffffc0029,
-    0x7a993048d0880029, 0xfffffffffffc002a, 0x3821818624b4002a, 0xff6b54d8a89c002b, 0xfffffffffffc002c,
-    0xd0ad5a753e04002c, 0xfffffffffffc002d, 0xac1f752150a4002d, 0xfffffffffffc002e, 0x91fac0e95610002e,
-    0xfffffffffffc002f, 0x827999fcef30002f, 0xfffffffffffc0030, 0x7dd7a3b17dcc0030, 0xfffffffffffc0031,
-    0x8451cfac06180031, 0xfffffffffffc0032, 0x9626653338480032, 0xfffffffffffc0033, 0xb39508aa836c0033,
-    0xfffffffffffc0034, 0xdcdec33717900034, 0xfffffffffffc0035, 0xfffffffffffc0035, 0x12460a8fc2400035,
-    0xfffffffffffc0036, 0x540ec8f895700036, 0xfffffffffffc0037, 0xa27e656b4eb40037, 0xfffffffffffc0038,
-    0xfddbcbed79180038, 0xfffffffffffc0039, 0xfffffffffffc0039, 0x666f76154a700039, 0xfffffffffffc003a,
-    0xdc8373be41a4003a, 0xfffffffffffc003b, 0xfffffffffffc003b, 0x606373ee921c003b, 0xfffffffffffc003c,
-    0xf25ccdee6d78003c, 0xfffffffffffc003d, 0xfffffffffffc003d, 0x92be8a924364003d, 0xfffffffffffc003e,
-    0xfffffffffffc003e, 0x41d96db91500003e, 0xfffffffffffc003f, 0xfffffffffffc003f,
+    0x000000000000001f, 0x66c34c5615d00020, 0xd561b3e6243c0020, 0xfffffffffffc0021, 0x4c0740496d400020,
+    0xcae0f1f545e80021, 0xfffffffffffc0021, 0x521cc5a2e6a80021, 0xe1e9b9d588e00021, 0xfffffffffffc0022,
+    0x7a77d47f7b840021, 0xfffffffffffc0022, 0x1bf828c6dc540021, 0xc69cdceaa7280022, 0xfffffffffffc0022,
+    0x7a993048d0880022, 0xfffffffffffc0022, 0x3821818624b40022, 0xff6b54d8a89c0022, 0xfffffffffffc0023,
+    0xd0ad5a753e040022, 0xfffffffffffc0023, 0xac1f752150a40022, 0xfffffffffffc0023, 0x91fac0e956100022,
+    0xfffffffffffc0023, 0x827999fcef300022, 0xfffffffffffc0023, 0x7dd7a3b17dcc0022, 0xfffffffffffc0023,
+    0x8451cfac06180022, 0xfffffffffffc0023, 0x9626653338480022, 0xfffffffffffc0023, 0xb39508aa836c0022,
+    0xfffffffffffc0023, 0xdcdec33717900022, 0xfffffffffffc0023, 0xfffffffffffc0022, 0x12460a8fc2400022,
+    0xfffffffffffc0022, 0x540ec8f895700022, 0xfffffffffffc0022, 0xa27e656b4eb40022, 0xfffffffffffc0022,
+    0xfddbcbed79180022, 0xfffffffffffc0022, 0xfffffffffffc0022, 0x666f76154a700021, 0xfffffffffffc0022,
+    0xdc8373be41a40021, 0xfffffffffffc0022, 0xfffffffffffc0021, 0x606373ee921c0021, 0xfffffffffffc0021,
+    0xf25ccdee6d780021, 0xfffffffffffc0021, 0xfffffffffffc0021, 0x92be8a9243640020, 0xfffffffffffc0021,
+    0xfffffffffffc0020, 0x41d96db915000020, 0xfffffffffffc0020, 0xfffffffffffc0020,
 };
 
 /* Mantissas of 2^(j/32), rounded down. */

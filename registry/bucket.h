@@ -61,8 +61,10 @@ double metrics__bucket_exp_error(int scale);
 /* Are these bounds finite and strictly ascending? n = 0 is fine: a single bucket. Pure. */
 bool metrics__bucket_bounds_valid(const double *bounds, size_t n);
 
-/* Of each 64th of an octave: the low 46 bits of the bound inside it << 18 | 31 + how many scale-5 buckets end
- * below it. */
+/*
+ * Of each 64th of an octave: the low 46 bits of the bound inside it << 18 | 31 + how many scale-5 buckets end
+ * below it, less as many 32nds of the octave.
+ */
 extern const uint64_t metrics__bucket_cells[64] __attribute__((visibility("hidden")));
 uint32_t metrics__bucket_exp_outside(const metrics__bucket_exp_t *e, double x);
 
@@ -72,10 +74,11 @@ uint32_t metrics__bucket_exp_outside(const metrics__bucket_exp_t *e, double x);
  */
 static inline uint32_t metrics__bucket_exp_inside(const metrics__bucket_exp_t *e, double x)
 {
-    uint64_t bits = mem_f64_to_bits(x), top = bits >> 46, cell = metrics__bucket_cells[top % 64];
+    uint64_t bits = mem_f64_to_bits(x), cell = metrics__bucket_cells[(bits >> 46) % 64];
     /* Negative values land above, zero and denormals below every octave that we keep, as do infinities, NaN.
      * The count in the cell's low bits is no part of the comparison: there the other side has zeros. */
-    uint32_t fine = (uint32_t)(top >> 6) * 32 + (uint32_t)(cell & 0x3ffff) + (bits << 18 > cell);
+    uint32_t fine = (uint32_t)(bits >> 47) + (uint32_t)(cell & 0x3ffff);
+    fine += bits << 18 > cell;
     return (fine >> e->shift) - e->first;
 }
 

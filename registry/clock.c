@@ -149,7 +149,7 @@ uint32_t metrics__tick_exact(const segment_t *seg)
     return (uint32_t)((uint64_t)(age > 0 ? age : 0) / (SECOND / 8)) + 1;
 }
 
-uint32_t metrics__tick_look(const segment_t *seg)
+uint32_t metrics__tick(const segment_t *seg)
 {
     struct process_thread *t = &process_thread;
     uint64_t word = mem_load(&seg->head->clock); /* ORD-12 */

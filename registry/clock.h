@@ -19,21 +19,23 @@
 /* Choose and measure the clock; idempotent, thread-safe; takes about a quarter of a millisecond once. */
 void metrics__clock_init(void);
 
-/* [S] Segment time in 1/8 s, from 1; with a look at the kernel's clock. */
-uint32_t metrics__tick_look(const segment_t *seg);
+/*
+ * [S] Segment time in 1/8 s, from 1, for the reservoirs: the leader's clock word where it moves, else
+ * CLOCK_MONOTONIC_COARSE.
+ */
+uint32_t metrics__tick(const segment_t *seg);
 
 /*
- * [S] Segment time in 1/8 s, from 1, for the reservoirs. The leader's clock word where it moves, else
- * CLOCK_MONOTONIC_COARSE. A word that stands still is noticed after 64 calls of a thread, on average:
- * `random` says at which of them the thread looks at the clock.
+ * [S] The tick that the leader's clock word says, or 0: call metrics__tick(). A word that stands still is
+ * noticed after 64 calls of a thread, on average: `random` says at which of them the clock must be looked at.
  */
-static inline uint32_t metrics__tick(const segment_t *seg, const struct segment_header *head, uint64_t random)
+static inline uint32_t metrics__tick_of_leader(const struct segment_header *head, uint64_t random)
 {
     uint64_t word = mem_load(&head->clock); /* ORD-12 */
-    if (__builtin_expect(word == process_thread.stale_clock || random % 64 == 0, 0))
-        return metrics__tick_look(seg);
-    return (uint32_t)(word >> 32);
+    bool known = word != process_thread.stale_clock && random % 64;
+    return __builtin_expect(known, 1) ? (uint32_t)(word >> 32) : 0;
 }
+
 /* [S] The same, from the kernel's clock: for the rare updates that are kept. */
 uint32_t metrics__tick_exact(const segment_t *seg);
 

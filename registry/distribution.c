@@ -22,49 +22,94 @@ RARE void keep(struct metrics__distribution *d, uint64_t draw, double x)
     metrics__reservoir_offer(d->reservoir, &d->params, draw, metrics__tick_exact(d->h.seg), x);
 }
 
-RARE void raise_extremes(struct metrics__distribution *d, double x)
+RARE void count_extreme(struct metrics__distribution *d, double x)
 {
+    if (!isfinite(x)) {
+        ignore(d);
+        return;
+    }
     lane_raise(&d->h.cells, DIST_MAX * 8, &d->head->epoch, metrics__order_encode(x));
     lane_raise(&d->h.cells, DIST_MIN * 8, &d->head->epoch, metrics__order_encode(-x));
+    lane_moments_rest(&d->h.cells, DIST_SQUARES * 8, DIST_SUM * 8, x, RSEQ_ABORTED);
+}
+
+/* Is the word of an extreme at least {epoch, value}, and of that epoch? */
+static inline bool reaches(const uint64_t *word, uint64_t epoch, uint64_t value)
+{
+    return mem_load(word) - (epoch << 48 | value) < UINT64_C(1) << 48; /* ORD-10 */
 }
 
 /*
  * Do the extremes of the open interval already include x, in this lane? A look from outside a section is
  * enough: what was found there stays, whatever CPU and epoch have become since, and nothing is stored in an
- * epoch that may be over (ORD-10).
+ * epoch that may be over (ORD-10). Values that are not finite lie beyond all extremes.
  */
 static inline bool within_extremes(const struct metrics__distribution *d, const char *lane, double x)
 {
     uint64_t epoch = mem_load(&d->head->epoch); /* ORD-10 */
     const uint64_t *bank = (const uint64_t *)lane + (epoch & 1);
-    uint64_t high = epoch << 48 | metrics__order_encode(x), low = epoch << 48 | metrics__order_encode(-x);
-    return (int64_t)(high - mem_load(&bank[DIST_MAX])) <= 0 &&
-           (int64_t)(low - mem_load(&bank[DIST_MIN])) <= 0;
+    return reaches(&bank[DIST_MAX], epoch, metrics__order_encode(x)) &&
+           reaches(&bank[DIST_MIN], epoch, metrics__order_encode(-x));
 }
 
-static inline void add_to_sample(struct metrics__distribution *d, double x)
+RSEQ_INLINE void count_sampled(struct metrics__distribution *d, double x)
 {
-    /* What a reader finds counted it must also find here: sample and extremes first (ORD-6). */
-    uint64_t draw = process_random();
-    uint32_t tick = metrics__tick(d->h.seg, d->head, draw), cpu;
-    if (__builtin_expect(metrics__reservoir_wants(d->reservoir, draw, tick), 0)) keep(d, draw, x);
+    uint32_t cpu;
     char *lane;
     bool here = lane_here(&d->h.cells, &cpu, &lane);
-    if (__builtin_expect(!here || !within_extremes(d, lane, x), 0)) raise_extremes(d, x);
-    lane_moments(&d->h.cells, here, cpu, lane, DIST_SQUARES * 8, DIST_SUM * 8, x);
+    if (__builtin_expect(here && within_extremes(d, lane, x), 1))
+        lane_moments(&d->h.cells, cpu, lane, DIST_SQUARES * 8, DIST_SUM * 8, x);
+    else
+        count_extreme(d, x);
 }
 
-void metrics__distribution_else(struct metrics__distribution *d, double x, double scaled)
+/* Without the leader's clock, or when the value may be kept. */
+static __attribute__((noinline)) void sample(struct metrics__distribution *d, double x, uint64_t draw)
+{
+    if (metrics__reservoir_wants(d->reservoir, draw, metrics__tick(d->h.seg))) keep(d, draw, x);
+    count_sampled(d, x);
+}
+
+RARE void sample_first(struct metrics__distribution *d, double x)
+{
+    sample(d, x, process_random());
+}
+
+/*
+ * What a reader finds counted it must also find in sample and extremes, so these come first (ORD-6). The
+ * usual way makes no call that returns, and so saves no registers.
+ */
+RSEQ_INLINE void add_to_sample(struct metrics__distribution *d, double x)
+{
+    if (__builtin_expect(!process_seeded(), 0)) {
+        sample_first(d, x);
+        return;
+    }
+    uint64_t draw = process_random_seeded();
+    uint32_t tick = metrics__tick_of_leader(d->head, draw);
+    if (__builtin_expect(!tick || metrics__reservoir_wants(d->reservoir, draw, tick), 0))
+        sample(d, x, draw);
+    else
+        count_sampled(d, x);
+}
+
+static __attribute__((noinline)) void add_to_bucket(struct metrics__distribution *d, double x, double scaled)
 {
     if (!d->h.seg) return;
     if (__builtin_expect(!isfinite(x), 0))
         ignore(d);
-    else if (d->reservoir)
-        add_to_sample(d, x);
     else if (d->bounds)
         metrics__distribution_count(d, metrics__bucket_index(d->bounds, d->bound_count, scaled), x);
     else
         metrics__distribution_count(d, metrics__bucket_exp_index(&d->exponential, scaled), x);
+}
+
+void metrics__distribution_else(struct metrics__distribution *d, double x, double scaled)
+{
+    if (d->reservoir)
+        add_to_sample(d, x);
+    else
+        add_to_bucket(d, x, scaled);
 }
 
 static int bind_sample(struct metrics__distribution *d, const struct metrics__series *s)

@@ -134,7 +134,7 @@ size_t metrics__reservoir_capacity(const metrics__reservoir_params_t *p);
 static inline bool metrics__reservoir_wants(const metrics__reservoir_t *r, uint64_t draw, uint32_t tick)
 {
     uint64_t bound = mem_load(&r->bound); /* ORD-8: any value that it ever had will do */
-    return ((uint32_t)(draw >> 32) <= (uint32_t)~bound) | (tick > (uint32_t)(bound >> 32));
+    return (uint32_t)(draw >> 32) <= (uint32_t)~bound || tick > (uint32_t)(bound >> 32);
 }
 
 /*

@@ -47,18 +47,25 @@ _Static_assert(sizeof(struct process_thread) <= 64, "TLS of a library is scarce"
 
 void process_reseed(void);
 
-/* [S] 64 random bits: splitmix64 (Steele, Lea, Flood 2014), seeded by getrandom(2) per thread and process. */
-static inline uint64_t process_random(void)
+/* [S] Is this thread's generator seeded, for this process? One that never was has 0 there, a forked child's
+ * page has 0: neither equals the other's complement. */
+static inline bool process_seeded(void)
 {
-    struct process_thread *t = &process_thread;
-    /* A thread that was never seeded has 0 there, a forked child's page has 0: neither equals the other.
-     * ORD-17 */
-    if (__builtin_expect(t->seeded != ~__atomic_load_n(process_token_page, __ATOMIC_RELAXED), 0))
-        process_reseed();
-    uint64_t z = (t->seed += UINT64_C(0x9e3779b97f4a7c15));
+    return process_thread.seeded == ~__atomic_load_n(process_token_page, __ATOMIC_RELAXED); /* ORD-17 */
+}
+
+/* [S] 64 random bits: splitmix64 (Steele, Lea, Flood 2014), seeded by getrandom(2) per thread and process. */
+static inline uint64_t process_random_seeded(void)
+{
+    uint64_t z = (process_thread.seed += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
+}
+static inline uint64_t process_random(void)
+{
+    if (__builtin_expect(!process_seeded(), 0)) process_reseed();
+    return process_random_seeded();
 }
 
 /* Offset from the thread pointer to the struct rseq to use: glibc's, or the one above that has no CPU. */

@@ -383,6 +383,7 @@ lane_bucket_rest(const struct metrics__cells *c, uint64_t bucket, uint64_t sum, 
 static __attribute__((cold, noinline, unused)) void
 lane_moments_rest(const struct metrics__cells *c, uint64_t squares, uint64_t pair, double x, int done)
 {
+    mem_fence_release(); /* ORD-6 */
     if (done != RSEQ_HALF) lane_add_f64(c, squares, x * x);
     if (RSEQ_TWICE(rseq_pair(c, pair, x))) return;
     mem_pair_t *p = (mem_pair_t *)lane_atomic_cell(c, pair), old, new;
@@ -405,14 +406,13 @@ RSEQ_INLINE void lane_bucket(const struct metrics__cells *c, uint64_t bucket, ui
 
 /*
  * x^2 more in the f64 at `squares`; in the pair of f64 and u64, 16-byte aligned, x more and one more; in the
- * lane that lane_here() gave, or else (here = false) in an atomic one. Comes after everything that the count
- * includes.
+ * lane that lane_here() gave. Comes after everything that the count includes.
  */
-RSEQ_INLINE void lane_moments(const struct metrics__cells *c, bool here, uint32_t cpu, char *lane,
-                              uint64_t squares, uint64_t pair, double x)
+RSEQ_INLINE void lane_moments(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t squares,
+                              uint64_t pair, double x)
 {
     mem_fence_release(); /* ORD-6 */
-    int done = here ? rseq_moments(c, cpu, lane, squares, pair, x) : RSEQ_OUTSIDE;
+    int done = rseq_moments(c, cpu, lane, squares, pair, x);
     if (__builtin_expect(done != RSEQ_DONE, 0)) lane_moments_rest(c, squares, pair, x, done); /* ORD-5 */
 }
 

@@ -34,6 +34,7 @@ void metrics__catalog_release(struct metrics__catalog **where)
     metrics__pool_free(&c->pool);
     free(c->series);
     free(c->table);
+    free(c->family_table);
     free(c);
 }
 
@@ -129,22 +130,61 @@ static bool read_buckets(struct metrics__pool *pool, struct metrics__family_read
     return f->buckets != NULL;
 }
 
-/* The family that a series links to; read once, its text whenever it comes. */
-static struct metrics__family_read *read_family(const struct metrics_reader *r, uint64_t offset,
-                                                unsigned kind)
+static size_t hash_offset(uint64_t offset)
 {
-    struct metrics__catalog *c = r->catalog;
+    return (size_t)(offset / SEGMENT_ALIGN * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+}
+
+/* --- Families
+ * ------------------------------------------------------------------------------------------- */
+
+static struct metrics__family_read **family_slot(struct metrics__family_read **table, size_t room,
+                                                 uint64_t offset)
+{
+    size_t i = hash_offset(offset) & (room - 1);
+    while (table[i] && table[i]->offset != offset) i = (i + 1) & (room - 1);
+    return &table[i];
+}
+
+static bool make_family_room(struct metrics__catalog *c)
+{
+    if (c->family_count < c->family_room / 2) return true;
+    size_t room = c->family_room ? c->family_room * 2 : 64;
+    struct metrics__family_read **table = calloc(room, sizeof *table);
+    if (!table) {
+        c->pool.failed = true;
+        return false;
+    }
+    for (struct metrics__family_read *f = c->families; f; f = f->next)
+        *family_slot(table, room, f->offset) = f;
+    free(c->family_table);
+    c->family_table = table;
+    c->family_room = room;
+    return true;
+}
+
+/* The family's payload in the image, if it is one and whole. */
+static const struct metrics__family_record *family_record(const struct metrics_reader *r, uint64_t offset)
+{
     const struct segment_record *rec = record_in(r, offset);
     const struct metrics__family_record *f = rec ? (const void *)((const char *)rec + rec->payload) : NULL;
     if (!rec || rec->type != RECORD_FAMILY || rec->payload_length < sizeof *f) return NULL;
     uint32_t bounds = f->settings.bound_count;
     if (bounds > METRICS__BOUNDS_MAX || rec->payload_length < sizeof *f + bounds * sizeof(double))
         return NULL;
-    for (struct metrics__family_read *known = c->families; known; known = known->next)
-        if (known->offset == offset) {
-            read_text(r, known, f->text);
-            return known;
-        }
+    return f;
+}
+
+/* The family that a series links to; read once, its text whenever it comes. */
+static struct metrics__family_read *read_family(const struct metrics_reader *r, uint64_t offset,
+                                                unsigned kind)
+{
+    struct metrics__catalog *c = r->catalog;
+    const struct metrics__family_record *f = family_record(r, offset);
+    if (!f || !make_family_room(c)) return NULL;
+    struct metrics__family_read **slot = family_slot(c->family_table, c->family_room, offset);
+    if (*slot) return *slot;
+    uint32_t bounds = f->settings.bound_count;
     struct metrics__family_read *fresh = metrics__pool_take(&c->pool, sizeof *fresh);
     double *copy = metrics__pool_take(&c->pool, (bounds + 1) * sizeof *copy);
     if (!fresh || !copy) return NULL;
@@ -156,8 +196,8 @@ static struct metrics__family_read *read_family(const struct metrics_reader *r, 
                                            .bounds = copy,
                                            .next = c->families};
     if (!read_buckets(&c->pool, fresh, kind)) return NULL;
-    read_text(r, fresh, f->text);
-    c->families = fresh;
+    *slot = c->families = fresh;
+    c->family_count++;
     return fresh;
 }
 
@@ -213,7 +253,7 @@ static struct metrics__series_read *read_series(const struct metrics_reader *r, 
 static struct metrics__series_read **find_slot(struct metrics__series_read **table, size_t mask,
                                                uint64_t offset)
 {
-    size_t i = (offset / SEGMENT_ALIGN * UINT64_C(0x9e3779b97f4a7c15) >> 20) & mask;
+    size_t i = hash_offset(offset) & mask;
     while (table[i] && table[i]->offset != offset) i = (i + 1) & mask;
     return &table[i];
 }
@@ -242,7 +282,8 @@ static void refresh(struct metrics_reader *r, struct metrics__series_read *s,
     s->retired = (rec->state & RECORD_RETIRED) != 0;
     s->storage[0] = rec->storage[0];
     s->storage[1] = rec->storage[1];
-    read_family(r, s->family->offset, s->kind);
+    const struct metrics__family_record *f = family_record(r, s->family->offset);
+    if (f) read_text(r, s->family, f->text);
 }
 
 static int take_entry(struct metrics_reader *r, uint64_t entry, bool *grown)

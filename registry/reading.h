@@ -71,7 +71,9 @@ struct metrics__catalog {
     struct metrics__series_read **table; /* by offset, open addressing */
     size_t mask;
     struct metrics__family_read *families;
-    uint64_t records; /* header.records when it was read */
+    struct metrics__family_read **family_table; /* by offset, open addressing, at most half full */
+    size_t family_count, family_room;           /* room: a power of two, or 0 */
+    uint64_t records;                           /* header.records when it was read */
     uint64_t damaged;
 };
 

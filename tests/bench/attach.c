@@ -69,7 +69,7 @@ void bench_attach(const char *path, int rounds)
     static struct bench_sample samples[PHASES];
     for (int r = 0; r < rounds; r++) {
         double took[PHASES];
-        struct bench_yardsticks y = bench_yardsticks();
+        bench_yardsticks_t y = bench_yardsticks();
         if (run_child(path, took)) continue;
         for (int i = 0; i < PHASES; i++) bench_sample_add(&samples[i], took[i], y);
     }

@@ -36,17 +36,17 @@ double bench_median(double *values, int n); /* sorts them */
  */
 
 /* A plain add to memory, an uncontended locked add, two reads of the time stamp counter: ns each. */
-struct bench_yardsticks {
+typedef struct {
     double add, xadd, two_rdtsc;
-};
-struct bench_yardsticks bench_yardsticks(void); /* takes about half a millisecond */
+} bench_yardsticks_t;
+bench_yardsticks_t bench_yardsticks(void); /* takes about half a millisecond */
 
 struct bench_sample {
     int n;
     double ns[BENCH_ROUNDS_MAX], x_add[BENCH_ROUNDS_MAX], x_xadd[BENCH_ROUNDS_MAX], x_two[BENCH_ROUNDS_MAX];
 };
 /* Add one measured value, with the yardsticks that were measured just before it. */
-void bench_sample_add(struct bench_sample *s, double ns, struct bench_yardsticks y);
+void bench_sample_add(struct bench_sample *s, double ns, bench_yardsticks_t y);
 /* The medians, divided by `per`, as a line of the table or a JSON object; nothing if the sample is empty. */
 void bench_sample_print(struct bench_sample *s, const char *op, int procs, double per);
 /* One value that has no sample of its own, as a ratio to the medians of all yardsticks of this run. */
@@ -62,12 +62,16 @@ enum bench_two {
     BENCH_ALONE,   /* with one process only */
     BENCH_PROCESS, /* also beside a companion process that does the same */
     BENCH_THREAD,  /* also beside a companion thread that does the same, for what knows threads only */
+    BENCH_SELF,    /* also with two: `timed` sees to the second itself */
 };
 
 struct bench_op {
     const char *name;
     void (*run)(uint64_t n); /* do it n times */
     enum bench_two two;
+    /* Instead of run, for programs in other languages: do it n times, in that many threads; returns the ns.
+     */
+    double (*timed)(uint64_t n, int procs);
     uint64_t n;                    /* per round; filled in */
     struct bench_sample sample[3]; /* [1] alone, [2] beside a companion */
 };

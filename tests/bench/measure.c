@@ -74,44 +74,44 @@ static void two_rdtsc(uint64_t n)
 #endif
 }
 
-/* How often to repeat so that it takes that long. */
-static uint64_t repetitions(void (*run)(uint64_t), double ns)
+static double run_op(const struct bench_op *op, uint64_t n, int procs)
 {
-    uint64_t n = 16;
-    double took;
-    while ((took = -bench_ns(), run(n), took += bench_ns()) < ns / 4) n *= 2;
-    return (uint64_t)((double)n * ns / took) + 1;
+    if (op->timed) return op->timed(n, procs);
+    double took = -bench_ns();
+    op->run(n);
+    return took + bench_ns();
 }
 
-static double per_call(void (*run)(uint64_t), uint64_t n)
+/* How often to repeat so that it takes that long. */
+static uint64_t repetitions(const struct bench_op *op, double ns)
 {
-    double took = -bench_ns();
-    run(n);
-    return (took + bench_ns()) / (double)n;
+    uint64_t n = 1;
+    double took;
+    while ((took = run_op(op, n, 1)) < ns / 4) n *= 2;
+    return (uint64_t)((double)n * ns / took) + 1;
 }
 
 static struct bench_sample all_yardsticks[3]; /* a ring of the latest, for bench_print() */
 static int yardsticks_taken;
 
-struct bench_yardsticks bench_yardsticks(void)
+bench_yardsticks_t bench_yardsticks(void)
 {
-    static void (*const run[3])(uint64_t) = {plain_add, lock_xadd, two_rdtsc};
-    static uint64_t n[3];
+    static struct bench_op op[3] = {{.run = plain_add}, {.run = lock_xadd}, {.run = two_rdtsc}};
     double ns[3];
     int at = yardsticks_taken++ % BENCH_ROUNDS_MAX;
     for (int i = 0; i < 3; i++) {
-        if (!n[i]) n[i] = repetitions(run[i], YARDSTICK_NS);
-        ns[i] = per_call(run[i], n[i]);
+        if (!op[i].n) op[i].n = repetitions(&op[i], YARDSTICK_NS);
+        ns[i] = run_op(&op[i], op[i].n, 1) / (double)op[i].n;
         all_yardsticks[i].ns[at] = ns[i];
         if (all_yardsticks[i].n <= at) all_yardsticks[i].n = at + 1;
     }
-    return (struct bench_yardsticks){ns[0], ns[1], ns[2]};
+    return (bench_yardsticks_t){ns[0], ns[1], ns[2]};
 }
 
 /* --- Samples and output ------------------------------------------------------------------------------------
  */
 
-void bench_sample_add(struct bench_sample *s, double ns, struct bench_yardsticks y)
+void bench_sample_add(struct bench_sample *s, double ns, bench_yardsticks_t y)
 {
     if (s->n == BENCH_ROUNDS_MAX) return;
     s->ns[s->n] = ns;
@@ -174,7 +174,7 @@ static void *companion_loop(void *arg)
     struct companion *c = (struct companion *)arg;
     bench_pin(1);
     for (int now; (now = __atomic_load_n(&c->wanted, __ATOMIC_ACQUIRE)) >= 0;) {
-        if (now) c->ops[now - 1].run(c->chunk);
+        if (now) run_op(&c->ops[now - 1], c->chunk, 1);
         __atomic_store_n(&c->doing, now, __ATOMIC_RELEASE);
         if (!now) futex(&c->wanted, FUTEX_WAIT, 0);
     }
@@ -207,18 +207,19 @@ static void measure(struct bench_op *ops, int i, struct companion *const *compan
 {
     struct bench_op *op = &ops[i];
     for (int procs = 1; procs <= 2; procs++) {
-        if (procs == 2 && !companions[op->two]) return;
-        struct bench_yardsticks y = bench_yardsticks();
-        if (procs == 2) companion_set(companions[op->two], i + 1, op->n / 64 + 1);
-        double ns = per_call(op->run, op->n);
-        if (procs == 2) companion_set(companions[op->two], 0, 0);
-        bench_sample_add(&op->sample[procs], ns, y);
+        struct companion *c = procs == 2 ? companions[op->two] : NULL;
+        if (procs == 2 && !c && op->two != BENCH_SELF) return;
+        bench_yardsticks_t y = bench_yardsticks();
+        companion_set(c, i + 1, op->n / 64 + 1);
+        double ns = run_op(op, op->n, procs);
+        companion_set(c, 0, 0);
+        bench_sample_add(&op->sample[procs], ns / (double)op->n, y);
     }
 }
 
 void bench_ops_run(struct bench_op *ops, int count, int rounds, void (*prepare)(void))
 {
-    struct companion *companions[] = {NULL, companion_new(ops), companion_new(ops)};
+    struct companion *companions[] = {NULL, companion_new(ops), companion_new(ops), NULL};
     pthread_t thread;
     pid_t pid = -1;
     if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
@@ -235,7 +236,7 @@ void bench_ops_run(struct bench_op *ops, int count, int rounds, void (*prepare)(
     }
     bench_pin(0);
     prepare();
-    for (int i = 0; i < count; i++) ops[i].n = repetitions(ops[i].run, ROUND_NS);
+    for (int i = 0; i < count; i++) ops[i].n = repetitions(&ops[i], ROUND_NS);
     for (int r = 0; r < rounds; r++)
         for (int i = 0; i < count; i++) measure(ops, i, companions);
     if (pid < 0) return;

@@ -23,7 +23,7 @@ static metrics_reader_t *open_reader(const char *path)
 static void take(metrics_reader_t *reader, struct bench_sample *sample)
 {
     metrics_error_t error;
-    struct bench_yardsticks y = bench_yardsticks();
+    bench_yardsticks_t y = bench_yardsticks();
     double took = -bench_ns();
     metrics_snapshot_t *s = metrics_snapshot_take(reader, &error);
     took += bench_ns();

@@ -24,6 +24,7 @@
  * bug 7 (CPU=1 INTERVALS=3 ATOMIC=1 LEADERS=2): a new leader closes the open epoch although the last one was not logged
  * bug 8: sections that last longer than an interval (the assumption is needed)
  * bug 9: a late value is forgotten at the next interval
+ * bug 10 (CPU=2 INTERVALS=3 ATOMIC=0 LEADERS=1): a writer is content with a word of a later epoch
  * short: CPU=2 INTERVALS=2 ATOMIC=0 LEADERS=1
  * short: CPU=1 INTERVALS=3 ATOMIC=1 LEADERS=2
  * progress: CPU=1 INTERVALS=3 ATOMIC=1 LEADERS=1
@@ -73,6 +74,26 @@ proctype writer(byte me)
 #if BUG == 3
     counted[me] = true;
 #endif
+    if
+    :: me < CPU ->
+        /* @ registry/distribution.c within_extremes ORD-10 "mem_load(&d->head->epoch)" */
+        atomic { MAY_DIE; e = epoch };
+        /* @ registry/distribution.c reaches ORD-10 "< UINT64_C(1) << 48" */
+        atomic {
+            MAY_DIE;
+            old = bank[e & 1];
+#if BUG == 10
+            ok = (old >= (e << 2 | VALUE(me)));
+#else
+            ok = (old >> 2 == e && old >= (e << 2 | VALUE(me)));
+#endif
+            if
+            :: ok -> STORED(me)
+            :: else
+            fi
+        }
+    :: else
+    fi;
     /* @ shm/rseq_ops.h rseq_raise ORD-10 */
     do
     :: me < CPU && tries < 2 && !ok ->
@@ -122,7 +143,7 @@ proctype writer(byte me)
 #endif
     :: else -> break
     od;
-    /* @ shm/rseq_ops.h lane_add_pair ORD-6 "mem_fence_release()" */
+    /* @ shm/rseq_ops.h lane_moments ORD-6 "mem_fence_release()" */
     atomic { MAY_DIE; counted[me] = true };
 died:
     atomic { section[me] = 0; restart[me] = false; e = 0; old = 0; tries = 0; ok = false }

@@ -26,6 +26,12 @@
 
 #define RSEQ_INLINE static inline __attribute__((always_inline))
 
+/* tests/multi/test_epoch.c stays here, inside the section, while the epoch moves. Free there: r11 and the
+ * flags (x86-64), x15 and the flags (aarch64). */
+#ifndef RSEQ_PAUSE
+#define RSEQ_PAUSE ""
+#endif
+
 /* What the sections return. */
 enum {
     RSEQ_DONE = 0,
@@ -88,7 +94,7 @@ RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const ui
                                                      "orq %[word], %%rcx\n\t"
                                                      "movq %%rcx, %%r11\n\t"
                                                      "subq (%%rax, %%rdx, 8), %%r11\n\t"
-                                                     "jle 2f\n\t"
+                                                     "jle 2f\n\t" RSEQ_PAUSE
                                                      "movq %%rcx, (%%rax, %%rdx, 8)\n\t" METRICS__RSEQ_END
                  :
                  : [rs] "r"(c->rseq), [lanes] "r"(c->lanes), [stride] "r"(c->stride),
@@ -156,7 +162,7 @@ RSEQ_INLINE int rseq_raise(const struct metrics__cells *c, uint64_t at, const ui
                                                      "ldr x15, [x16]\n\t"
                                                      "sub x15, x17, x15\n\t"
                                                      "cmp x15, #0\n\t"
-                                                     "b.le 2f\n\t"
+                                                     "b.le 2f\n\t" RSEQ_PAUSE
                                                      "str x17, [x16]\n\t" METRICS__RSEQ_END
                  :
                  : RSEQ_INPUTS(c, at), [epoch] "r"(epoch), [word] "r"(word)

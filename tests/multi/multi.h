@@ -44,6 +44,15 @@ static inline int multi_end(void)
     return multi_failed || !multi_passed;
 }
 
+/* n, or a tenth of it where the machine is emulated (MTX_CAMPAIGN=emulated; tests/arm64). */
+static inline int multi_dose(int n)
+{
+    static int part;
+    const char *campaign = part ? NULL : getenv("MTX_CAMPAIGN");
+    if (!part) part = campaign && !strcmp(campaign, "emulated") ? 10 : 1;
+    return n / part;
+}
+
 /* Memory shared with children. */
 static inline void *multi_shared(size_t n)
 {

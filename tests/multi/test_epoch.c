@@ -19,17 +19,17 @@ __attribute__((used, visibility("hidden"))) volatile uint32_t pause_here, paused
     "5: cmpl $0, pause_here(%%rip)\n\t" \
     "jne 5b\n\t"
 #else
-#define RSEQ_PAUSE                             \
-    "adrp x15, paused\n\t"                     \
-    "add x15, x15, :lo12:paused\n\t"           \
-    "str w17, [x15]\n\t" /* the word, not 0 */ \
-    "adrp x15, pause_here\n\t"                 \
-    "add x15, x15, :lo12:pause_here\n\t"       \
-    "5: ldr w15, [x15]\n\t"                    \
-    "cbz w15, 6f\n\t"                          \
-    "adrp x15, pause_here\n\t"                 \
-    "add x15, x15, :lo12:pause_here\n\t"       \
-    "b 5b\n\t"                                 \
+#define RSEQ_PAUSE                                       \
+    "adrp x15, paused\n\t"                               \
+    "add x15, x15, :lo12:paused\n\t"                     \
+    "str w16, [x15]\n\t" /* the cell's address: not 0 */ \
+    "adrp x15, pause_here\n\t"                           \
+    "add x15, x15, :lo12:pause_here\n\t"                 \
+    "5: ldr w15, [x15]\n\t"                              \
+    "cbz w15, 6f\n\t"                                    \
+    "adrp x15, pause_here\n\t"                           \
+    "add x15, x15, :lo12:pause_here\n\t"                 \
+    "b 5b\n\t"                                           \
     "6:\n\t"
 #endif
 #include "rseq_ops.h"
@@ -106,7 +106,11 @@ static void begin(double x)
     paused = 0;
     pause_here = 1;
     atomic_fetch_add(&order, 1);
-    while (!paused) continue;
+    for (time_t start = time(NULL); !paused;)
+        if (time(NULL) > start + 20) {
+            EXPECT(false, "the section has a place to pause (RSEQ_PAUSE)");
+            exit(multi_end());
+        }
 }
 
 /* Preempted twice by whatever else runs here, it has gone on to an atomic lane. */

@@ -6,7 +6,9 @@
  */
 #include "multi.h"
 
-enum { PROCESSES = 8, THREADS = 4, UPDATES = 1000000, KILLS = 200, COMPETITORS_MAX = 256 };
+enum { PROCESSES = 8, THREADS = 4, COMPETITORS_MAX = 256 };
+#define UPDATES multi_dose(1000000)
+#define KILLS   multi_dose(200)
 
 /* glibc's own word on whether this process's threads have restartable sequences; missing before 2.35. */
 extern const unsigned int __rseq_size __attribute__((weak));
@@ -322,13 +324,13 @@ int main(int argc, char **argv)
     multi_begin(170);
     srand((unsigned)time(NULL));
     run("8 processes x 4 threads, without restartable sequences (glibc.pthread.rseq=0)", 0, 0);
-    killed_at_random("200 workers killed at random, without restartable sequences", 0);
+    killed_at_random("workers killed at random, without restartable sequences", 0);
     if (sequences_here()) {
         run("8 processes x 4 threads, with restartable sequences", 1, 0);
         run("half of the processes with, half without", 2, 0);
         run("four times more runnable processes than cores", 1, competitors());
-        killed_at_random("200 workers killed at random, with restartable sequences", 1);
-        killed_at_random("200 workers killed at random, half of them with", 2);
+        killed_at_random("workers killed at random, with restartable sequences", 1);
+        killed_at_random("workers killed at random, half of them with", 2);
     }
     return multi_end();
 }

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <sched.h>
+#include <sys/prctl.h>
 
 static metrics_registry_t *registry;
 
@@ -188,6 +189,7 @@ static void namespaces(void)
         if (unshare(CLONE_NEWPID)) _exit(77);
         pid_t inner = fork();
         if (inner == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             metrics_gauge_set(metrics_gauge(registry, "in_flight"), 11);
             worker_ready();
             worker_stay();
@@ -201,10 +203,10 @@ static void namespaces(void)
         return;
     }
     EXPECT_EQ(VALUE("in_flight"), 11, "a worker in another pid namespace lives");
-    char command[64];
-    snprintf(command, sizeof command, "pkill -KILL -P %d", (int)pid);
-    if (system(command) == -1) kill(pid, SIGKILL);
+    kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
+    for (int i = 0; i < 1000 && !isnan(VALUE("in_flight")); i++)
+        multi_sleep_ms(5); /* its parent's, then its own */
     EXPECT(isnan(VALUE("in_flight")), "and its death is seen");
 }
 

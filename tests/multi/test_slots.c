@@ -250,6 +250,13 @@ static bool is_level(double want)
     return want == 0 ? isnan(got) : got == want;
 }
 
+/* It is nobody's child any more, so its death cannot be waited for. */
+static void end_left(void)
+{
+    if (*left) kill(*left, SIGKILL);
+    for (int i = 0; i < 2000 && owners().alive; i++) multi_sleep_ms(5);
+}
+
 static void try_cell(const struct cell *c)
 {
     *left = 0;
@@ -269,7 +276,7 @@ static void try_cell(const struct cell *c)
     worker_end(pid);
     EXPECT(is_level(c->dead) && (!c->leaves || kill(*left, 0) == 0), "  killed: %s (%g)",
            c->leaves ? "dead, though what it started lives" : "dead", LEVEL());
-    if (*left) kill(*left, SIGKILL);
+    end_left();
 }
 
 /* --- Time namespaces
@@ -372,7 +379,7 @@ static void overlay(void)
     EXPECT(is_level(105), "%s (%g)", cell.what, LEVEL());
     worker_end(pid);
     EXPECT(is_level(100), "  killed: dead, its child lives (%g)", LEVEL());
-    kill(*left, SIGKILL);
+    end_left();
 }
 
 static void second_mount(void)
@@ -467,8 +474,7 @@ static void copies(void)
         EXPECT_EQ(LEVEL(), 112, "  their gauges, and that of a child through the second");
         worker_end(pid);
         EXPECT_EQ(LEVEL(), 100, "  killed: the child's");
-        kill(*left, SIGKILL);
-        multi_sleep_ms(20);
+        end_left();
     }
     unlink(copy_path);
 #endif

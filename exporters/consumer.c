@@ -333,12 +333,18 @@ static void consumer_pause(struct consumer *c, uint64_t now, const struct answer
 /* The first time at once, for that is how a login ends; then as any other trouble. */
 static void consumer_login(struct consumer *c, uint64_t now, const struct answer *answer)
 {
-    c->work.prepared = false;
+    struct work *w = &c->work;
+    w->prepared = false;
     if (c->backend->session && c->backend->session->expire) c->backend->session->expire(c->session);
-    if (c->backoff.tries)
+    /* What is encoded holds the old login. */
+    if (w->sending && w->first_to < w->to) w->first_to = w->to;
+    w->to = w->from;
+    if (c->backoff.tries) {
         consumer_pause(c, now, answer);
-    else
-        c->backoff.tries = 1;
+        return;
+    }
+    c->backoff.tries = 1;
+    say(SAY_INFO, "logs in again", "backend", c->settings->name, "reason", buf_text(&answer->why), NULL);
 }
 
 static void consumer_retry(struct consumer *c, uint64_t now, const struct answer *answer)

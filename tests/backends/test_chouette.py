@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises: the collection agent can read every record that stands in Redis, they add up to the exact totals, and a Redis
+that is away, full, read-only or slow loses nothing. The Redis is a real one; what the agent does with records is played
+by its documented rules."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import harness
+
+if subprocess.run(["which", "redis-server"], capture_output=True).returncode:
+    print("left out: redis-server is not installed")
+    sys.exit(77)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Redis:
+    def __init__(self, *options):
+        self.dir, self.port, self.options = tempfile.mkdtemp(), free_port(), options
+        self.path = f"{self.dir}/socket"
+        self.counts, self.gauges, self.sets, self.violations, self.process = {}, {}, {}, [], None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--unixsocket", self.path,
+             "--dir", self.dir, *self.options], stdout=subprocess.DEVNULL)
+        harness.until(10, lambda: os.path.exists(self.path))
+
+    def cli(self, *words):
+        done = subprocess.run(["redis-cli", "-s", self.path, "--no-auth-warning", *words], capture_output=True, text=True)
+        return done.stdout
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        subprocess.run(["rm", "-rf", self.dir])
+
+    def agent(self, queue="chouette:metrics:raw", auth=()):
+        """Takes all records, as the agent does, and says what it would choke on."""
+        script = ("local k = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') local r = {} "
+                  "for i = 1, #k, 2 do r[#r + 1] = cjson.encode({k[i], k[i + 1], redis.call('HGET', KEYS[2], k[i]) or ''}) end "
+                  "local n = redis.call('HLEN', KEYS[2]) redis.call('DEL', KEYS[1], KEYS[2]) r[#r + 1] = tostring(n) return r")
+        lines = self.cli(*auth, "EVAL", script, "2", f"{queue}.keys", f"{queue}.values").splitlines()
+        records = [json.loads(line) for line in lines[:-1]]
+        if not lines or not lines[-1].isdigit():
+            return
+        if int(lines[-1]) != len(records):
+            self.violations.append(f"{lines[-1]} values for {len(records)} keys: orphans")
+        before, closed = None, set()
+        for member, score, text in records:
+            r = json.loads(text, parse_constant=lambda c: self.violations.append(f"{c} poisons the batch"))
+            if set(r) != {"metric", "type", "value", "timestamp", "tags"}:
+                self.violations.append(f"members {set(r)}")
+                continue
+            if not all(isinstance(k, str) and isinstance(v, str) for k, v in r["tags"].items()):
+                self.violations.append(f"tags {r['tags']}")
+            if not isinstance(r["timestamp"], (int, float)) or int(r["timestamp"]) // 10 != int(score) // 10:
+                self.violations.append(f"time {r['timestamp']} in the window of {score}")
+            key = r["metric"], tuple(sorted(r["tags"].items()))
+            series = key, r["type"], int(score) // 10
+            if series != before:
+                if series in closed:
+                    self.violations.append(f"the records of {series} do not stand together")
+                closed.add(series)
+            before = series
+            if r["type"] == "count" and isinstance(r["value"], (int, float)):
+                self.counts[key] = self.counts.get(key, 0) + r["value"]
+            elif r["type"] == "gauge" and isinstance(r["value"], (int, float)):
+                self.gauges[key] = r["value"]
+            elif r["type"] == "set" and isinstance(r["value"], list):
+                self.sets.setdefault(key, set()).update(r["value"])
+            else:
+                self.violations.append(f"type {r['type']} of {r['value']!r}")
+
+    def total(self, name, tags=()):
+        self.agent()
+        return self.counts.get((name, tags))
+
+
+def config(redis, extra=""):
+    return (f"{{type: chouette, host: 127.0.0.1, port: {redis.port}, timeout: 700ms, connect_timeout: 500ms, "
+            f"retry_least: 10ms, retry_most: 50ms{extra}}}")
+
+
+def totals(redis, want):
+    redis.agent()
+    for (name, tags), count in want.items():
+        key = (f"{name}.count", tags) if (f"{name}.count", tags) in redis.counts else (name, tags)
+        harness.equal(redis.counts.get(key, 0), count, f"{name} {tags}")
+
+
+harness.example_server(Redis, config, totals, seconds=5)
+
+
+def outage(name, begin, end, options=(), extra="", words=()):
+    """Trouble, then none: everything arrives once, and it was told."""
+    redis = Redis(*options)
+    with harness.Bench(config(redis, extra)) as b:
+        b.ctl("add", "jobs", "5")
+        b.start()
+        harness.check(harness.until(10, lambda: redis.total("jobs") == 5), f"{name}: at first")
+        begin(redis)
+        b.ctl("add", "jobs", "6")
+        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"{name}: it is told")
+        for word in words:
+            harness.check(word in b.log(), f"{name}: {word}")
+        end(redis)
+        harness.check(harness.until(10, lambda: redis.total("jobs") == 11), f"{name}: all of it arrives: {redis.counts}")
+        harness.check(harness.until(10, lambda: "delivers again" in b.log()), f"{name}: that it works again, too")
+        ledger = b.stop()
+        harness.check(ledger.get("dropped") == 0, f"{name}: nothing is dropped: {ledger}")
+    harness.equal(redis.violations[:3], [], f"{name}: violations")
+    redis.stop()
+
+
+def go_down(redis):
+    redis.process.kill()
+    redis.process.wait()
+    os.unlink(redis.path)
+
+
+outage("down", go_down, lambda r: r.start())
+outage("slow", lambda r: r.process.send_signal(signal.SIGSTOP), lambda r: r.process.send_signal(signal.SIGCONT))
+outage("full", lambda r: r.cli("CONFIG", "SET", "maxmemory", "1"), lambda r: r.cli("CONFIG", "SET", "maxmemory", "0"), words=["OOM"])
+outage("read-only", lambda r: r.cli("REPLICAOF", "127.0.0.1", "9"), lambda r: r.cli("REPLICAOF", "NO", "ONE"), words=["READONLY"])
+outage("no agent", lambda r: (r.cli("CONFIG", "SET", "maxmemory", "0"), r.cli("EVAL", "for i = 1, 500 do redis.call('ZADD', KEYS[1], 0, 'x' .. i) end", "1", "chouette:metrics:raw.keys")),
+       lambda r: r.cli("DEL", "chouette:metrics:raw.keys"), extra=", queue_limit: 400", words=["is the agent running?"])
+
+# Password, database, another queue, a Unix socket; sets with their elements and without.
+redis = Redis("--requirepass", "sesame")
+with harness.Bench(f"{{type: chouette, unix_socket: {redis.path}, password: sesame, db: 3, queue: mine, exclude: ['mtx.*']}}") as b:
+    b.ctl("add", "jobs", "2")
+    for user in ("ann", "bob", "ann"):
+        b.ctl("unique", "users", user)
+    b.start()
+    auth = ("-a", "sesame", "-n", "3")
+
+    def arrived():
+        redis.agent("mine", auth)
+        return redis.counts.get(("jobs", ())) == 2 and redis.sets
+
+    harness.check(harness.until(10, arrived), f"socket, password, database: {redis.counts}, {redis.sets}")
+    elements = redis.sets.get(("users", ()), set())
+    harness.check(len(elements) == 2 and all(re.fullmatch("[0-9a-f]{12}", e) for e in elements), f"elements: {elements}")
+    b.stop()
+harness.equal(redis.violations[:3], [], "socket: violations")
+redis.stop()
+harness.finish()

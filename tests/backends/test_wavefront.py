@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises: the lines that wavefront is sent can be read, are within its limits, and add up; over HTTP and over a
+socket whose other end hangs up now and then."""
+import json
+import re
+import socketserver
+import threading
+
+import fake
+import harness
+from fake import Violation, need
+
+TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?=$| |=)')
+
+
+def read_text(line, at):
+    match = TOKEN.match(line, at)
+    need(match, f"a quoted text at {at} of {line!r}")
+    return match.group(1).replace('\\"', '"'), match.end()
+
+
+def read_tail(line, at):
+    need(line.startswith(' source="', at), f"the source of {line!r}")
+    source, at = read_text(line, at + 8)
+    tags = {}
+    while at < len(line):
+        need(line[at] == " ", f"a blank at {at} of {line!r}")
+        key, at = read_text(line, at + 1)
+        need(line[at] == "=", f"a = at {at} of {line!r}")
+        value, at = read_text(line, at + 1)
+        need(re.fullmatch(r"[A-Za-z0-9,._-]{1,64}", key) and value.strip() and len(key) + len(value) < 255, f"tag {key}={value}")
+        tags[key] = value
+    need(len(tags) <= 20 and 0 < len(source) <= 128, f"{len(tags)} tags, source {source}")
+    return tuple(sorted(tags.items()))
+
+
+class Lines:
+    """What a receiver makes of lines."""
+
+    def __init__(self):
+        self.last, self.deltas, self.counts, self.seen, self.duplicates, self.violations = {}, {}, {}, {}, 0, []
+        self.lock = threading.Lock()
+
+    def once(self, key, time, value):
+        if (key, time) in self.seen:
+            need(self.seen[key, time] == value, f"{key} again with another number")
+            self.duplicates += 1
+            return False
+        self.seen[key, time] = value
+        return True
+
+    def metric(self, line):
+        name, at = read_text(line, 0)
+        delta = name[0] in "∆Δ"
+        bare = name[1:] if delta else name
+        need(re.fullmatch(r"~?[A-Za-z0-9,._-]+", bare) and len(bare) <= 256, f"name {name}")
+        match = re.compile(r" (-?\d+\.\d+|-?\d(?:\.\d+)?e[+-]\d\d+) (\d{10})").match(line, at)
+        need(match, f"a value and a time in {line!r}")
+        key, value = (bare, read_tail(line, match.end())), float(match.group(1))
+        if not delta:
+            self.last[key] = value
+        elif self.once(key, match.group(2), value):
+            need(value > 0, f"a delta above zero: {line!r}")
+            self.deltas[key] = self.deltas.get(key, 0) + value
+
+    def distribution(self, line):
+        match = re.match(r"!([MHD]) (\d{10})((?: #\d+ -?[0-9.e+-]+)+) ", line)
+        need(match, f"a distribution: {line!r}")
+        pairs = re.findall(r"#(\d+) (\S+)", match.group(3))
+        need(all(0 < int(n) < 2**31 for n, _ in pairs), f"counts of 32 bits: {line!r}")
+        name, at = read_text(line, match.end())
+        key = name, read_tail(line, at)
+        if self.once(("!" + match.group(1), key), match.group(2), match.group(3)):
+            self.counts[key] = self.counts.get(key, 0) + sum(int(n) for n, _ in pairs)
+
+    def read(self, text, kind=None):
+        for line in text.split("\n"):
+            if not line:
+                continue
+            if line[0] == "!":
+                need(kind in (None, "histogram"), f"a distribution among metrics: {line!r}")
+                self.distribution(line)
+            else:
+                need(kind in (None, "wavefront"), f"a metric among distributions: {line!r}")
+                self.metric(line)
+
+
+class Wavefront(fake.Service, Lines):
+    def __init__(self):
+        Lines.__init__(self)
+        fake.Service.__init__(self)
+        self.token, self.logins = "sesame", 0
+
+    def is_data(self, r):
+        return r.path == "/report"
+
+    def accept(self, r):
+        if r.path.startswith("/csp/"):
+            need(r.headers.get("content-type") == "application/x-www-form-urlencoded", "a form")
+            need(r.path == "/csp/gateway/am/api/auth/api-tokens/authorize" and r.body == b"api_token=open%2Fup", f"{r.path} {r.body}")
+            self.logins += 1
+            self.token = f"bearer-{self.logins}"
+            return 200, json.dumps({"access_token": self.token, "expires_in": 3600}).encode(), ()
+        need(r.method == "POST" and r.path == "/report" and r.query in ("f=wavefront", "f=histogram"), f"{r.path}?{r.query}")
+        need(r.headers.get("content-type") == "application/octet-stream", "the content type")
+        need(r.headers.get("content-encoding") == "gzip", "gzip")
+        if r.headers.get("authorization") != f"Bearer {self.token}":
+            return 401, b"", ()
+        text = r.body.decode()
+        need(text.endswith("\n") and text.count("\n") <= 10000, "whole lines, 10,000 at most")
+        self.read(text, r.query[2:])
+        return 202, b"", ()
+
+    def total(self, name):
+        with self.lock:
+            return self.last.get((f"{name}.count", ()), self.deltas.get((f"{name}.count", ())))
+
+
+class Proxy(Lines):
+    """Lines on a socket. Hangs up after each so many connections' worth of reads, as a proxy does when idle."""
+
+    def __init__(self):
+        super().__init__()
+        outer = self
+        self.connections = 0
+
+        class Reader(socketserver.StreamRequestHandler):
+            def handle(self):
+                with outer.lock:
+                    outer.connections += 1
+                self.connection.settimeout(1.5)
+                try:
+                    for line in self.rfile:
+                        with outer.lock:
+                            try:
+                                need(line.endswith(b"\n"), "a whole line")
+                                outer.read(line.decode())
+                            except Violation as violation:
+                                outer.violations.append(str(violation))
+                except TimeoutError:
+                    pass  # idle: closed, without a word
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Reader)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+RETRY = "timeout: 700ms, connect_timeout: 500ms, retry_least: 10ms, retry_most: 50ms"
+
+
+def config(service, extra=""):
+    url = service if isinstance(service, str) else service.url
+    return f"{{type: wavefront, url: '{url}', token: sesame, {RETRY}{extra}}}"
+
+
+def deltas(service):
+    return config(service, ", counters: delta")
+
+
+def tcp(service):
+    return f"{{type: wavefront, mode: proxy, tcp: '127.0.0.1:{service.port}', counters: delta, {RETRY}}}"
+
+
+def clean(tags):
+    return tuple(sorted((re.sub(r"[^A-Za-z0-9,._-]", "-", k), v) for k, v in tags if v.strip()))
+
+
+def totals(found):
+    def compare(service, want):
+        for (name, tags), count in want.items():
+            harness.equal(found(service).get((f"{name}.count", clean(tags)), 0), float(count), f"{name} {tags}")
+            # A timer's distributions hold as many values as it counted.
+            if name == "http.request.time":
+                harness.equal(service.counts.get((name, clean(tags)), 0), count, f"distribution of {name} {tags}")
+
+    return compare
+
+
+harness.answers(Wavefront, config, lambda s, name: s.total(name), extra=[("406", fake.status(406))])
+harness.split_and_poison(Wavefront, config, lambda s, name: s.total(name))
+harness.unreachable(config)
+harness.example_server(Wavefront, config, totals(lambda s: s.last), seconds=4)
+harness.example_server(Wavefront, deltas, totals(lambda s: s.deltas), seconds=4)
+harness.example_server(Proxy, tcp, totals(lambda s: s.deltas), seconds=4)
+
+# The proxy closes an idle connection; what comes next is not lost.
+service = Proxy()
+with harness.Bench(tcp(service).replace("counters: delta", "counters: delta, exclude: ['mtx.*'], attributes: []")) as b:
+    b.ctl("add", "jobs", "1")
+    b.start()
+    for i in range(4):
+        want = 2**i
+        harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 2 * want - 1), f"hang-up {i}: {service.deltas}")
+        connections = service.connections
+        harness.until(3, lambda: False)  # longer than the proxy has patience
+        b.ctl("add", "jobs", str(2 * want))
+    harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 31), f"hang-ups: {service.deltas}")
+    harness.check(service.connections >= 4, f"there were hang-ups: {service.connections}")
+    b.stop()
+harness.equal(service.violations[:3], [], "hang-up: violations")
+service.stop()
+
+# The login at the cloud-services platform, and another one when the token ends.
+service = Wavefront()
+with harness.Bench(config(service).replace("token: sesame", f"csp_api_token: open/up, csp_url: '{service.url}', application: shop")) as b:
+    b.ctl("add", "jobs", "1")
+    b.start()
+    harness.check(harness.until(10, lambda: service.total("jobs") == 1), "platform: logged in")
+    with service.lock:
+        service.token = "another"
+    b.ctl("add", "jobs", "1")
+    harness.check(harness.until(10, lambda: service.total("jobs") == 2), "platform: and again")
+    harness.check(service.logins == 2, f"platform: {service.logins} logins")
+    beat = ("~component.heartbeat", (("application", "shop"), ("cluster", "none"), ("component", "mtx"), ("service", "none"), ("shard", "none")))
+    harness.equal(service.last.get(beat), 1.0, "heartbeat")
+    b.stop()
+harness.equal(service.violations[:3], [], "platform: violations")
+service.stop()
+harness.finish()

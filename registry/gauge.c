@@ -17,8 +17,8 @@ struct metrics_gauge {
     uint64_t place;       /* group | index (layout.h) */
     mem_pair_t *pair;     /* this process's value */
     uint64_t token;       /* the process for which `pair` holds */
+    uint64_t *ticket;     /* of the latest set; NULL: readers do not want to know who was last */
     bool persistent;      /* in the ownerless slot 0: shared by all processes, outlives them */
-    bool ticketed;        /* readers want to know who was last */
     metrics_gauge_fn *fn; /* callback; under the registry's lock, like the next three */
     void *arg;
     uint64_t fn_token;          /* the process that registered it */
@@ -43,18 +43,32 @@ static mem_pair_t *find_pair(metrics_gauge_t *g)
     return (mem_pair_t *)pair;
 }
 
-static uint64_t next_stamp(metrics_gauge_t *g, bool from_callback)
+/*
+ * The stamp of a value that is set now, where `stamp` is the last one. Who holds the latest ticket keeps it:
+ * nobody has set the gauge since, so its next value is the last one, too. So a process that sets a gauge
+ * alone shares no cache line that anybody writes.
+ */
+static uint64_t next_stamp(const metrics_gauge_t *g, uint64_t stamp, bool from_callback)
 {
-    return (g->ticketed ? group_ticket(g->h.seg, g->place) : 1) << 1 | from_callback;
+    uint64_t ticket = 1;
+    if (g->ticket) {
+        ticket = stamp >> 1;
+        if (!ticket || mem_load(g->ticket) != ticket) ticket = mem_add(g->ticket, 1) + 1; /* ORD-16 */
+    }
+    return ticket << 1 | from_callback;
 }
 
 static void set(metrics_gauge_t *g, double value, bool from_callback)
 {
-    mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL;
+    mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL, old;
     if (!pair) return;
-    mem_pair_t v = {mem_f64_to_bits(value), next_stamp(g, from_callback)}, old;
+    uint64_t stamp = mem_load(&pair->hi); /* ORD-7 */
+    mem_pair_t v = {mem_f64_to_bits(value), next_stamp(g, stamp, from_callback)};
     if (!g->persistent) {
-        mem_pair_store(pair, v); /* ORD-7 */
+        if (v.hi == stamp)
+            mem_store(&pair->lo, v.lo); /* ORD-7: the same as replacing the pair */
+        else
+            mem_pair_store(pair, v); /* ORD-7 */
         return;
     }
     do { /* other processes write here too: value and stamp change together, whatever the CPU's stores are */
@@ -71,7 +85,7 @@ void metrics_gauge_add(metrics_gauge_t *g, double delta)
 {
     mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL, old, v;
     if (!pair) return;
-    v.hi = next_stamp(g, false);
+    v.hi = next_stamp(g, mem_load(&pair->hi), false); /* ORD-7 */
     do {
         old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)}; /* ORD-7 */
         double before = old.hi ? mem_bits_to_f64(old.lo) : 0;
@@ -127,7 +141,7 @@ static int bind(struct metrics__handle *h, const struct metrics__series *s)
     if (!segment_at(s->seg, layout_gauge_group(place), sizeof(struct segment_group))) return LOSS_DAMAGE;
     g->place = place;
     g->persistent = s->settings->persistent;
-    g->ticketed = s->settings->merge == METRICS_MERGE_LAST && !g->persistent;
+    if (s->settings->merge == METRICS_MERGE_LAST && !g->persistent) g->ticket = group_ticket(s->seg, place);
     return -1;
 }
 

@@ -195,7 +195,7 @@ struct segment_slot *slot_record(segment_t *seg, int slot);
 uint64_t group_place(segment_t *seg);
 /* [S] The pair of a gauge in a slot, allocated if need be; NULL when full or damaged. */
 struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot);
-/* [S] The gauge's next ticket. */
-uint64_t group_ticket(segment_t *seg, uint64_t place);
+/* The gauge's latest ticket, a word in the segment; NULL when damaged. */
+uint64_t *group_ticket(const segment_t *seg, uint64_t place);
 
 #endif

@@ -106,10 +106,10 @@ struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
     return pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES + layout_gauge_index(place);
 }
 
-uint64_t group_ticket(segment_t *seg, uint64_t place)
+uint64_t *group_ticket(const segment_t *seg, uint64_t place)
 {
     struct segment_group *g = group_at(seg, place);
-    return g ? mem_add(&g->ticket[layout_gauge_index(place)], 1) + 1 : 0; /* ORD-16 */
+    return g ? &g->ticket[layout_gauge_index(place)] : NULL;
 }
 
 /* --- Claiming --------------------------------------------------------------------------------------------

@@ -75,6 +75,41 @@ static void merges(void)
     }
 }
 
+/* Sets the gauge to each byte that comes in, and answers. */
+static void follow(void *arg)
+{
+    const int *fds = arg;
+    metrics_gauge_t *g = metrics_gauge(registry, "turns");
+    for (char c; read(fds[0], &c, 1) == 1;) {
+        metrics_gauge_set(g, c);
+        if (write(fds[3], &c, 1) != 1) return;
+    }
+}
+
+/* Promise: the last set wins, whoever set before and however often (who was last keeps its ticket). */
+static void turns(void)
+{
+    static const char script[] = "ppcpccppcc"; /* parent, child */
+    int fds[4], wrong = 0;
+    describe("turns", METRICS_MERGE_LAST, 0);
+    metrics_gauge_t *g = metrics_gauge(registry, "turns");
+    if (pipe(fds) || pipe(fds + 2)) exit(1);
+    pid_t child = multi_fork(follow, fds);
+    for (char i = 0; script[(int)i]; i++) {
+        char answer;
+        if (script[(int)i] == 'p')
+            metrics_gauge_set(g, i);
+        else if (write(fds[1], &i, 1) != 1 || read(fds[2], &answer, 1) != 1)
+            exit(1);
+        wrong += VALUE("turns") != i;
+    }
+    EXPECT_EQ(wrong, 0, "taking turns: sets that did not show");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    EXPECT_EQ(VALUE("turns"), 7, "taking turns: the survivor's last value");
+    for (int i = 0; i < 4; i++) close(fds[i]);
+}
+
 static void all_mode(void)
 {
     describe("all", METRICS_MERGE_ALL, 0);
@@ -236,6 +271,7 @@ int main(void)
     registry = test_open(NULL);
     deaths();
     merges();
+    turns();
     all_mode();
     reuse();
     persistent();

@@ -342,6 +342,8 @@ static bool put_metric(struct buf *out, const struct point *p, const struct wave
     return put_tail(out, p, s, session, why);
 }
 
+enum { CENTROID_PIECES = 1024 };
+
 static bool put_distribution(struct buf *out, const struct point *p, char granularity,
                              const struct wavefront_settings *s, const struct wavefront *session,
                              struct buf *why)
@@ -352,7 +354,11 @@ static bool put_distribution(struct buf *out, const struct point *p, char granul
     for (size_t i = 0; i < p->centroid_count; i++) {
         const metrics_centroid_t *c = &p->centroids[i];
         if (!(c->weight >= 1) || !isfinite(c->mean)) continue;
-        /* A count is 32 bits there. */
+        /* A count is 32 bits there: larger ones are sent in pieces, but not in millions of them. */
+        if (c->weight > CENTROID_PIECES * (double)INT32_MAX) {
+            buf_str(why, "a centroid's count is too large to be true");
+            return false;
+        }
         for (double left = c->weight; left >= 1; left -= INT32_MAX) {
             buf_printf(out, " #%d ", (int)fmin(left, INT32_MAX));
             buf_float(out, c->mean);

@@ -48,8 +48,8 @@ enum {
 };
 static const char *const statements[ST_COUNT] = {
     [OP_CLEAR] = "DELETE FROM entries",
-    [OP_PUT] = "INSERT OR REPLACE INTO entries(seq, epoch, wall, interval, queued, checksum, bytes) "
-               "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [OP_PUT] = ("INSERT OR REPLACE INTO entries(seq, epoch, wall, interval, queued, checksum, bytes) "
+                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
     [OP_UNQUEUE] = "UPDATE entries SET queued = 0 WHERE seq = ?1",
     [OP_REMOVE] = "DELETE FROM entries WHERE seq = ?1",
     [OP_CURSOR] =

@@ -163,25 +163,26 @@ uint32_t view_alive(const view_t *v, uint8_t *alive, uint32_t n)
     uint32_t count = 0;
     memset(alive, 0, n);
     if (n) alive[0] = 1;
-    /* The kernel names one lock of the range, not always the lowest: ask again on both sides of it. */
-    struct {
+    /*
+     * The kernel names one lock of the range, not always the lowest: ask again on both sides of it, on the
+     * shorter one first. That is at most half of what was split, so no more than 32 ever wait.
+     */
+    struct range {
         uint32_t from, to;
-    } stack[64] = {{1, n}};
-    for (int depth = 1; depth > 0;) {
+    } stack[34] = {{1, n}};
+    for (int depth = n > 1; depth > 0;) {
         uint32_t from = stack[--depth].from, to = stack[depth].to;
         uint64_t at;
-        if (from >= to || first_lock(v, LOCK_ALIVE + from, to - from, &at) != 1) continue;
+        if (first_lock(v, LOCK_ALIVE + from, to - from, &at) != 1) continue;
         uint32_t s = at < LOCK_ALIVE + from ? from : (uint32_t)(at - LOCK_ALIVE);
         if (s >= to) continue;
         alive[s] = 1;
         count++;
-        if (depth + 2 <= 64) {
-            stack[depth].from = from, stack[depth++].to = s;
-            stack[depth].from = s + 1, stack[depth++].to = to;
-        } else { /* deeper than any sane answer leads: ask one by one */
-            for (uint32_t i = from; i < to; i++)
-                if (i != s && view_locked(v, LOCK_ALIVE + i) == 1) alive[i] = 1, count++;
-        }
+        struct range left = {from, s}, right = {s + 1, to};
+        bool left_shorter = s - from < to - s - 1;
+        struct range longer = left_shorter ? right : left, shorter = left_shorter ? left : right;
+        if (longer.from < longer.to) stack[depth++] = longer;
+        if (shorter.from < shorter.to) stack[depth++] = shorter;
     }
     return count;
 }

@@ -38,7 +38,10 @@ int main(int argc, char **argv)
     bench_churn(path, rounds);
     bench_snapshot(path, rounds);
     bench_close();
-    if (exporter) bench_page(exporter, path, rounds / 4 + 1);
+    if (exporter) {
+        bench_page(exporter, path, rounds / 4 + 1);
+        bench_page_memory(exporter, path);
+    }
     unlink(path);
     return 0;
 }

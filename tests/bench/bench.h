@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-enum { BENCH_ROUNDS_MAX = 201 };
+enum { BENCH_ROUNDS_MAX = 201, BENCH_TRIES = 20 };
 
 /* Repeat a statement n times; the compiler may neither merge the repetitions nor keep memory in registers. */
 #define BENCH_LOOP(STATEMENT)                \
@@ -31,6 +31,9 @@ enum { BENCH_ROUNDS_MAX = 201 };
 double bench_ns(void); /* CLOCK_MONOTONIC */
 void bench_pin(int cpu);
 double bench_median(double *values, int n); /* sorts them */
+/* How often the kernel took the CPU away from this thread: a turn in which it did is tried BENCH_TRIES times.
+ */
+long bench_preemptions(void);
 
 /* --- Yardsticks and samples ------------------------------------------------------------------------------
  */
@@ -106,6 +109,9 @@ void bench_churn(const char *path, int rounds);    /* reading.c */
 
 /* Starts that mtx-exporter on the segment and fetches its page, a fresh one each time; prints ns per line. */
 void bench_page(const char *exporter, const char *segment, int rounds);
+
+/* The same with 100,000 series, for its memory: the peak above that of an exporter that only samples. */
+void bench_page_memory(const char *exporter, const char *path);
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,6 @@
 
 #define ROUND_NS     2e6
 #define YARDSTICK_NS 2e5
-enum { TRIES = 20 };
 
 bool bench_json;
 
@@ -210,8 +209,7 @@ static struct companion *companion_new(struct bench_op *ops)
 /* --- Rounds ------------------------------------------------------------------------------------------------
  */
 
-/* How often the kernel has taken the CPU away from this thread. */
-static long preemptions(void)
+long bench_preemptions(void)
 {
     struct rusage u;
     return getrusage(RUSAGE_THREAD, &u) ? 0 : u.ru_nivcsw;
@@ -228,12 +226,12 @@ static void measure(struct bench_op *ops, int i, struct companion *const *compan
         long before;
         int tries = 0;
         do { /* a turn in which other work had this CPU says nothing */
-            before = preemptions();
+            before = bench_preemptions();
             y = bench_yardsticks();
             companion_set(c, i + 1, op->n / 64 + 1);
             ns = run_op(op, op->n, procs);
             companion_set(c, 0, 0);
-        } while (!op->timed && preemptions() != before && ++tries < TRIES);
+        } while (!op->timed && bench_preemptions() != before && ++tries < BENCH_TRIES);
         bench_sample_add(&op->sample[procs], ns / (double)op->n, y);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page.c - how long the scrape endpoint takes for a page, per line, over a loopback socket. */
+/* page.c - what a page of the scrape endpoint takes over a loopback socket: time per line, memory at its
+ * peak. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -11,7 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <mtx/metrics.h>
+
 #include "bench.h"
+
+enum { PAGE_SERIES = 100000 };
 
 static void pause_ms(long ms)
 {
@@ -55,40 +60,128 @@ static long fetch(int port)
     return lines;
 }
 
-void bench_page(const char *exporter, const char *segment, int rounds)
+/* Starts the exporter on the segment, listening on port; -1 if it cannot be. */
+static pid_t start_exporter(const char *exporter, const char *segment, const char *interval, int port,
+                            char config[80])
 {
-    char config[80], text[256];
-    int port = free_port();
-    snprintf(config, sizeof config, "/tmp/mtx-bench-%d.yaml", (int)getpid());
-    snprintf(text, sizeof text,
-             "segment: %s\ninterval: 60s\nhttp:\n  listen: 127.0.0.1:%d\nbackends:\n  - type: prometheus\n",
-             segment, port);
+    snprintf(config, 80, "/tmp/mtx-bench-%d.yaml", (int)getpid());
     FILE *f = fopen(config, "w");
-    if (!f) return;
-    fputs(text, f);
+    if (!f) return -1;
+    fprintf(f, "segment: %s\ninterval: %s\nhttp:\n  listen: 127.0.0.1:%d\nbackends:\n  - type: prometheus\n",
+            segment, interval, port);
     fclose(f);
     pid_t pid = fork();
     if (pid == 0) {
         execl(exporter, exporter, "--config", config, (char *)NULL);
         _exit(127);
     }
-    long lines = 0;
-    for (int i = 0; i < 100 && lines < 1000; i++) {
-        pause_ms(100);
-        lines = fetch(port);
-    }
-    double took[256];
-    for (int r = 0; lines && r < rounds; r++) {
-        pause_ms(260); /* pages are shared for 250 ms */
-        took[r] = -bench_ns();
-        lines = fetch(port);
-        took[r] += bench_ns();
-    }
-    if (lines)
-        bench_print("page_line", 1, bench_median(took, rounds) / (double)lines);
-    else
-        fprintf(stderr, "bench: no page from %s\n", exporter);
+    return pid;
+}
+
+static void stop_exporter(pid_t pid, const char *config)
+{
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
     unlink(config);
+}
+
+/* Waits until there is a page with at least that many lines; its lines, or 0. */
+static long first_page(int port, long least)
+{
+    long lines = 0;
+    for (int i = 0; i < 100 && lines < least; i++) {
+        pause_ms(100);
+        lines = fetch(port);
+    }
+    return lines;
+}
+
+void bench_page(const char *exporter, const char *segment, int rounds)
+{
+    static struct bench_sample sample;
+    char config[80];
+    int port = free_port();
+    pid_t pid = start_exporter(exporter, segment, "60s", port, config);
+    if (pid < 0) return;
+    long lines = first_page(port, 1000);
+    for (int r = 0; lines && r < rounds; r++) {
+        pause_ms(260); /* pages are shared for 250 ms */
+        bench_yardsticks_t y = bench_yardsticks();
+        double took = -bench_ns();
+        lines = fetch(port);
+        bench_sample_add(&sample, took + bench_ns(), y);
+    }
+    if (lines)
+        bench_sample_print(&sample, "page_line", 1, (double)lines);
+    else
+        fprintf(stderr, "bench: no page from %s\n", exporter);
+    stop_exporter(pid, config);
+}
+
+/* --- Memory ------------------------------------------------------------------------------------------------
+ */
+
+static double memory_mib(pid_t pid, const char *field)
+{
+    char path[64], line[128];
+    double kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, field, strlen(field))) kib = atof(line + strlen(field));
+    if (f) fclose(f);
+    return kib / 1024;
+}
+
+/* From now on VmHWM tells the peak since now. */
+static void forget_peak(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)pid);
+    FILE *f = fopen(path, "we");
+    if (!f) return;
+    fputs("5\n", f);
+    fclose(f);
+}
+
+static void print_memory(double started, double idle, double peak)
+{
+    if (bench_json)
+        printf("{\"op\":\"page_rss\",\"procs\":1,\"mib\":%.1f,\"idle_mib\":%.1f,\"started_mib\":%.1f}\n",
+               peak - idle, idle, started);
+    else
+        printf("page of %d series: %.1f MiB above the %.1f MiB of an idle exporter that reads each second "
+               "(%.1f MiB before it read anything)\n",
+               PAGE_SERIES, peak - idle, idle, started);
+}
+
+void bench_page_memory(const char *exporter, const char *path)
+{
+    char segment[80], config[80], number[16];
+    snprintf(segment, sizeof segment, "%s.page", path);
+    metrics_options_t options = {.size = sizeof options,
+                                 .path = segment,
+                                 .segment_bytes = 256u << 20,
+                                 .family_series = PAGE_SERIES + 1};
+    metrics_registry_t *r = metrics_open(&options, NULL);
+    int port = free_port();
+    pid_t pid = start_exporter(exporter, segment, "1s", port, config);
+    if (pid < 0) return;
+    pause_ms(500);
+    double started = memory_mib(pid, "VmRSS:");
+    for (int i = 0; i < PAGE_SERIES; i++) {
+        snprintf(number, sizeof number, "%06d", i);
+        metrics_counter_inc(metrics_counter(r, "bench.requests", "client", number));
+    }
+    pause_ms(4000);
+    double idle = memory_mib(pid, "VmRSS:");
+    forget_peak(pid);
+    long lines = first_page(port, PAGE_SERIES);
+    if (lines)
+        print_memory(started, idle, memory_mib(pid, "VmHWM:"));
+    else
+        fprintf(stderr, "bench: no page from %s\n", exporter);
+    stop_exporter(pid, config);
+    metrics_close(&r);
+    unlink(segment);
 }

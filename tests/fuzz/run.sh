@@ -27,8 +27,11 @@ for target in "${targets[@]}"; do
     started=$SECONDS
     FUZZ_STORM=$storm "$build/tests/fuzz/fuzz_$program" -max_total_time=$share -timeout=10 -rss_limit_mb=1024 \
         -malloc_limit_mb=400 -max_len=4096 -detect_leaks=$leaks -reload=0 -print_final_stats=1 \
-        -artifact_prefix="$build/fuzz/$target-" "$learnt" "$here/corpus/$program" >"$log" 2>&1 </dev/null
+        -artifact_prefix="$build/fuzz/$target-" "$learnt" "$here/corpus/$program" >"$log" 2>&1 </dev/null &
+    pid=$!
+    wait $pid
     code=$?
+    rm -f /dev/shm/mtx-fuzz-$pid.seg* # libFuzzer ends without its exit handlers
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     total=$((total + ${runs:-0}))
     if [ $code = 0 ]; then

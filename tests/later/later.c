@@ -67,6 +67,8 @@ static int read_all(const char *path)
     if (!s || metrics_reader_info(reader, &info, NULL)) return 1;
     printf("shared=%.0f tally=%.0f sizes=%.0f damaged=%llu minor=%u\n", total(s, "shared"), total(s, "tally"),
            total(s, "sizes"), (unsigned long long)metrics_snapshot_header(s)->series_damaged, info.minor);
+    metrics_snapshot_release(&s);
+    metrics_reader_close(&reader);
     return 0;
 }
 

@@ -34,7 +34,7 @@ static void reboot(double off)
     int fd = open(test_path, O_WRONLY);
     memset(h.boot_id, 0x5a, sizeof h.boot_id);
     h.created_monotonic += DAYS * UINT64_C(86400000000000);
-    h.created_wall -= (uint64_t)(off * 1e9);
+    h.created_wall -= (uint64_t)(int64_t)(off * 1e9);
     h.checksum = XXH3_64bits(&h, offsetof(struct segment_header, checksum));
     if (pwrite(fd, &h, offsetof(struct segment_header, pad0), 0) < 0) abort();
     close(fd);

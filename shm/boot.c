@@ -154,13 +154,17 @@ static int read_head(int fd, const char *path, struct segment_header *h, metrics
     return 0;
 }
 
-/* We do not have the lock: did its holder just do what we came for? */
+/*
+ * We do not have the lock. Whoever shares it under this kernel has seen the segment adopted before; so ask
+ * for the lock first, and then look.
+ */
 static int refuse(int fd, const char *path, struct segment_header *h, metrics_error_t *error)
 {
     struct flock lock;
+    bool attached = attached_lock(fd, F_WRLCK, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK;
     int rc = read_head(fd, path, h, error);
     if (rc || is_of_this_boot(h)) return rc;
-    if (attached_lock(fd, F_WRLCK, F_OFD_GETLK, &lock) || lock.l_type != F_RDLCK)
+    if (!attached)
         return metrics__fail(error, METRICS_E_BUSY, 0, "%s is being changed by another process", path);
     return metrics__fail(error, METRICS_E_UNSAFE, 0,
                          "%s is in use by another kernel: segments cannot be shared between machines", path);

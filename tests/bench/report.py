@@ -2,7 +2,8 @@
 """Tables from the benchmark's JSON objects (one per line), for tools/bench.
 
     report.py peers FILE...          mtx and its peers side by side
-    report.py docs PAGE FILE...      all tables as markdown, between the marks of PAGE, and on stdout
+    report.py docs PAGE FILE...      all tables as markdown, between the marks of PAGE, and on stdout; the first FILE
+                                     is that of the peers
 
 Ratios come from the medians of (operation / yardstick) of the same moment, not from the nanoseconds.
 """
@@ -144,13 +145,14 @@ def peers(figures, markdown):
             first = figures.get((op, 1))
             if not first:
                 continue
+            ratios = []
             for procs in (1, 2):
                 row, ours = figures.get((op, procs)), reference[procs]
-                ratio = row[XADD] / ours[XADD] if row and ours else None
-                cells.append(digits(ratio) if ratio else "")
-                if ratio and ratio < 1 and not who.startswith("mtx"):
-                    quicker.append(f"{work}: {who} takes {digits(ratio)} of mtx's time"
-                                   + (" beside a second writer" if procs == 2 else ""))
+                ratios.append(row[XADD] / ours[XADD] if row and ours else None)
+                cells.append(digits(ratios[-1]) if ratios[-1] else "")
+            if not who.startswith("mtx") and min(r for r in ratios if r) < 1:
+                beside = f" ({digits(ratios[1])} with a second writer)" if ratios[1] else ""
+                quicker.append(f"- {work}: {who} takes {digits(ratios[0])} of mtx's time{beside}")
             rows.append([who if markdown else "  " + who] + cells + [digits(first[XADD])])
     text = table(["", "ns", "ns, 2 writers", "x mtx", "x mtx, 2 writers", "x lock xadd"], rows, markdown)
     lost = figures.get(("pcp_mmv.lost", 2))
@@ -158,7 +160,7 @@ def peers(figures, markdown):
         text += f"\n(1) Not atomic: of 20 million increments by two processes {100 * lost['ratio']:.1f} % were lost here.\n"
     if ("dropwizard.find", 1) in figures:
         text += "\n(2) The string keeps its hash, there are no tags, and the map compares one pointer.\n"
-    text += "\nWhere a peer is quicker: " + ("; ".join(quicker) if quicker else "nowhere in this table") + ".\n"
+    text += "\nWhere a peer is quicker:\n\n" + ("\n".join(quicker) if quicker else "- nowhere in this table") + "\n"
     return text
 
 
@@ -229,7 +231,7 @@ def machine():
 def docs(page, paths):
     figures, growth = read(paths)
     text = f"Made by `tools/bench --docs` on: {machine()}.\n\n### Goals\n\n{speed(figures)}"
-    text += f"\n### Beside its peers\n\nMade by `tools/bench --peers`.\n\n{peers(figures, True)}"
+    text += f"\n### Beside its peers\n\nMade by `tools/bench --peers`.\n\n{peers(read(paths[:1])[0], True)}"
     text += f"\n### Growth\n\nMade by `tools/bench --growth`.\n\n{grown(growth)}"
     text += f"\n### All operations\n\nMade by `tools/bench`.\n\n{everything(figures)}"
     print(text, end="")

@@ -42,6 +42,9 @@ long bench_preemptions(void);
 typedef struct {
     double add, xadd, two_rdtsc;
 } bench_yardsticks_t;
+void bench_plain_add(uint64_t n);
+void bench_lock_xadd(uint64_t n);
+void bench_two_rdtsc(uint64_t n);          /* or of the machine's own counter */
 bench_yardsticks_t bench_yardsticks(void); /* takes about half a millisecond */
 
 struct bench_sample {

@@ -53,17 +53,17 @@ void bench_pin(int cpu)
 /* --- Yardsticks --------------------------------------------------------------------------------------------
  */
 
-static void plain_add(uint64_t n)
+void bench_plain_add(uint64_t n)
 {
     static uint64_t word;
-    BENCH_LOOP(word += 1)
+    BENCH_LOOP(word += 1; __asm__ volatile("" : "+m"(word)))
 }
-static void lock_xadd(uint64_t n)
+void bench_lock_xadd(uint64_t n)
 {
     static uint64_t word; /* uncontended: each process has its own */
     BENCH_LOOP(__atomic_fetch_add(&word, 1, __ATOMIC_RELAXED))
 }
-static void two_rdtsc(uint64_t n)
+void bench_two_rdtsc(uint64_t n)
 {
 #if defined(__x86_64__)
     BENCH_LOOP(__builtin_ia32_rdtsc(); __builtin_ia32_rdtsc())
@@ -102,7 +102,8 @@ static int yardsticks_taken;
 
 bench_yardsticks_t bench_yardsticks(void)
 {
-    static struct bench_op op[3] = {{.run = plain_add}, {.run = lock_xadd}, {.run = two_rdtsc}};
+    static struct bench_op op[3] = {
+        {.run = bench_plain_add}, {.run = bench_lock_xadd}, {.run = bench_two_rdtsc}};
     double ns[3];
     int at = yardsticks_taken++ % BENCH_ROUNDS_MAX;
     for (int i = 0; i < 3; i++) {

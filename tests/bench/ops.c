@@ -39,27 +39,9 @@ static struct {
     char leaderless_path[80];
 } b;
 
-static void plain_add(uint64_t n)
-{
-    static uint64_t word;
-    BENCH_LOOP(word += 1)
-}
-static void lock_xadd(uint64_t n)
-{
-    static uint64_t word;
-    BENCH_LOOP(__atomic_fetch_add(&word, 1, __ATOMIC_RELAXED))
-}
 static void lock_xadd_shared(uint64_t n)
 {
     BENCH_LOOP(__atomic_fetch_add(b.shared, 1, __ATOMIC_RELAXED))
-}
-static void two_rdtsc(uint64_t n)
-{
-#if defined(__x86_64__)
-    BENCH_LOOP(__builtin_ia32_rdtsc(); __builtin_ia32_rdtsc())
-#else
-    BENCH_LOOP(metrics_now(); metrics_now())
-#endif
 }
 static void clock_gettime_once(uint64_t n)
 {
@@ -179,10 +161,10 @@ static void find_macro(uint64_t n)
         .name = #NAME, .run = NAME, .two = TWO \
     }
 struct bench_op bench_ops[] = {
-    OP(plain_add, BENCH_PROCESS),
-    OP(lock_xadd, BENCH_PROCESS),
+    {.name = "plain_add", .run = bench_plain_add, .two = BENCH_PROCESS},
+    {.name = "lock_xadd", .run = bench_lock_xadd, .two = BENCH_PROCESS},
     OP(lock_xadd_shared, BENCH_PROCESS),
-    OP(two_rdtsc, BENCH_PROCESS),
+    {.name = "two_rdtsc", .run = bench_two_rdtsc, .two = BENCH_PROCESS},
     {.name = "clock_gettime", .run = clock_gettime_once, .two = BENCH_PROCESS},
     OP(counter_inc, BENCH_PROCESS),
     OP(counter_inc_call, BENCH_PROCESS),

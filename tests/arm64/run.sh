@@ -9,7 +9,7 @@ set -u
 [ $# = 3 ] || { echo "usage: tests/arm64/run.sh BUILD ROOT KERNEL" >&2 && exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd) root=$(cd "$2" && pwd) kernel=$(cd "$3" && pwd) || exit 2
-limit=360 # seconds, for all of it
+limit=420 # seconds, for all of it
 
 # SECONDS PROGRAM: those that look at restartable sequences, slots, forks and signals
 tests='
@@ -19,6 +19,10 @@ tests='
 60 test_forks
 60 test_signals
 60 test_versions
+60 test_halves
+60 test_full
+60 test_attacks
+60 test_plugin
 120 test_exact'
 
 stage=$(mktemp -d) || exit 2

@@ -8,7 +8,8 @@
 
 #include <dlfcn.h>
 
-enum { THREADS = 6, ROUNDS = 3000, UPDATES = 2000 };
+enum { THREADS = 6, UPDATES = 2000 };
+#define ROUNDS multi_dose(3000)
 
 static metrics_counter_t *counter;
 

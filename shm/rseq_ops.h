@@ -9,8 +9,9 @@
  * TWO STORES IN A SECTION. A distribution's update changes two places. On x86-64 one section does both,
  * although that gives it a store before its last one: the abort handler can tell whether that store was made.
  * It is an `addq`, and an instruction that adds to memory also sets the flags, which are part of the state
- * that the kernel keeps for the abort handler: ZF is set before it, by the `xorl` that also zeroes rax, and
- * clear after it, unless it stored a zero. rax says whether the `xorl` was reached. So the handler sees
+ * that the kernel keeps for the abort handler: ZF is set before it, by the `xorl` that also zeroes rdx, and
+ * clear after it, unless it stored a zero. rdx, which held the descriptor's address, says whether the `xorl`
+ * was reached. So the handler sees
  * whether the first store was made, and if it was, only the second is made again, in whatever lane the thread
  * is in by then (ORD-5). A double is added to in this way by adding the difference of its bits; if that comes
  * to zero, the cell was zero before, and to do it again changes nothing. A kill between the two stores leaves
@@ -231,45 +232,40 @@ RSEQ_INLINE uint32_t rseq_cpu(const struct metrics__cells *c)
     return cpu;
 }
 
-/* A section for a lane that is already known: it goes on only if the thread is still on that CPU. */
-#define RSEQ_SAME_CPU                   \
-    "1: cmpl %%fs:4(%[rs]), %[cpu]\n\t" \
-    "jne %l[moved]\n\t"
 #define RSEQ_END_HALVES                     \
     "2: movq $0, %%fs:8(%[rs])\n\t"         \
     ".pushsection __rseq_fail, \"ax?\"\n\t" \
     ".byte 0x0f, 0xb9, 0x3d\n\t"            \
     ".long 0x53053053\n\t"                  \
     "4: jz %l[aborted]\n\t"                 \
-    "testq %%rax, %%rax\n\t"                \
+    "testq %%rdx, %%rdx\n\t"                \
     "jnz %l[aborted]\n\t"                   \
     "jmp %l[half]\n\t"                      \
     ".popsection\n\t"
-#define RSEQ_HALVES_ENDS          \
-    return RSEQ_DONE;             \
-    moved:                        \
-    metrics__rseq_clear(c->rseq); \
-    aborted:                      \
-    return RSEQ_ABORTED;          \
-    half:                         \
-    return RSEQ_HALF
-
 /* u64 += 1, then f64 += x. */
-RSEQ_INLINE int rseq_bucket(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t bucket,
-                            uint64_t sum, double x)
+RSEQ_INLINE int rseq_bucket(const struct metrics__cells *c, uint64_t bucket, uint64_t sum, double x)
 {
     /* ORD-5 */
-    __asm__ goto(METRICS__RSEQ_CS RSEQ_SAME_CPU "xorl %%eax, %%eax\n\t"
-                                                "addq $1, %[bucket]\n\t"
-                                                "movsd %[sum], %%xmm15\n\t"
-                                                "addsd %[x], %%xmm15\n\t"
-                                                "movsd %%xmm15, %[sum]\n\t" RSEQ_END_HALVES
+    __asm__ goto(METRICS__RSEQ_CS_IN("rdx") METRICS__RSEQ_LANE
+                 "addq %[base], %%rax\n\t"
+                 "xorl %%edx, %%edx\n\t"
+                 "addq $1, (%%rax, %[bucket])\n\t"
+                 "movsd (%%rax, %[sum]), %%xmm15\n\t"
+                 "addsd %[x], %%xmm15\n\t"
+                 "movsd %%xmm15, (%%rax, %[sum])\n\t" RSEQ_END_HALVES
                  :
-                 : [rs] "r"(c->rseq), [cpu] "r"(cpu), [bucket] "m"(*(uint64_t *)(lane + bucket)),
-                   [sum] "m"(*(double *)(lane + sum)), [x] "x"(x)
-                 : "memory", "cc", "rax", "xmm15"
-                 : moved, aborted, half);
-    RSEQ_HALVES_ENDS;
+                 : [rs] "r"(c->rseq), [lanes] "rm"(c->lanes), [stride] "rm"(c->stride), [base] "rm"(c->base),
+                   [bucket] "r"(bucket), [sum] "r"(sum), [x] "x"(x)
+                 : "memory", "cc", "rax", "rdx", "xmm15"
+                 : outside, aborted, half);
+    return RSEQ_DONE;
+aborted:
+    return RSEQ_ABORTED;
+half:
+    return RSEQ_HALF;
+outside:
+    metrics__rseq_clear(c->rseq);
+    return RSEQ_OUTSIDE;
 }
 
 /*
@@ -281,23 +277,31 @@ RSEQ_INLINE int rseq_moments(const struct metrics__cells *c, uint32_t cpu, char 
 {
     static const mem_pair_t one __attribute__((aligned(16))) = {0, 1};
     /* ORD-5 */
-    __asm__ goto(METRICS__RSEQ_CS RSEQ_SAME_CPU "movq %[squares], %%rcx\n\t"
-                                                "movq %%rcx, %%xmm15\n\t"
-                                                "addsd %[xx], %%xmm15\n\t"
-                                                "movq %%xmm15, %%rdx\n\t"
-                                                "subq %%rcx, %%rdx\n\t"
-                                                "xorl %%eax, %%eax\n\t"
-                                                "addq %%rdx, %[squares]\n\t"
-                                                "movdqa %[pair], %%xmm15\n\t"
-                                                "paddq %[one], %%xmm15\n\t"
-                                                "addsd %[x], %%xmm15\n\t"
-                                                "movaps %%xmm15, %[pair]\n\t" RSEQ_END_HALVES
+    __asm__ goto(METRICS__RSEQ_CS_IN("rdx") "1: cmpl %%fs:4(%[rs]), %[cpu]\n\t"
+                                            "jne %l[moved]\n\t"
+                                            "movq %[squares], %%rcx\n\t"
+                                            "movq %%rcx, %%xmm15\n\t"
+                                            "addsd %[xx], %%xmm15\n\t"
+                                            "movq %%xmm15, %%rax\n\t"
+                                            "subq %%rcx, %%rax\n\t"
+                                            "xorl %%edx, %%edx\n\t"
+                                            "addq %%rax, %[squares]\n\t"
+                                            "movdqa %[pair], %%xmm15\n\t"
+                                            "paddq %[one], %%xmm15\n\t"
+                                            "addsd %[x], %%xmm15\n\t"
+                                            "movaps %%xmm15, %[pair]\n\t" RSEQ_END_HALVES
                  :
                  : [rs] "r"(c->rseq), [cpu] "r"(cpu), [squares] "m"(*(uint64_t *)(lane + squares)),
                    [pair] "m"(*(mem_pair_t *)(lane + pair)), [one] "m"(one), [x] "x"(x), [xx] "x"(x * x)
                  : "memory", "cc", "rax", "rcx", "rdx", "xmm15"
                  : moved, aborted, half);
-    RSEQ_HALVES_ENDS;
+    return RSEQ_DONE;
+moved: /* to another CPU, since its caller looked */
+    metrics__rseq_clear(c->rseq);
+aborted:
+    return RSEQ_ABORTED;
+half:
+    return RSEQ_HALF;
 }
 
 /* The pair alone. */
@@ -336,10 +340,8 @@ RSEQ_INLINE uint32_t rseq_cpu(const struct metrics__cells *c)
  * Here nothing tells the abort handler that a store was made, and a store of 16 bytes may be split by an
  * exception: so each cell has a section of its own.
  */
-RSEQ_INLINE int rseq_bucket(const struct metrics__cells *c, uint32_t cpu, char *lane, uint64_t bucket,
-                            uint64_t sum, double x)
+RSEQ_INLINE int rseq_bucket(const struct metrics__cells *c, uint64_t bucket, uint64_t sum, double x)
 {
-    (void)cpu, (void)lane;
     int done = rseq_add(c, bucket, 1);
     if (__builtin_expect(done != RSEQ_DONE, 0)) return done;
     return rseq_add_f64(c, sum, x) == RSEQ_DONE ? RSEQ_DONE : RSEQ_HALF;
@@ -404,9 +406,7 @@ lane_moments_rest(const struct metrics__cells *c, uint64_t squares, uint64_t pai
 /* One more in the u64 at `bucket`, x more in the f64 at `sum`. */
 RSEQ_INLINE void lane_bucket(const struct metrics__cells *c, uint64_t bucket, uint64_t sum, double x)
 {
-    uint32_t cpu;
-    char *lane;
-    int done = lane_here(c, &cpu, &lane) ? rseq_bucket(c, cpu, lane, bucket, sum, x) : RSEQ_OUTSIDE;
+    int done = rseq_bucket(c, bucket, sum, x);
     if (__builtin_expect(done != RSEQ_DONE, 0)) lane_bucket_rest(c, bucket, sum, x, done); /* ORD-5 */
 }
 

@@ -67,12 +67,14 @@ static pid_t start_exporter(const char *exporter, const char *segment, const cha
     snprintf(config, 80, "/tmp/mtx-bench-%d.yaml", (int)getpid());
     FILE *f = fopen(config, "w");
     if (!f) return -1;
-    fprintf(f, "segment: %s\ninterval: %s\nhttp:\n  listen: 127.0.0.1:%d\nbackends:\n  - type: prometheus\n",
+    fprintf(f,
+            "segment: %s\ninterval: %s\nverbosity: warn\nhttp:\n  listen: 127.0.0.1:%d\nbackends:\n  - type: "
+            "prometheus\n",
             segment, interval, port);
     fclose(f);
     pid_t pid = fork();
     if (pid == 0) {
-        execl(exporter, exporter, "--config", config, (char *)NULL);
+        execl(exporter, exporter, "--config", config, "--log", "memory", (char *)NULL);
         _exit(127);
     }
     return pid;

@@ -50,6 +50,7 @@ static int start(struct remote *r, const char *const *argv, const char *dir)
     r->from = fdopen(up[0], "r");
     if (r->pid > 0 && r->to && r->from && fgets(line, sizeof line, r->from) && !strcmp(line, "ready\n"))
         return 0;
+    stop(r);
     return -1;
 }
 

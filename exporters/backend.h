@@ -78,6 +78,8 @@ struct backend {
     struct backend_wants wants;
     const struct transport *transport;
     const struct backend_session *session; /* NULL = needs none */
+    /* Whether settings fit together, beyond what each row says; false with the reason. NULL = they do. */
+    bool (*sound)(const void *settings, struct buf *why);
     /* What the other side's answer means, where the transport's own table does not know better: corrects the
      * answer, whose response it may read. payload is what was sent. NULL = the table is right. */
     void (*judge)(const struct payload *payload, struct answer *answer);

@@ -224,6 +224,13 @@ bool config_sound(const struct config *config, struct buf *mistakes)
     bool good = true;
     for (const struct config_backend *b = config->backends; b; b = b->next) {
         uint64_t resolution = b->type->wants.resolution_ns;
+        struct buf why = {0};
+        if (b->type->sound && !b->type->sound(b->settings, &why)) {
+            buf_printf(mistakes, "%s: %s: %s\n", config->file ? config->file : "the defaults",
+                       b->settings->name, buf_text(&why));
+            good = false;
+        }
+        buf_free(&why);
         if (config->interval >= resolution) continue;
         buf_printf(mistakes, "%s: the interval of ", config->file ? config->file : "the defaults");
         buf_duration(mistakes, config->interval);

@@ -490,6 +490,7 @@ const struct backend backend_wavefront = {
               .additive = true},
     .transport = &transport_wavefront,
     .session = &wavefront_session,
+    .sound = wavefront_sound,
     .judge = wavefront_judge,
     .encode = points_encode,
     .points = &wavefront_points,

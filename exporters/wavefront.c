@@ -70,9 +70,9 @@ static bool open_stream(struct link *l, int which, const char *address, const st
     return l->streams[which] != NULL;
 }
 
-/* What only shows when all options are known. */
-static bool is_sound(const struct wavefront_settings *s, struct buf *why)
+bool wavefront_sound(const void *settings, struct buf *why)
 {
+    const struct wavefront_settings *s = settings;
     bool tcp = s->tcp && *s->tcp, url = s->http.url && *s->http.url;
     bool token = (s->token && *s->token) || (s->csp_api_token && *s->csp_api_token) ||
                  (s->csp_app_id && *s->csp_app_id);
@@ -91,7 +91,7 @@ static bool is_sound(const struct wavefront_settings *s, struct buf *why)
 static void *link_open(const void *settings, struct buf *why)
 {
     const struct wavefront_settings *s = settings;
-    if (!is_sound(s, why)) return NULL;
+    if (!wavefront_sound(settings, why)) return NULL;
     void *arg = calloc(1, sizeof(struct link));
     struct link *l = arg;
     bool good = l != NULL;

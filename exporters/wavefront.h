@@ -33,6 +33,9 @@ struct wavefront {
 /* "host:port". */
 bool wavefront_check_address(const char *text, struct buf *why);
 
+/* What only shows when all options are known: a way there, and a token where one is needed. */
+bool wavefront_sound(const void *settings, struct buf *why);
+
 /* HTTP, or lines on sockets if `tcp` is given. */
 extern const struct transport transport_wavefront;
 extern const struct backend_session wavefront_session;

@@ -10,7 +10,7 @@
  * instructions of all sections are added, as the program's own table of sections (__rseq_cs) and objdump name
  * them. Last, it is killed at random moments of continuous work.
  *
- *     test_crash VICTIM [STRIDE]
+ *     test_crash VICTIM [STRIDE [SCENARIO]]
  *
  * In a short campaign only every so many of the instructions of two scenarios get their turn, beginning
  * somewhere at random.
@@ -332,6 +332,17 @@ static void find_text(void)
     seen = calloc(1, text_to - text_from);
 }
 
+/* A forked child is not stepped: its code is its parent's. `word` stands at `place` without the breakpoint.
+ */
+static void let_child_go(pid_t pid, uint64_t place, long word)
+{
+    unsigned long child;
+    ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
+    waitpid((pid_t)child, NULL, __WALL);
+    if (place) ptrace(PTRACE_POKETEXT, (pid_t)child, place, word);
+    ptrace(PTRACE_DETACH, (pid_t)child, 0, 0);
+}
+
 /* Runs on to that place. False at the end. */
 static bool run_to(pid_t pid, uint64_t back, int *status)
 {
@@ -341,13 +352,7 @@ static bool run_to(pid_t pid, uint64_t back, int *status)
     do {
         if (ptrace(PTRACE_CONT, pid, 0, 0) || waitpid(pid, status, 0) != pid || !WIFSTOPPED(*status))
             return false;
-        if (*status >> 16) { /* a child: it is not stepped, its parent's code is the same */
-            unsigned long child;
-            ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
-            waitpid((pid_t)child, NULL, __WALL);
-            ptrace(PTRACE_POKETEXT, (pid_t)child, back, word);
-            ptrace(PTRACE_DETACH, (pid_t)child, 0, 0);
-        }
+        if (*status >> 16) let_child_go(pid, back, word);
         if (ptrace(PTRACE_GETREGS, pid, 0, &now)) return false;
     } while (now.rip != back + 1);
     ptrace(PTRACE_POKETEXT, pid, back, word);
@@ -391,6 +396,7 @@ static void step_through(const struct scenario *s)
     bool going = run_to(pid, symbol("main"), &status);
     while (going && !ptrace(PTRACE_SINGLESTEP, pid, 0, 0) && waitpid(pid, &status, 0) == pid &&
            WIFSTOPPED(status)) {
+        if (status >> 16) let_child_go(pid, 0, 0);
         if (ptrace(PTRACE_GETREGS, pid, 0, &regs)) break;
         steps++;
         if (is_text(regs.rip)) {
@@ -534,7 +540,8 @@ int main(int argc, char **argv)
     find_text();
     make_baseline();
     for (size_t i = 0; i < (whole ? sizeof scenarios / sizeof *scenarios : 2); i++)
-        kill_everywhere(&scenarios[i], argc > 2 ? strtoul(argv[2], NULL, 0) : whole ? 1 : 151);
+        if (argc <= 3 || !strcmp(argv[3], scenarios[i].name))
+            kill_everywhere(&scenarios[i], argc > 2 ? strtoul(argv[2], NULL, 0) : whole ? 1 : 151);
     for (size_t i = 0; i < 2; i++) kill_at_random(&looping[i], whole ? 10000 : 50);
     clean_up();
     printf("%" PRIu64 " kills, %" PRIu64 " violations\n", kills, violations);

@@ -288,9 +288,18 @@ static bool kill_at(const struct scenario *s, uint64_t place)
     }
     if (hit) end(hit);
     if (hit && hit != pid) {
-        /* The parent lives on, and comes to its end. */
-        while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+        /* The parent lives on, and comes to its end: past the breakpoint, which stands in its text as well.
+         */
+        while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
+            struct user_regs_struct regs;
+            bool there = !ptrace(PTRACE_GETREGS, pid, 0, &regs) && regs.rip == place + 1;
+            if (there) {
+                ptrace(PTRACE_POKETEXT, pid, place, word);
+                regs.rip = place;
+                ptrace(PTRACE_SETREGS, pid, 0, &regs);
+            }
             ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status));
+        }
         if (!WIFEXITED(status)) violations++, printf("the parent of the killed child did not end well\n");
     }
     return hit != 0;

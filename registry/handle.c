@@ -220,7 +220,11 @@ static void *find_locked(metrics_registry_t *r, unsigned number, const char *con
     void *handle = raw ? metrics__table_find(r->table, raw) : NULL;
     if (handle) return handle;
     struct finding *f = malloc(sizeof *f);
-    if (!f) return kind->noop;
+    if (!f) {
+        metrics__refuse(r, (enum segment_loss)no_memory.loss, no_memory.code, NULL, "a %s was refused: %s",
+                        kind->name, no_memory.why);
+        return kind->noop;
+    }
     f->r = r;
     f->kind = kind;
     f->number = number;

@@ -265,13 +265,19 @@ static void end(pid_t pid)
 static bool kill_at(const struct scenario *s, uint64_t place)
 {
     int status;
-    pid_t pid = start(s, true), hit = 0;
+    pid_t pid = start(s, true), hit = 0, child = 0;
     long word = ptrace(PTRACE_PEEKTEXT, pid, place, 0);
     ptrace(PTRACE_POKETEXT, pid, place, (word & ~0xffL) | 0xcc);
     ptrace(PTRACE_CONT, pid, 0, 0);
     for (;;) {
         pid_t who = waitpid(-1, &status, __WALL);
         if (who < 0) break;
+        if (who == child && !WIFSTOPPED(status)) child = 0;
+        if (WIFSTOPPED(status) && status >> 16) { /* known before either of them goes on */
+            unsigned long forked;
+            ptrace(PTRACE_GETEVENTMSG, who, 0, &forked);
+            child = (pid_t)forked;
+        }
         if (!WIFSTOPPED(status)) {
             if (who == pid) break;
             continue;
@@ -287,6 +293,8 @@ static bool kill_at(const struct scenario *s, uint64_t place)
         ptrace(PTRACE_CONT, who, 0, signal);
     }
     if (hit) end(hit);
+    if (hit == pid && child)
+        end(child); /* an orphan would go on beside the survivor, and beside the next run */
     if (hit && hit != pid) {
         /* The parent lives on, and comes to its end: past the breakpoint, which stands in its text as well.
          */

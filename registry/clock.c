@@ -16,16 +16,15 @@
 #define MINUTE (60 * SECOND)
 
 /*
- * ns = (ticks * mult) >> 32. The words change together only in the sense that each alone is right: mult is
- * always a valid rate, and anchor/next are used by one refiner at a time.
+ * ns = (ticks * mult) >> 32. Each of them alone is right, whoever else refines: mult is always a valid rate,
+ * and the anchor is replaced whole. So there is nothing that a thread could hold when a fork, a kill or a
+ * handler's siglongjmp() ends it.
  */
 static struct {
-    bool counter;          /* false: metrics_now() is CLOCK_MONOTONIC in ns */
-    uint64_t mult;         /* ns per tick, 32.32 */
-    uint64_t next;         /* counter value at which to refine */
-    uint64_t busy;         /* 1 = somebody is refining */
-    uint64_t anchor_ticks; /* a pair of simultaneous readings */
-    uint64_t anchor_ns;
+    bool counter;                   /* false: metrics_now() is CLOCK_MONOTONIC in ns */
+    uint64_t mult;                  /* ns per tick, 32.32 */
+    uint64_t next;                  /* counter value at which to refine */
+    _Alignas(16) mem_pair_t anchor; /* {ticks, ns}: simultaneous readings */
 } clk = {.mult = UINT64_C(1) << 32, .next = UINT64_MAX};
 
 static uint64_t monotonic_ns(clockid_t id)
@@ -75,41 +74,37 @@ static bool counter_trusted(void)
 }
 
 /* Set the rate from the anchor to now; the next look is when the base has doubled. */
-static void refine(uint64_t ticks, uint64_t ns)
+static void refine(mem_pair_t anchor, uint64_t ticks, uint64_t ns)
 {
-    uint64_t base_ticks = ticks - clk.anchor_ticks, base_ns = ns - clk.anchor_ns;
-    if (base_ticks == 0 || (int64_t)base_ns <= 0) return;
+    uint64_t base_ticks = ticks - anchor.lo, base_ns = ns - anchor.hi;
+    if ((int64_t)base_ticks <= 0 || (int64_t)base_ns <= 0) return;
     mem_store(&clk.mult, (uint64_t)(((unsigned __int128)base_ns << 32) / base_ticks)); /* ORD-16 */
     mem_store(&clk.next,
               ticks + (base_ns < MINUTE ? base_ticks : base_ticks * MINUTE / base_ns)); /* ORD-16 */
-    if (base_ns >= MINUTE) {
-        clk.anchor_ticks = ticks;
-        clk.anchor_ns = ns;
-    }
+    if (base_ns >= MINUTE) mem_pair_cas(&clk.anchor, anchor, (mem_pair_t){ticks, ns});  /* ORD-15 */
 }
 
-/* Called by whoever stops a timer after `next`. A signal handler that finds it busy goes on with the old
- * rate. */
+/* Called by whoever stops a timer after `next`. */
 static void __attribute__((noinline)) refine_now(void)
 {
-    uint64_t idle = 0, ticks, ns;
-    if (!mem_cas(&clk.busy, &idle, 1)) return; /* ORD-15 */
+    mem_pair_t anchor;
+    uint64_t ticks, ns;
+    if (!mem_pair_load(&clk.anchor, &anchor)) return; /* somebody has just refined */
     read_both(&ticks, &ns);
-    refine(ticks, ns);
-    mem_publish(&clk.busy, 0); /* ORD-15 */
+    refine(anchor, ticks, ns);
 }
 
 static void init_once(void)
 {
     if (!counter_trusted()) return;
     uint64_t ticks, ns;
-    read_both(&clk.anchor_ticks, &clk.anchor_ns);
+    read_both(&clk.anchor.lo, &clk.anchor.hi);
     do {
         read_both(&ticks, &ns);
-    } while (ns - clk.anchor_ns < 250000);
-    refine(ticks, ns);
-    mem_store(&clk.next, ticks + (ticks - clk.anchor_ticks) * 20); /* ORD-16 */
-    __atomic_store_n(&clk.counter, true, __ATOMIC_RELEASE);        /* ORD-15 */
+    } while (ns - clk.anchor.hi < 250000);
+    refine(clk.anchor, ticks, ns);
+    mem_store(&clk.next, ticks + (ticks - clk.anchor.lo) * 20); /* ORD-16 */
+    __atomic_store_n(&clk.counter, true, __ATOMIC_RELEASE);     /* ORD-15 */
 }
 
 void metrics__clock_init(void)
@@ -130,17 +125,6 @@ uint64_t metrics_elapsed_ns(uint64_t start)
     if ((int64_t)(now - start) <= 0) return 0; /* counters of two sockets may differ by a little */
     if (__builtin_expect(now >= mem_load(&clk.next), 0)) refine_now();                 /* ORD-16 */
     return (uint64_t)(((unsigned __int128)(now - start) * mem_load(&clk.mult)) >> 32); /* ORD-16 */
-}
-
-/* A child of a thread that was refining would never refine again. */
-static void nothing(void) {}
-static void child(void)
-{
-    mem_store(&clk.busy, 0); /* ORD-15 */
-}
-__attribute__((constructor)) static void fork_hooks(void)
-{
-    process_on_fork(&(struct process_fork_hooks){nothing, nothing, child});
 }
 
 uint32_t metrics__tick_exact(const segment_t *seg)

@@ -148,13 +148,10 @@ static metrics_registry_t *new_registry(void)
 static metrics_registry_t nothing = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                      .status = {METRICS_E_MEMORY, ENOMEM, "no memory for a registry"}};
 
-metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error)
+static metrics_registry_t *open_registry(const metrics_options_t *options, metrics_error_t *error)
 {
     char path[64];
     struct segment_options o;
-    metrics_error_t dummy;
-    if (!error) error = &dummy;
-    memset(error, 0, sizeof *error);
     process_init();
     metrics__clock_init();
     metrics_registry_t *r = new_registry();
@@ -166,6 +163,19 @@ metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error
     if (!rc && !o.path) o.path = default_path(path, sizeof path);
     if (!rc) rc = segment_open(&r->seg, &o, error);
     if (rc) r->status = *error;
+    return r;
+}
+
+/* open() and close() are cancellation points: a thread that ended in one would keep what it holds. */
+metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error)
+{
+    int cancel;
+    metrics_error_t dummy;
+    if (!error) error = &dummy;
+    memset(error, 0, sizeof *error);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    metrics_registry_t *r = open_registry(options, error);
+    pthread_setcancelstate(cancel, NULL);
     return r;
 }
 
@@ -195,10 +205,13 @@ void metrics_close(metrics_registry_t **registry)
     metrics_registry_t *r = *registry;
     *registry = NULL;
     if (!r || r == &nothing || r == the_default || !r->seg) return;
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pthread_mutex_lock(&r->lock);
     segment_close(r->seg);
     metrics__fail(&r->status, METRICS_E_CLOSED, 0, "the registry was closed");
     pthread_mutex_unlock(&r->lock);
+    pthread_setcancelstate(cancel, NULL);
 }
 
 /* --- Status

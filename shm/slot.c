@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -258,19 +259,55 @@ void slot_release(segment_t *seg)
     window_unlock();
 }
 
-int slot_self(segment_t *seg)
+/*
+ * A handler that leaves by siglongjmp(), or the thread's cancellation, would leave the lock held and the
+ * claim unfinished, for good. So none of that happens in here, but for the handlers of faults, which have a
+ * right to be told at once.
+ */
+struct undisturbed {
+    sigset_t signals;
+    int cancel;
+};
+
+static void begin_undisturbed(struct undisturbed *before)
 {
-    uint64_t token = process_token();
-    if (__builtin_expect(mem_load_acquire(&seg->slot_ready) == token, 1)) return seg->slot; /* ORD-15 */
-    if (process_thread.claiming) return -1;      /* a handler inside our own claim, or fork */
-    uint64_t other = mem_load(&seg->slot_claim); /* ORD-15 */
-    if (other != token && mem_cas(&seg->slot_claim, &other, token)) { /* ORD-15 */
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigset_t most;
+    sigfillset(&most);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&most, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &most, &before->signals);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel);
+}
+
+static void end_undisturbed(const struct undisturbed *before)
+{
+    pthread_setcancelstate(before->cancel, NULL);
+    pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+}
+
+/* For all threads of this process, if none has begun to. False: another one has. */
+static bool claim_once(segment_t *seg, uint64_t token)
+{
+    struct undisturbed before;
+    begin_undisturbed(&before);
+    uint64_t other = mem_load(&seg->slot_claim);                             /* ORD-15 */
+    bool first = other != token && mem_cas(&seg->slot_claim, &other, token); /* ORD-15 */
+    if (first) {
         process_thread.claiming++;
         seg->slot = claim(seg);
         process_thread.claiming--;
         mem_publish(&seg->slot_ready, token); /* ORD-15 */
-        return seg->slot;
     }
+    end_undisturbed(&before);
+    return first;
+}
+
+int slot_self(segment_t *seg)
+{
+    uint64_t token = process_token();
+    if (__builtin_expect(mem_load_acquire(&seg->slot_ready) == token, 1)) return seg->slot; /* ORD-15 */
+    if (process_thread.claiming) return -1; /* a fault's handler inside our own claim; any inside our fork */
+    if (claim_once(seg, token)) return seg->slot;
     for (int i = 0; i < CLAIM_YIELDS; i++) {
         if (mem_load_acquire(&seg->slot_ready) == token) return seg->slot; /* ORD-15 */
         sched_yield();

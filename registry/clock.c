@@ -89,7 +89,7 @@ static void __attribute__((noinline)) refine_now(void)
 {
     mem_pair_t anchor;
     uint64_t ticks, ns;
-    if (!mem_pair_load(&clk.anchor, &anchor)) return; /* somebody has just refined */
+    if (!mem_pair_load(&clk.anchor, &anchor)) return; /* ORD-15; somebody has just refined */
     read_both(&ticks, &ns);
     refine(anchor, ticks, ns);
 }

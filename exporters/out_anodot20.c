@@ -50,8 +50,8 @@ static bool anodot20_add(struct payload *payloads, const struct point *p, const 
     size_t before = body->len;
     struct json j;
     (void)session;
-    if (!isfinite(point_number(p))) {
-        buf_str(why, "its value is not a finite number");
+    if (!isfinite(point_number(p)) || !*p->name) {
+        buf_str(why, *p->name ? "its value is not a finite number" : "it has no name");
         return false;
     }
     buf_str(body, payloads[0].points ? ",\n" : "[");

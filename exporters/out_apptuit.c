@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unictype.h>
+#include <unistr.h>
 
 enum { APPTUIT_TAGS = 25, APPTUIT_POINTS = 50000 };
 enum sanitizer { SANITIZE_PROMETHEUS, SANITIZE_APPTUIT, SANITIZE_NONE };
@@ -37,9 +39,30 @@ static const char *const sanitizers[] = {"prometheus", "apptuit", "none", NULL};
 /* --- Default tags ------------------------------------------------------------------------------------------
  */
 
-static bool is_plain(unsigned char c)
+/* What the service takes: letters and digits of any alphabet, that is all of Unicode's categories L and N (as
+ * `\w` of the vendor's client has it, which leaves out combining marks), and four signs. */
+static bool is_plain(ucs4_t c)
 {
-    return isalnum(c) || strchr("_-./", c) || c >= 0x80;
+    if (c < 0x80) return isalnum((int)c) || (c && strchr("_-./", (int)c));
+    return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N);
+}
+
+/* The length of the character at `at`; one that is not UTF-8 counts as U+FFFD, no letter. */
+static size_t next_character(const char *at, const char *end, ucs4_t *c)
+{
+    return (size_t)u8_mbtouc(c, (const uint8_t *)at, (size_t)(end - at));
+}
+
+static bool is_plain_key(const char *key, size_t n)
+{
+    const char *end = key + n;
+    ucs4_t c;
+    bool plain = n > 0;
+    while (plain && key < end) {
+        key += next_character(key, end, &c);
+        plain = is_plain(c);
+    }
+    return plain;
 }
 
 /* The next item of "k: v, k: v", blanks cut; false at the end or, with a reason, at a mistake. */
@@ -68,8 +91,7 @@ static bool next_tag(const char **at, struct tag_text *tag, struct buf *why)
         *tag = (struct tag_text){.key = item, .value = colon + 1};
         tag->key_n = trim(&tag->key, (size_t)(colon - item));
         tag->value_n = trim(&tag->value, used - (size_t)(colon + 1 - item));
-        bool plain = tag->key_n > 0;
-        for (size_t i = 0; i < tag->key_n; i++) plain = plain && is_plain((unsigned char)tag->key[i]);
+        bool plain = is_plain_key(tag->key, tag->key_n);
         if (!plain) buf_printf(why, "\"%.*s\" is not a tag key", (int)tag->key_n, tag->key);
         *at += n + ((*at)[n] == ',');
         return plain;
@@ -184,28 +206,31 @@ static void *open_session(const void *settings, struct buf *why)
 /* --- Names -------------------------------------------------------------------------------------------------
  */
 
-static bool is_allowed(int sanitizer, unsigned char c)
+static bool is_allowed(int sanitizer, ucs4_t c)
 {
-    return sanitizer == SANITIZE_PROMETHEUS ? (isalnum(c) && c < 0x80) || c == '_' : is_plain(c);
+    return sanitizer == SANITIZE_PROMETHEUS ? c < 0x80 && (isalnum((int)c) || c == '_') : is_plain(c);
 }
 
-/* Appends a name as the mode has it. A character of another alphabet is one character, however many bytes.
- * False, with the reason, in mode none for a name that would have to change. */
+/* Appends a name as the mode has it: each character that is not allowed becomes an underscore, and a run of
+ * these one. False, with the reason, in mode none for a name that would have to change. */
 static bool put_name(int mode, const char *name, struct buf *out, struct buf *why)
 {
-    size_t from = out->len;
+    size_t from = out->len, n;
+    ucs4_t c;
     if (mode == SANITIZE_PROMETHEUS && isdigit((unsigned char)name[0])) buf_char(out, '_');
-    for (const char *c = name; *c; c++) {
-        if (((unsigned char)*c & 0xc0) == 0x80 && !is_allowed(mode, (unsigned char)*c)) continue;
-        bool good = is_allowed(mode, (unsigned char)*c);
+    for (const char *at = name, *end = name + strlen(name); at < end; at += n) {
+        n = next_character(at, end, &c);
+        bool good = is_allowed(mode, c);
         if (!good && mode == SANITIZE_NONE) {
             buf_printf(why, "\"%s\" holds characters that Apptuit does not take (see the option sanitize)",
                        name);
             return false;
         }
-        char put = good ? *c : '_';
-        bool run = put == '_' && out->len > from && out->data[out->len - 1] == '_';
-        if (!run || mode == SANITIZE_NONE) buf_char(out, put);
+        bool run = out->len > from && out->data[out->len - 1] == '_';
+        if (good && (c != '_' || mode == SANITIZE_NONE))
+            buf_mem(out, at, n);
+        else if (!run)
+            buf_char(out, '_');
     }
     return true;
 }
@@ -345,8 +370,8 @@ static bool apptuit_add(struct payload *payloads, const struct point *p, const v
     struct buf name = {0};
     struct json j;
     size_t before = out->body.len;
-    if (!isfinite(point_number(p))) {
-        buf_str(why, "its value is not a finite number");
+    if (!isfinite(point_number(p)) || !*p->name) {
+        buf_str(why, *p->name ? "its value is not a finite number" : "it has no name");
         return false;
     }
     buf_str(&out->body, out->points ? ",\n" : "[");

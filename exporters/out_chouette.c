@@ -159,7 +159,7 @@ static void put_record(struct buf *out, const struct point *p, const char *type)
     put_value(&j, p);
     jsonw_key(&j, "timestamp");
     if (p->time_ns % 1000000000)
-        jsonw_f64(&j, (double)p->time_ns / 1e9);
+        jsonw_f64(&j, (double)(p->time_ns / 1000000000) + (double)(p->time_ns % 1000000000) / 1e9);
     else
         jsonw_u64(&j, p->time_ns / 1000000000);
     jsonw_key(&j, "tags");

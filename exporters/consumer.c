@@ -262,8 +262,8 @@ static void consumer_settle(struct consumer *c, bool delivered, enum ledger_reas
     struct work *w = &c->work;
     size_t n = w->to - w->from, most = consumer_most(c);
     size_t refused = !delivered || w->refused > n ? n : w->refused;
-    if (n > refused) log_delivered(w->feed->log, w->feed->cursor, &w->next, n - refused, w->points);
-    if (refused) log_dropped(w->feed->log, w->feed->cursor, &w->next, refused, reason);
+    const struct log_outcome outcome = {n - refused, n > refused ? w->points : 0, refused, reason};
+    log_settled(w->feed->log, w->feed->cursor, &w->next, &outcome);
     w->from = w->to;
     w->most = w->most < most / 2 ? w->most * 2 : most;
     backoff_reset(&c->backoff);

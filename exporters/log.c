@@ -472,23 +472,13 @@ static void log_advance(struct log *log, struct log_cursor *c, struct log_next *
     c->dirty = true;
 }
 
-void log_delivered(struct log *log, int cursor, struct log_next *next, size_t n, size_t points)
+void log_settled(struct log *log, int cursor, struct log_next *next, const struct log_outcome *outcome)
 {
     struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
-    log_settle(log, c, n, points);
-    log_advance(log, c, next, n);
-    uint64_t ticket = log_mirror_commit(log);
-    pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
-}
-
-void log_dropped(struct log *log, int cursor, struct log_next *next, size_t n, enum ledger_reason reason)
-{
-    struct log_cursor *c = &log->cursors[cursor];
-    pthread_mutex_lock(&log->lock);
-    log_lose(log, c, reason, n);
-    log_advance(log, c, next, n);
+    log_settle(log, c, outcome->delivered, outcome->points);
+    log_lose(log, c, outcome->reason, outcome->dropped);
+    log_advance(log, c, next, outcome->delivered + outcome->dropped);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
     log_wait(log, ticket, LOG_PATIENCE);

@@ -98,10 +98,16 @@ struct log_next {
  */
 bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next *next);
 
-/* The first n of the readings still queued in `next` are settled: delivered, or dropped for a reason. The
- * position and the ledger move together. */
-void log_delivered(struct log *log, int cursor, struct log_next *next, size_t n, size_t points);
-void log_dropped(struct log *log, int cursor, struct log_next *next, size_t n, enum ledger_reason reason);
+/* What became of readings: so many were delivered, as so many points, and so many dropped for a reason. */
+struct log_outcome {
+    size_t delivered, points, dropped;
+    enum ledger_reason reason;
+};
+
+/* The first of the readings still queued in `next` are settled, as many as were delivered and dropped. The
+ * position and the ledger move together, and all of it at once: whoever is killed knows of both or of
+ * neither. */
+void log_settled(struct log *log, int cursor, struct log_next *next, const struct log_outcome *outcome);
 
 /* All of `next` is settled: it becomes the base, the cursor moves on. */
 void log_done(struct log *log, int cursor, struct log_next *next);

@@ -8,6 +8,7 @@ import gzip
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -48,6 +49,11 @@ class Request:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer takes 40 ms
+
+    def setup(self):
+        super().setup()
+        self.life = self.server.service.life
 
     def log_message(self, *_):
         pass
@@ -64,8 +70,9 @@ class Handler(BaseHTTPRequestHandler):
         service = self.server.service
         request = Request(self)
         with service.lock:
+            service.busy += 1
             service.requests.append(request)
-            trick = service.tricks.pop(0) if service.tricks and service.is_data(request) else None
+            trick = service.next_trick(request)
         try:
             if trick:
                 trick(self, request)
@@ -79,8 +86,20 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(400, b'{"error": "violation"}')
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+        finally:
+            with service.lock:
+                service.busy -= 1
 
     do_GET = do_POST = do_PUT = do_DELETE = answer
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, address):
+        """A client that breaks off is no news; anything else is printed, and makes a mess of the test."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, address)
 
 
 class Service:
@@ -89,9 +108,10 @@ class Service:
     def __init__(self, context=None):
         self.lock = threading.Lock()
         self.requests, self.violations, self.tricks = [], [], []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.life = 0  # which run of the exporter: a connection belongs to the one that was there when it was made
+        self.busy = 0  # requests that are being answered
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.service = self
-        self.server.daemon_threads = True
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
@@ -104,6 +124,10 @@ class Service:
     def is_data(self, request):
         """Whether a queued answer may go to this request (logins and the like are left alone)."""
         return True
+
+    def next_trick(self, request):
+        """What answers this request, in place of accept(); None: accept() does. Called under the lock."""
+        return self.tricks.pop(0) if self.tricks and self.is_data(request) else None
 
     def script(self, *tricks):
         with self.lock:

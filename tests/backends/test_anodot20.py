@@ -65,25 +65,30 @@ def totals(service, want):
         harness.equal(got, count, f"{name} {tags}")
 
 
-harness.answers(Anodot, config, lambda s, name: s.total(name), extra=[
-    ("200 with an error of the request", fake.status(200, b'{"errors": [{"error": 2003, "description": "metrics per second"}]}')),
-    ("200 that is not JSON", fake.status(200, b"<html>welcome</html>")),
-    ("200 that is empty", fake.status(200, b"")),
-])
-harness.split_and_poison(Anodot, config, lambda s, name: s.total(name))
-harness.unreachable(config)
-harness.example_server(Anodot, config, totals, seconds=5)
+def main():
+    harness.answers(Anodot, config, lambda s, name: s.total(name), extra=[
+        ("200 with an error of the request", fake.status(200, b'{"errors": [{"error": 2003, "description": "metrics per second"}]}')),
+        ("200 that is not JSON", fake.status(200, b"<html>welcome</html>")),
+        ("200 that is empty", fake.status(200, b"")),
+    ])
+    harness.split_and_poison(Anodot, config, lambda s, name: s.total(name))
+    harness.unreachable(config)
+    harness.example_server(Anodot, config, totals, seconds=5)
 
-service = Anodot()
-service.refuse = {"bad"}
-with harness.Bench(config(service, ", exclude: ['mtx.*'], labels: {owner: ops team}, strict_names: true")) as b:
-    b.ctl("add", "bad", "1")
-    b.ctl("add", "good", "2", "what=x=é")
-    b.start()
-    harness.check(harness.until(10, lambda: service.sums.get(("good", (("tag_what", "x__"),))) == 2), f"strict: {service.sums}")
-    ledger = b.stop()
-    harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"by index: one of two is refused: {ledger}")
-    harness.check("2008 property value is empty" in b.log(), "by index: the service's words are told")
-harness.equal(service.violations[:3], [], "by index: violations")
-service.stop()
-harness.finish()
+    service = Anodot()
+    service.refuse = {"bad"}
+    with harness.Bench(config(service, ", exclude: ['mtx.*'], labels: {owner: ops team}, strict_names: true")) as b:
+        b.ctl("add", "bad", "1")
+        b.ctl("add", "good", "2", "what=x=é")
+        b.start()
+        harness.check(harness.until(10, lambda: service.sums.get(("good", (("tag_what", "x__"),))) == 2), f"strict: {service.sums}")
+        ledger = b.stop()
+        harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"by index: one of two is refused: {ledger}")
+        harness.check("2008 property value is empty" in b.log(), "by index: the service's words are told")
+    harness.equal(service.violations[:3], [], "by index: violations")
+    service.stop()
+    harness.finish()
+
+
+if __name__ == "__main__":
+    main()

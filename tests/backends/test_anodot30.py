@@ -89,28 +89,33 @@ def totals(service, want):
         harness.equal(got, count, f"{name} {tags}")
 
 
-harness.answers(Anodot, config, lambda s, name: s.total(name))
-harness.unreachable(config)
-harness.example_server(Anodot, config, totals, seconds=5)
+def main():
+    harness.answers(Anodot, config, lambda s, name: s.total(name))
+    harness.unreachable(config)
+    harness.example_server(Anodot, config, totals, seconds=5)
 
-# A schema that is there is used; a tag that it does not know makes a newer version; the bearer ends and is renewed.
-service = Anodot()
-service.schemas["old"] = {"id": "old", "name": "jobs", "version": 4, "dimensions": [],
-                          "measurements": {"jobs": {"aggregation": "sum", "countBy": "none"}}}
-with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
-    b.ctl("add", "jobs", "1")
-    b.start()
-    harness.check(harness.until(10, lambda: service.total("jobs") == 1), "an old schema is found")
-    harness.equal(list(service.schemas), ["old"], "and no other made")
-    harness.check(harness.until(10, lambda: "old" in service.watermarks), "and its watermark told")
-    with service.lock:
-        service.bearer = "another"
-    b.ctl("add", "jobs", "2", "city=nyc")
-    harness.check(harness.until(15, lambda: service.sums.get(("jobs", (("city", "nyc"),))) == 2), "a tag more")
-    newer = [s for s in service.schemas.values() if s["name"] == "jobs" and s["version"] == 5]
-    harness.equal(newer[0]["dimensions"] if newer else None, ["city"], "makes a newer version")
-    harness.check(service.logins >= 2, f"after another login: {service.logins}")
-    b.stop()
-harness.equal(service.violations[:3], [], "schemas: violations")
-service.stop()
-harness.finish()
+    # A schema that is there is used; a tag that it does not know makes a newer version; the bearer ends and is renewed.
+    service = Anodot()
+    service.schemas["old"] = {"id": "old", "name": "jobs", "version": 4, "dimensions": [],
+                              "measurements": {"jobs": {"aggregation": "sum", "countBy": "none"}}}
+    with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        harness.check(harness.until(10, lambda: service.total("jobs") == 1), "an old schema is found")
+        harness.equal(list(service.schemas), ["old"], "and no other made")
+        harness.check(harness.until(10, lambda: "old" in service.watermarks), "and its watermark told")
+        with service.lock:
+            service.bearer = "another"
+        b.ctl("add", "jobs", "2", "city=nyc")
+        harness.check(harness.until(15, lambda: service.sums.get(("jobs", (("city", "nyc"),))) == 2), "a tag more")
+        newer = [s for s in service.schemas.values() if s["name"] == "jobs" and s["version"] == 5]
+        harness.equal(newer[0]["dimensions"] if newer else None, ["city"], "makes a newer version")
+        harness.check(service.logins >= 2, f"after another login: {service.logins}")
+        b.stop()
+    harness.equal(service.violations[:3], [], "schemas: violations")
+    service.stop()
+    harness.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -57,33 +57,38 @@ def totals(service, want):
         harness.equal(service.last.get((key, tags)), float(count), f"{name} {tags}")
 
 
-harness.answers(Apptuit, config, lambda s, name: s.total(name))
-harness.split_and_poison(Apptuit, config, lambda s, name: s.total(name))
-harness.unreachable(config)
-harness.example_server(Apptuit, config, totals)
+def main():
+    harness.answers(Apptuit, config, lambda s, name: s.total(name))
+    harness.split_and_poison(Apptuit, config, lambda s, name: s.total(name))
+    harness.unreachable(config)
+    harness.example_server(Apptuit, config, totals)
 
-# Some points of a batch are refused: the others count, the answer's reasons are told, and nothing is sent again.
-service = Apptuit()
-service.refuse = {"bad_count"}
-with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
-    b.ctl("add", "bad", "1")
-    b.ctl("add", "good", "2")
-    b.start()
-    harness.check(harness.until(10, lambda: service.total("good") == 2.0), "partial: the good one arrives")
-    ledger = b.stop()
-    harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"partial: one of two: {ledger}")
-    harness.check("bad_count: not this one" in b.log(), "partial: the service's words are told")
-service.stop()
+    # Some points of a batch are refused: the others count, the answer's reasons are told, and nothing is sent again.
+    service = Apptuit()
+    service.refuse = {"bad_count"}
+    with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
+        b.ctl("add", "bad", "1")
+        b.ctl("add", "good", "2")
+        b.start()
+        harness.check(harness.until(10, lambda: service.total("good") == 2.0), "partial: the good one arrives")
+        ledger = b.stop()
+        harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"partial: one of two: {ledger}")
+        harness.check("bad_count: not this one" in b.log(), "partial: the service's words are told")
+    service.stop()
 
-# The exporter's account of itself goes by the names that Apptuit's users know.
-service = Apptuit()
-with harness.Bench(config(service)) as b:
-    b.ctl("add", "jobs", "1")
-    b.start()
-    names = [f"apptuit_reporter_send_{n}" for n in ("total_count", "successful_count", "time_count", "time_95_percentile")]
-    found = lambda: {k[0] for k in service.last}
-    harness.check(harness.until(10, lambda: set(names) <= found()), f"meta: {set(names) - found()} are missing")
-    b.stop()
-harness.equal(service.violations[:3], [], "meta: violations")
-service.stop()
-harness.finish()
+    # The exporter's account of itself goes by the names that Apptuit's users know.
+    service = Apptuit()
+    with harness.Bench(config(service)) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        names = [f"apptuit_reporter_send_{n}" for n in ("total_count", "successful_count", "time_count", "time_95_percentile")]
+        found = lambda: {k[0] for k in service.last}
+        harness.check(harness.until(10, lambda: set(names) <= found()), f"meta: {set(names) - found()} are missing")
+        b.stop()
+    harness.equal(service.violations[:3], [], "meta: violations")
+    service.stop()
+    harness.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -91,22 +91,27 @@ def totals(service, want):
         harness.equal(service.sums.get(key, 0), count, f"{name} {tags}")
 
 
-harness.answers(Librato, config, lambda s, name: s.total(name))
-harness.split_and_poison(Librato, config, lambda s, name: s.total(name))
-harness.unreachable(config)
-harness.example_server(Librato, config, totals, seconds=5)
+def main():
+    harness.answers(Librato, config, lambda s, name: s.total(name))
+    harness.split_and_poison(Librato, config, lambda s, name: s.total(name))
+    harness.unreachable(config)
+    harness.example_server(Librato, config, totals, seconds=5)
 
-# The older metrics: absolute counters, a source, and tags in the name.
-service = Librato()
-with harness.Bench(config(service, ", mode: metrics, source: web-7, period: 60s")) as b:
-    b.ctl("add", "jobs", "3", "city=nyc")
-    b.ctl("gauge", "level", "2.5")
-    b.start()
-    harness.check(harness.until(10, lambda: service.total("jobs.city.nyc") == 3), "metrics: the absolute total")
-    b.ctl("add", "jobs", "4", "city=nyc")
-    harness.check(harness.until(10, lambda: service.total("jobs.city.nyc") == 7), "metrics: and it grows")
-    harness.equal(service.gauges.get("level"), 2.5, "metrics: gauge")
-    b.stop()
-harness.equal(service.violations[:3], [], "metrics: violations")
-service.stop()
-harness.finish()
+    # The older metrics: absolute counters, a source, and tags in the name.
+    service = Librato()
+    with harness.Bench(config(service, ", mode: metrics, source: web-7, period: 60s")) as b:
+        b.ctl("add", "jobs", "3", "city=nyc")
+        b.ctl("gauge", "level", "2.5")
+        b.start()
+        harness.check(harness.until(10, lambda: service.total("jobs.city.nyc") == 3), "metrics: the absolute total")
+        b.ctl("add", "jobs", "4", "city=nyc")
+        harness.check(harness.until(10, lambda: service.total("jobs.city.nyc") == 7), "metrics: and it grows")
+        harness.equal(service.gauges.get("level"), 2.5, "metrics: gauge")
+        b.stop()
+    harness.equal(service.violations[:3], [], "metrics: violations")
+    service.stop()
+    harness.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -181,44 +181,49 @@ def totals(found):
     return compare
 
 
-harness.answers(Wavefront, config, lambda s, name: s.total(name), extra=[("406", fake.status(406))])
-harness.split_and_poison(Wavefront, config, lambda s, name: s.total(name))
-harness.unreachable(config)
-harness.example_server(Wavefront, config, totals(lambda s: s.last), seconds=4)
-harness.example_server(Wavefront, deltas, totals(lambda s: s.deltas), seconds=4)
-harness.example_server(Proxy, tcp, totals(lambda s: s.deltas), seconds=4)
+def main():
+    harness.answers(Wavefront, config, lambda s, name: s.total(name), extra=[("406", fake.status(406))])
+    harness.split_and_poison(Wavefront, config, lambda s, name: s.total(name))
+    harness.unreachable(config)
+    harness.example_server(Wavefront, config, totals(lambda s: s.last), seconds=4)
+    harness.example_server(Wavefront, deltas, totals(lambda s: s.deltas), seconds=4)
+    harness.example_server(Proxy, tcp, totals(lambda s: s.deltas), seconds=4)
 
-# The proxy closes an idle connection; what comes next is not lost.
-service = Proxy()
-with harness.Bench(tcp(service).replace("counters: delta", "counters: delta, exclude: ['mtx.*'], attributes: []")) as b:
-    b.ctl("add", "jobs", "1")
-    b.start()
-    for i in range(4):
-        want = 2**i
-        harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 2 * want - 1), f"hang-up {i}: {service.deltas}")
-        connections = service.connections
-        harness.until(3, lambda: False)  # longer than the proxy has patience
-        b.ctl("add", "jobs", str(2 * want))
-    harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 31), f"hang-ups: {service.deltas}")
-    harness.check(service.connections >= 4, f"there were hang-ups: {service.connections}")
-    b.stop()
-harness.equal(service.violations[:3], [], "hang-up: violations")
-service.stop()
+    # The proxy closes an idle connection; what comes next is not lost.
+    service = Proxy()
+    with harness.Bench(tcp(service).replace("counters: delta", "counters: delta, exclude: ['mtx.*'], attributes: []")) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        for i in range(4):
+            want = 2**i
+            harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 2 * want - 1), f"hang-up {i}: {service.deltas}")
+            connections = service.connections
+            harness.until(3, lambda: False)  # longer than the proxy has patience
+            b.ctl("add", "jobs", str(2 * want))
+        harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 31), f"hang-ups: {service.deltas}")
+        harness.check(service.connections >= 4, f"there were hang-ups: {service.connections}")
+        b.stop()
+    harness.equal(service.violations[:3], [], "hang-up: violations")
+    service.stop()
 
-# The login at the cloud-services platform, and another one when the token ends.
-service = Wavefront()
-with harness.Bench(config(service).replace("token: sesame", f"csp_api_token: open/up, csp_url: '{service.url}', application: shop")) as b:
-    b.ctl("add", "jobs", "1")
-    b.start()
-    harness.check(harness.until(10, lambda: service.total("jobs") == 1), "platform: logged in")
-    with service.lock:
-        service.token = "another"
-    b.ctl("add", "jobs", "1")
-    harness.check(harness.until(10, lambda: service.total("jobs") == 2), "platform: and again")
-    harness.check(service.logins == 2, f"platform: {service.logins} logins")
-    beat = ("~component.heartbeat", (("application", "shop"), ("cluster", "none"), ("component", "mtx"), ("service", "none"), ("shard", "none")))
-    harness.equal(service.last.get(beat), 1.0, "heartbeat")
-    b.stop()
-harness.equal(service.violations[:3], [], "platform: violations")
-service.stop()
-harness.finish()
+    # The login at the cloud-services platform, and another one when the token ends.
+    service = Wavefront()
+    with harness.Bench(config(service).replace("token: sesame", f"csp_api_token: open/up, csp_url: '{service.url}', application: shop")) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        harness.check(harness.until(10, lambda: service.total("jobs") == 1), "platform: logged in")
+        with service.lock:
+            service.token = "another"
+        b.ctl("add", "jobs", "1")
+        harness.check(harness.until(10, lambda: service.total("jobs") == 2), "platform: and again")
+        harness.check(service.logins == 2, f"platform: {service.logins} logins")
+        beat = ("~component.heartbeat", (("application", "shop"), ("cluster", "none"), ("component", "mtx"), ("service", "none"), ("shard", "none")))
+        harness.equal(service.last.get(beat), 1.0, "heartbeat")
+        b.stop()
+    harness.equal(service.violations[:3], [], "platform: violations")
+    service.stop()
+    harness.finish()
+
+
+if __name__ == "__main__":
+    main()

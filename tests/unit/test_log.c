@@ -48,7 +48,8 @@ static double reader_take(struct reader *r, struct log *log, const char *name, u
             if (!strcmp(view.items[i].name, name) && rows.at[k].nature == METRICS_TOTAL)
                 sum += metrics_row_number(&rows.at[k]);
     }
-    log_delivered(log, r->cursor, &next, view.n - next.position, view.n);
+    log_settled(log, r->cursor, &next,
+                &(struct log_outcome){.delivered = view.n - next.position, .points = view.n});
     log_done(log, r->cursor, &next);
     view_free(&view);
     rows_free(&rows);
@@ -273,7 +274,8 @@ UNIT(log, goes_on_from_its_file)
         got += reader_take(&r, log, "jobs", UINT64_MAX);
         /* One of the two readings, and then the end: the next life gets the other. */
         CHECK(log_next(log, r.cursor, UINT64_MAX, &next));
-        if (!next.position) log_delivered(log, r.cursor, &next, 1, 1);
+        if (!next.position)
+            log_settled(log, r.cursor, &next, &(struct log_outcome){.delivered = 1, .points = 1});
         log_undo(log, r.cursor, &next);
         struct ledger_account a = account(ledger, "r"), l = account(ledger, "late");
         CHECK_EQ_U64(a.taken, life * 6);

@@ -17,11 +17,15 @@ struct complain {
     uint64_t silent; /* failures since the last line */
 };
 
-/* It failed at `now` (monotonic): perhaps a line "message who=... reason=... repeated=...". True if one was
- * written. */
-bool complain(struct complain *c, uint64_t now, const char *message, const char *who, const char *reason);
+/* It failed at `now` (monotonic). True if it is time for a line, which the caller writes; *repeated = how
+ * often it failed without one. */
+bool complain_due(struct complain *c, uint64_t now, uint64_t *repeated);
 
-/* It works: one line if it was failing before, with how long that lasted. */
-void complain_over(struct complain *c, uint64_t now, const char *message, const char *who);
+/* The same with the line: perhaps "message key=who reason=... repeated=...". True if one was written. */
+bool complain(struct complain *c, uint64_t now, const char *message, const char *key, const char *who,
+              const char *reason);
+
+/* It works: one line "message key=who after=..." if it was failing before, with how long that lasted. */
+void complain_over(struct complain *c, uint64_t now, const char *message, const char *key, const char *who);
 
 #endif

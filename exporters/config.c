@@ -106,10 +106,17 @@ static void config_free_backend(struct config_backend *b)
     free(b);
 }
 
+struct config *config_retain(struct config *config)
+{
+    config->references++;
+    return config;
+}
+
 void config_free(struct config **config)
 {
     struct config *c = *config;
-    if (!c) return;
+    *config = NULL;
+    if (!c || c->references--) return; /* the maker's own is not counted */
     for (struct config_backend *b = c->backends, *next; b; b = next) {
         next = b->next;
         config_free_backend(b);
@@ -117,7 +124,6 @@ void config_free(struct config **config)
     option_release(config_rows, c);
     free(c->file);
     free(c);
-    *config = NULL;
 }
 
 struct config_backend *config_backend_new(const struct backend *type)
@@ -145,6 +151,13 @@ struct config_backend *config_backend_named(const struct config *config, const c
     for (struct config_backend *b = config->backends; b; b = b->next)
         if (b->settings->name && !strcmp(b->settings->name, name)) return b;
     return NULL;
+}
+
+bool config_backend_same(const struct config *a, const struct config_backend *x, const struct config *b,
+                         const struct config_backend *y)
+{
+    return x->type == y->type && option_tags_equal(&a->tags, &b->tags) &&
+           option_equal(backend_options(x->type), x->settings, y->settings);
 }
 
 /* A backend without a name is called by its type. */

@@ -27,6 +27,7 @@ struct config_backend {
 };
 
 struct config {
+    size_t references;           /* beside the maker's: see config_retain() */
     char *file;                  /* where it came from; NULL = the defaults */
     struct option_list segments; /* paths; empty = the default one */
     uint64_t interval;
@@ -62,6 +63,9 @@ bool config_sound(const struct config *config, struct buf *mistakes);
 /* Sets a top-level option in place of what the file said. False, with the reason, if the value is wrong. */
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why);
 
+/* One more reference; each is given back by config_free(), the last one frees. Not thread-safe: the owner
+ * sees to it. */
+struct config *config_retain(struct config *config);
 void config_free(struct config **config);
 
 /* The settings in force as YAML; secrets are hidden. For --check. */
@@ -73,5 +77,9 @@ void config_sample(struct buf *out);
 
 /* The backend of that name, or NULL. */
 struct config_backend *config_backend_named(const struct config *config, const char *name);
+
+/* True if backend x of configuration a does what y of b does: type, every option, the tags above them. */
+bool config_backend_same(const struct config *a, const struct config_backend *x, const struct config *b,
+                         const struct config_backend *y);
 
 #endif

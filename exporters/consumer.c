@@ -13,8 +13,8 @@
 struct feed {
     struct feed *next;
     struct log *log; /* a reference */
-    int cursor;
-    bool leaving; /* as soon as the work on it is over */
+    int cursor;      /* LEDGER_NONE while a predecessor has it */
+    bool leaving;    /* as soon as the work on it is over */
     enum ledger_reason reason;
 };
 
@@ -28,7 +28,7 @@ struct work {
     int sending;     /* which of the payloads is next */
     size_t first_to; /* items before this one need no first payload: it was accepted before a split */
     size_t points, refused;
-    bool prepared;
+    bool prepared, halved;
 };
 
 struct consumer {
@@ -42,13 +42,14 @@ struct consumer {
     struct payload payloads[PAYLOADS];
     struct backoff backoff;
     uint64_t not_before;
-    struct complain trouble, loss;
+    struct complain trouble, unprepared, undone, halves;
 
     pthread_mutex_t lock; /* of the feeds and of work.feed, never held while a backend is waited for; logs are
                              locked under it. The rest of `work` belongs to the consumer's thread. */
     struct feed *feeds;
-    pthread_mutex_t flags; /* of the two below; a leaf */
+    pthread_mutex_t flags; /* of the three below; a leaf */
     bool stop, reopen;
+    enum consumer_retired { CONSUMER_STAYS, CONSUMER_HANDS_OVER, CONSUMER_GOES } retired;
     pthread_t thread;
     bool started;
     struct wake ended; /* called once, by the thread, as its last act */
@@ -63,12 +64,22 @@ static bool consumer_flag(struct consumer *c, bool *flag, bool value)
     return was;
 }
 
-static bool consumer_stopping(struct consumer *c)
+static enum consumer_retired consumer_retired(struct consumer *c)
 {
     pthread_mutex_lock(&c->flags);
-    bool stop = c->stop;
+    enum consumer_retired retired = c->retired;
     pthread_mutex_unlock(&c->flags);
-    return stop;
+    return retired;
+}
+
+/* True if the thread is to end now. When its backend goes: as soon as it would have to wait. When it hands
+ * over: at the end of an interval, too, since half of one is no good to a successor with another filter. */
+static bool consumer_over(struct consumer *c, bool waits)
+{
+    pthread_mutex_lock(&c->flags);
+    bool over = c->stop || (c->retired && waits) || (c->retired == CONSUMER_HANDS_OVER && !c->work.feed);
+    pthread_mutex_unlock(&c->flags);
+    return over;
 }
 
 /* --- Making and ending -----------------------------------------------------------------------------------
@@ -78,7 +89,10 @@ static bool consumer_open(struct consumer *c, struct buf *why)
 {
     const struct backend_session *session = c->backend->session;
     if (c->account == LEDGER_NONE) {
-        buf_printf(why, "%s: there are more than %d backends", c->settings->name, LEDGER_BACKENDS);
+        buf_printf(why,
+                   "%s: there have been %d names of backends since the start, and accounts of no more are "
+                   "kept: start anew",
+                   c->settings->name, LEDGER_BACKENDS);
         return false;
     }
     if (!selection_compile(&c->selection, c->backend, c->settings, c->options.tags)) {
@@ -121,20 +135,42 @@ static void consumer_let_go(struct consumer *c)
     c->work = (struct work){0};
 }
 
+/* Gives a log's cursor back, or ends it. Under the lock. */
+static void consumer_quit(struct consumer *c, struct feed *f, bool drop)
+{
+    /* A predecessor may have left it behind before it could be taken over. */
+    if (drop && f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection);
+    if (f->cursor != LEDGER_NONE && drop)
+        log_drop(f->log, f->cursor, LEDGER_REMOVED);
+    else if (f->cursor != LEDGER_NONE)
+        log_detach(f->log, f->cursor);
+    log_release(&f->log);
+    free(f);
+}
+
+/* All that a successor waits for, or that may take its time: done by the thread itself as far as it can. */
+static void consumer_release(struct consumer *c)
+{
+    bool drop = consumer_retired(c) == CONSUMER_GOES;
+    pthread_mutex_lock(&c->lock);
+    consumer_let_go(c);
+    for (struct feed *f = c->feeds, *next; f; f = next) {
+        next = f->next;
+        consumer_quit(c, f, drop);
+    }
+    c->feeds = NULL;
+    pthread_mutex_unlock(&c->lock);
+    if (c->session) c->backend->session->close(&c->session);
+    if (c->link) c->backend->transport->close(&c->link);
+    wake_call(c->options.wake);
+}
+
 void consumer_free(struct consumer **consumer)
 {
     struct consumer *c = *consumer;
     if (!c) return;
     consumer_stop(c, CLOCK_NEVER);
-    consumer_let_go(c);
-    for (struct feed *f = c->feeds, *next; f; f = next) {
-        next = f->next;
-        log_detach(f->log, f->cursor);
-        log_release(&f->log);
-        free(f);
-    }
-    if (c->session) c->backend->session->close(&c->session);
-    if (c->link) c->backend->transport->close(&c->link);
+    consumer_release(c);
     selection_free(&c->selection);
     for (int i = 0; i < PAYLOADS; i++) payload_free(&c->payloads[i]);
     pthread_mutex_destroy(&c->lock);
@@ -156,15 +192,10 @@ static bool consumer_follows(struct consumer *c, const struct log *log)
 bool consumer_follow(struct consumer *c, struct log *log)
 {
     if (consumer_follows(c, log)) return true;
-    struct feed *f = calloc(1, sizeof *f);
+    struct feed *f = log_reserve(log, c->settings->name) ? calloc(1, sizeof *f) : NULL;
     if (!f) return false;
     f->log = log_retain(log);
     f->cursor = log_attach(log, c->settings->name, &c->selection);
-    if (f->cursor == LEDGER_NONE) {
-        log_release(&f->log);
-        free(f);
-        return false;
-    }
     pthread_mutex_lock(&c->lock);
     struct feed **end = &c->feeds;
     while (*end) end = &(*end)->next;
@@ -180,7 +211,7 @@ static void consumer_unlink(struct consumer *c, struct feed *gone)
     struct feed **f = &c->feeds;
     while (*f != gone) f = &(*f)->next;
     *f = gone->next;
-    log_drop(gone->log, gone->cursor, gone->reason);
+    if (gone->cursor != LEDGER_NONE) log_drop(gone->log, gone->cursor, gone->reason);
     log_release(&gone->log);
     free(gone);
 }
@@ -222,6 +253,8 @@ static bool consumer_take(struct consumer *c)
 {
     struct work *w = &c->work;
     for (struct feed **at = &c->feeds, *f; (f = *at); at = &f->next) {
+        if (f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection);
+        if (f->cursor == LEDGER_NONE) continue;
         if (!log_next(f->log, f->cursor, c->settings->max_lag, &w->next)) continue;
         const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
         w->feed = f;
@@ -249,6 +282,7 @@ static void consumer_finish(struct consumer *c)
     struct work *w = &c->work;
     log_done(w->feed->log, w->feed->cursor, &w->next);
     view_free(&w->view);
+    if (!w->halved) c->halves = (struct complain){0};
     pthread_mutex_lock(&c->lock);
     struct feed *f = w->feed;
     *w = (struct work){0};
@@ -284,24 +318,36 @@ static void consumer_encode(struct consumer *c)
     w->refused = 0;
 }
 
-/* One line for each payload of which something was lost, with what the other side said. */
-static void consumer_tell(struct consumer *c, const struct answer *answer, size_t refused)
+/* The line for a payload that did not go through whole: the same for all that can come of one. `repeated`: as
+ * many like it before went without a line. */
+static void consumer_tell(struct consumer *c, enum say_level level, const char *what,
+                          const struct answer *answer, size_t refused, uint64_t repeated)
 {
     const struct work *w = &c->work;
     size_t n = w->to - w->from;
     if (refused > n) refused = n;
     int status = answer->response.status;
-    say(SAY_WARN, "readings were refused", "backend", c->settings->name, "status",
-        status ? SAY_U64((uint64_t)status) : NULL, "successful", SAY_U64(n - refused), "failed",
-        SAY_U64(refused), "reason", buf_text(&answer->why), NULL);
+    say(level, what, "backend", c->settings->name, "status", status ? SAY_U64((uint64_t)status) : NULL,
+        "successful", SAY_U64(n - refused), "failed", SAY_U64(refused), "repeated",
+        repeated ? SAY_U64(repeated) : NULL, "reason", buf_text(&answer->why), NULL);
+}
+
+/* The same at growing intervals, for what may go on for long and loses nothing. */
+static void consumer_tell_rarely(struct consumer *c, struct complain *trouble, uint64_t now, const char *what,
+                                 const struct answer *answer)
+{
+    uint64_t repeated;
+    if (complain_due(trouble, now, &repeated)) consumer_tell(c, SAY_WARN, what, answer, SIZE_MAX, repeated);
 }
 
 /* Half of it; false if it is a single reading. */
-static bool consumer_halve(struct consumer *c)
+static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer *answer)
 {
     struct work *w = &c->work;
     size_t n = w->to - w->from;
     if (n < 2) return false;
+    w->halved = true;
+    consumer_tell_rarely(c, &c->halves, now, "a payload was refused whole, it goes in halves", answer);
     if (w->sending && w->first_to < w->to) w->first_to = w->to;
     w->most = n / 2;
     w->to = w->from;
@@ -310,22 +356,25 @@ static bool consumer_halve(struct consumer *c)
 
 static void consumer_lose(struct consumer *c, const struct answer *answer, enum ledger_reason reason)
 {
-    consumer_tell(c, answer, c->work.to - c->work.from);
+    bool silence = reason == LEDGER_AMBIGUOUS;
+    consumer_tell(c, SAY_WARN,
+                  silence ? "readings are given up, their answer never came" : "readings were refused",
+                  answer, SIZE_MAX, 0);
     consumer_settle(c, false, reason);
 }
 
 static void consumer_sent(struct consumer *c, uint64_t now, const struct answer *answer)
 {
     struct work *w = &c->work;
-    complain_over(&c->trouble, now, "delivers again", c->settings->name);
-    if (answer->refused) consumer_tell(c, answer, answer->refused);
+    complain_over(&c->trouble, now, "delivers again", "backend", c->settings->name);
+    if (answer->refused) consumer_tell(c, SAY_WARN, "readings were refused", answer, answer->refused, 0);
     w->refused += answer->refused;
     if (++w->sending == PAYLOADS) consumer_settle(c, true, LEDGER_REFUSED);
 }
 
 static void consumer_pause(struct consumer *c, uint64_t now, const struct answer *answer)
 {
-    complain(&c->trouble, now, "cannot deliver, will try again", c->settings->name, buf_text(&answer->why));
+    consumer_tell_rarely(c, &c->trouble, now, "cannot deliver, will try again", answer);
     ledger_retried(c->options.ledger, c->account, LEDGER_METRICS);
     c->not_before = now + backoff_next(&c->backoff, answer->retry_after_ns);
 }
@@ -336,15 +385,15 @@ static void consumer_login(struct consumer *c, uint64_t now, const struct answer
     struct work *w = &c->work;
     w->prepared = false;
     if (c->backend->session && c->backend->session->expire) c->backend->session->expire(c->session);
+    if (c->backoff.tries) {
+        consumer_pause(c, now, answer);
+    } else {
+        c->backoff.tries = 1;
+        consumer_tell(c, SAY_INFO, "logs in again", answer, SIZE_MAX, 0);
+    }
     /* What is encoded holds the old login. */
     if (w->sending && w->first_to < w->to) w->first_to = w->to;
     w->to = w->from;
-    if (c->backoff.tries) {
-        consumer_pause(c, now, answer);
-        return;
-    }
-    c->backoff.tries = 1;
-    say(SAY_INFO, "logs in again", "backend", c->settings->name, "reason", buf_text(&answer->why), NULL);
 }
 
 static void consumer_retry(struct consumer *c, uint64_t now, const struct answer *answer)
@@ -364,10 +413,10 @@ static void consumer_judged(struct consumer *c, uint64_t now, const struct answe
     case OUTCOME_LOGIN: consumer_login(c, now, answer); break;
     case OUTCOME_DROP: consumer_lose(c, answer, LEDGER_REFUSED); break;
     case OUTCOME_BAD:
-        if (!consumer_halve(c)) consumer_lose(c, answer, LEDGER_REFUSED);
+        if (!consumer_halve(c, now, answer)) consumer_lose(c, answer, LEDGER_REFUSED);
         break;
     case OUTCOME_SPLIT:
-        if (!consumer_halve(c)) consumer_lose(c, answer, LEDGER_TOO_LARGE);
+        if (!consumer_halve(c, now, answer)) consumer_lose(c, answer, LEDGER_TOO_LARGE);
         break;
     }
 }
@@ -386,20 +435,23 @@ static void consumer_send(struct consumer *c)
 }
 
 /* Before the first or after the last payload of an interval. True if the work can go on. */
-static bool consumer_session(struct consumer *c,
+static bool consumer_session(struct consumer *c, struct complain *loss,
                              void (*talk)(void *, void *, const struct view *, struct answer *))
 {
     struct answer answer = {.outcome = OUTCOME_SENT};
     talk(c->session, c->link, &c->work.view, &answer);
     uint64_t now = clock_mono(c->options.clock);
     bool on = answer.outcome == OUTCOME_SENT;
-    if (answer.outcome == OUTCOME_RETRY) {
+    if (on) {
+        complain_over(loss, now, "the backend takes again what it is told about the metrics", "backend",
+                      c->settings->name);
+    } else if (answer.outcome == OUTCOME_RETRY) {
         consumer_pause(c, now, &answer);
     } else if (answer.outcome == OUTCOME_LOGIN) {
         consumer_login(c, now, &answer);
-    } else if (!on) {
-        complain(&c->loss, now, "the backend refuses what it was told about the metrics", c->settings->name,
-                 buf_text(&answer.why));
+    } else {
+        complain(loss, now, "the backend refuses what it was told about the metrics", "backend",
+                 c->settings->name, buf_text(&answer.why));
         on = true;
     }
     answer_free(&answer);
@@ -411,14 +463,14 @@ static bool consumer_prepare(struct consumer *c)
     const struct backend_session *session = c->backend->session;
     struct work *w = &c->work;
     if (w->prepared) return true;
-    w->prepared = !session || !session->prepare || consumer_session(c, session->prepare);
+    w->prepared = !session || !session->prepare || consumer_session(c, &c->unprepared, session->prepare);
     return w->prepared;
 }
 
 static void consumer_end(struct consumer *c)
 {
     const struct backend_session *session = c->backend->session;
-    if (!session || !session->done || consumer_session(c, session->done)) consumer_finish(c);
+    if (!session || !session->done || consumer_session(c, &c->undone, session->done)) consumer_finish(c);
 }
 
 static bool consumer_encoded(const struct consumer *c)
@@ -488,11 +540,14 @@ static void *consumer_run(void *arg)
 {
     struct consumer *c = arg;
     uint64_t seen = wake_calls(c->options.wake);
-    while (!consumer_stopping(c)) {
+    while (!consumer_over(c, false)) {
         uint64_t again = consumer_step(c);
+        bool waits = again > clock_mono(c->options.clock);
+        if (consumer_over(c, waits)) break;
         /* A call during the step has raised the count, so the wait returns at once: nothing is missed. */
-        if (again > clock_mono(c->options.clock)) seen = wake_wait(c->options.wake, seen, again);
+        if (waits) seen = wake_wait(c->options.wake, seen, again);
     }
+    if (consumer_retired(c)) consumer_release(c);
     wake_call(&c->ended);
     return NULL;
 }
@@ -514,6 +569,22 @@ bool consumer_stop(struct consumer *c, uint64_t deadline)
     return !c->started;
 }
 
+void consumer_retire(struct consumer *c, bool keep)
+{
+    pthread_mutex_lock(&c->flags);
+    c->retired = keep ? CONSUMER_HANDS_OVER : CONSUMER_GOES;
+    pthread_mutex_unlock(&c->flags);
+    wake_call(c->options.wake);
+}
+
+bool consumer_reap(struct consumer **consumer)
+{
+    struct consumer *c = *consumer;
+    if (c->started && !wake_calls(&c->ended)) return false;
+    consumer_free(consumer);
+    return true;
+}
+
 void consumer_reopen(struct consumer *c)
 {
     consumer_flag(c, &c->reopen, true);
@@ -525,6 +596,7 @@ struct log_lag consumer_lag(struct consumer *c)
     struct log_lag sum = {0};
     pthread_mutex_lock(&c->lock);
     for (struct feed *f = c->feeds; f; f = f->next) {
+        if (f->cursor == LEDGER_NONE) continue;
         struct log_lag one = log_lag(f->log, f->cursor);
         sum.snapshots += one.snapshots;
         if (one.ns > sum.ns) sum.ns = one.ns;
@@ -535,7 +607,12 @@ struct log_lag consumer_lag(struct consumer *c)
 
 bool consumer_idle(struct consumer *c)
 {
-    return !consumer_lag(c).snapshots;
+    bool idle = true;
+    pthread_mutex_lock(&c->lock);
+    for (struct feed *f = c->feeds; f && idle; f = f->next)
+        idle = f->cursor != LEDGER_NONE && !log_lag(f->log, f->cursor).snapshots;
+    pthread_mutex_unlock(&c->lock);
+    return idle;
 }
 
 const char *consumer_name(const struct consumer *c)

@@ -29,11 +29,14 @@ struct consumer_options {
 /* NULL, with the reason, if its transport or session refuses the settings or memory is out. */
 struct consumer *consumer_new(const struct consumer_options *options, struct buf *why);
 
-/* Stops the thread if there is one, detaches from all logs, frees. The cursors stay in the logs. */
+/* Stops the thread if there is one, detaches from all logs, frees. The cursors stay in the logs, unless it
+ * was retired otherwise. */
 void consumer_free(struct consumer **consumer);
 
-/* Begin to follow a log (a reference is kept), or leave it and drop its cursor for that reason. Thread-safe,
+/*
+ * Begin to follow a log (a reference is kept), or leave it and drop its cursor for that reason. Thread-safe,
  * and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
+ * While a predecessor of the same name still has the cursor, the snapshots wait for it to let go.
  */
 bool consumer_follow(struct consumer *consumer, struct log *log);
 void consumer_leave(struct consumer *consumer, struct log *log, enum ledger_reason reason);
@@ -47,6 +50,18 @@ bool consumer_start(struct consumer *consumer);
 /* Ends the thread, waiting for a payload that is under way until that monotonic time at most. False if it is
  * still at it: then the consumer cannot be freed, only left to the end of the process. */
 bool consumer_stop(struct consumer *consumer, uint64_t deadline);
+
+/*
+ * Its backend has left the configuration, or is configured otherwise: the thread ends by itself. With `keep`
+ * it does so after the interval that is under way or at the first failure, and the cursors stay for a
+ * consumer of the same name; else what is queued is tried once, and from the first failure on the rest is
+ * dropped as removed. May be called again, to change that. Thread-safe; does not wait.
+ */
+void consumer_retire(struct consumer *consumer, bool keep);
+
+/* Frees a retired consumer whose thread has ended; *consumer becomes NULL. False if it is still at it. Does
+ * not wait. */
+bool consumer_reap(struct consumer **consumer);
 
 /* Open files anew before the next payload. Thread-safe. */
 void consumer_reopen(struct consumer *consumer);

@@ -220,6 +220,7 @@ void log_release(struct log **log)
     for (struct log_cursor *c = l->cursors; c < l->cursors + LOG_CURSORS; c++) {
         if (c->base) metrics_snapshot_release(&c->base);
         free(c->name);
+        free(c->filter);
     }
     store_close(&l->store, l->spent);
     while (l->first) log_entry_free(l, l->first);
@@ -313,9 +314,22 @@ static struct log_entry *log_at(struct log *log, uint64_t seq)
     return e;
 }
 
+/* The cursor moves behind an entry, whose snapshot becomes the base; takes over the reference. */
+static void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_snapshot_t *snapshot)
+{
+    uint64_t old_base = c->base_seq;
+    if (c->base) metrics_snapshot_release(&c->base);
+    c->base = snapshot;
+    c->base_seq = through;
+    c->at = through + 1;
+    c->position = 0;
+    c->dirty = true;
+    log_mirror_rebase(log, old_base);
+}
+
 /* A snapshot that was accepted in part, under a selection that now takes another number of its readings:
- * where to go on is unknown, so the rest of it is given up. Totals catch up, since the base stays where it
- * was. */
+ * where to go on is unknown, so the rest of it is given up. It becomes the base: from the one before, the
+ * next deltas would tell again what was accepted. */
 static void log_resume(struct log *log, struct log_cursor *c)
 {
     struct log_entry *e = c->position ? log_at(log, c->at) : NULL;
@@ -323,18 +337,17 @@ static void log_resume(struct log *log, struct log_cursor *c)
     if (!snapshot) return;
     if (selection_count(c->sel, snapshot).readings != c->of) {
         log_lose(log, c, LEDGER_REMOVED, c->of - c->position);
-        c->at++;
-        c->position = 0;
-        c->dirty = true;
+        log_pass(log, c, e->seq, snapshot);
+        return;
     }
     metrics_snapshot_release(&snapshot);
 }
 
-/* Counts all that is queued under the cursor's selection, anew. */
-static void log_recount(struct log *log, struct log_cursor *c)
+/* Counts what is queued under the cursor's selection, from an entry on. */
+static void log_recount(struct log *log, struct log_cursor *c, uint64_t from)
 {
     for (struct log_entry *e = log->first; e; e = e->next) {
-        if (e->seq < c->at || (e->seq == c->at && c->position)) continue;
+        if (e->seq < from || e->seq < c->at || (e->seq == c->at && c->position)) continue;
         metrics_snapshot_t *snapshot = log_unpack(e);
         log_count(log, c, e, snapshot);
         if (snapshot) metrics_snapshot_release(&snapshot);
@@ -359,22 +372,44 @@ static void log_recount_loaded(struct log *log, struct log_cursor *c)
     c->loaded = false;
 }
 
+/* A backend that comes back with the filter that it had has only to count what was appended since: unpacking
+ * a long queue would keep the sampler waiting. */
+static void log_count_queue(struct log *log, struct log_cursor *c)
+{
+    struct buf filter = {0};
+    selection_filter(c->sel, &filter);
+    bool same = c->filter && !strcmp(c->filter, buf_text(&filter));
+    if (!same) log_resume(log, c);
+    if (c->loaded)
+        log_recount_loaded(log, c);
+    else
+        log_recount(log, c, same ? c->counted : 0);
+    free(c->filter);
+    c->filter = strdup(buf_text(&filter));
+    buf_free(&filter);
+}
+
+bool log_reserve(struct log *log, const char *name)
+{
+    pthread_mutex_lock(&log->lock);
+    struct log_cursor *c = log_cursor_named(log, name);
+    log_mirror_commit(log);
+    pthread_mutex_unlock(&log->lock);
+    return c != NULL;
+}
+
 int log_attach(struct log *log, const char *name, const struct selection *sel)
 {
     pthread_mutex_lock(&log->lock);
     struct log_cursor *c = log_cursor_named(log, name);
+    if (c && c->sel) c = NULL;
     if (c) {
         c->account = ledger_open(log->ledger, name);
         c->sel = sel;
-        log_resume(log, c);
-        if (c->loaded)
-            log_recount_loaded(log, c);
-        else
-            log_recount(log, c);
+        log_count_queue(log, c);
     }
-    uint64_t ticket = log_mirror_commit(log);
+    log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
     return c ? (int)(c - log->cursors) : LEDGER_NONE;
 }
 
@@ -382,6 +417,7 @@ void log_detach(struct log *log, int cursor)
 {
     pthread_mutex_lock(&log->lock);
     log->cursors[cursor].sel = NULL;
+    log->cursors[cursor].counted = log->next_seq;
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -399,6 +435,7 @@ static void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_r
     uint64_t base = c->base_seq;
     log_mirror_drop(log, c->name);
     free(c->name);
+    free(c->filter);
     *c = (struct log_cursor){.base_seq = STORE_NO_BASE};
     log_mirror_rebase(log, base);
 }
@@ -408,20 +445,19 @@ void log_drop(struct log *log, int cursor, enum ledger_reason reason)
     pthread_mutex_lock(&log->lock);
     log_cursor_drop(log, &log->cursors[cursor], reason);
     log_trim(log);
-    uint64_t ticket = log_mirror_commit(log);
+    log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
 }
 
-void log_drop_detached(struct log *log, enum ledger_reason reason)
+void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name), void *arg,
+                       enum ledger_reason reason)
 {
     pthread_mutex_lock(&log->lock);
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
-        if (c->name && !c->sel) log_cursor_drop(log, c, reason);
+        if (c->name && !c->sel && !(keep && keep(arg, c->name))) log_cursor_drop(log, c, reason);
     log_trim(log);
-    uint64_t ticket = log_mirror_commit(log);
+    log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
 }
 
 /* Folds the entries from `e` on that are older than max_lag into one snapshot for this cursor alone; *e
@@ -488,17 +524,10 @@ void log_done(struct log *log, int cursor, struct log_next *next)
 {
     struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
-    if (c->base) metrics_snapshot_release(&c->base);
-    uint64_t old_base = c->base_seq;
-    c->base = next->snapshot;
-    c->base_seq = next->through;
-    c->stamp = next->stamp;
+    log_pass(log, c, next->through, next->snapshot);
     next->snapshot = NULL;
-    c->at = next->through + 1;
-    c->position = 0;
+    c->stamp = next->stamp;
     c->busy = false;
-    c->dirty = true;
-    log_mirror_rebase(log, old_base);
     log_trim(log);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);

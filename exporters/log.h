@@ -65,22 +65,29 @@ int log_append(struct log *log, metrics_snapshot_t *snapshot);
 
 enum { LOG_CURSORS = LEDGER_BACKENDS };
 
+/* Makes sure that there is a cursor of that name: a new one begins after the last snapshot and has no base.
+ * What is appended from now on waits for whoever attaches to it. False when there are LOG_CURSORS. */
+bool log_reserve(struct log *log, const char *name);
+
 /*
- * The cursor of that name: a new one, which begins after the last snapshot and has no base, or the one that
- * log_detach() left behind, with what is queued counted anew for the selection. The selection must live until
- * the cursor is detached or dropped. LEDGER_NONE when there are LOG_CURSORS.
+ * Takes the cursor of that name, which is made if there is none. What is queued is counted anew if the
+ * selection passes other names than the one before did. The selection must live until the cursor is detached
+ * or dropped. LEDGER_NONE while somebody else is attached to it, or when there are LOG_CURSORS. Does not wait
+ * for the file.
  */
 int log_attach(struct log *log, const char *name, const struct selection *sel);
 
-/* The cursor stays, its snapshots go on being taken (under the selection's last counts: none until attached).
- */
+/* The cursor stays, with what is queued; what is appended from now on is counted by the next who attaches.
+ * Waits for the file no more than log_attach() does. */
 void log_detach(struct log *log, int cursor);
 
-/* The cursor ends; what is queued for it is dropped for that reason. */
+/* The cursor ends; what is queued for it is dropped for that reason. Does not wait for the file. */
 void log_drop(struct log *log, int cursor, enum ledger_reason reason);
 
-/* Drops every cursor that nobody is attached to. */
-void log_drop_detached(struct log *log, enum ledger_reason reason);
+/* Drops every cursor that nobody is attached to, but those that `keep` wants (NULL: none). It is called with
+ * the log locked. Does not wait for the file. */
+void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name), void *arg,
+                       enum ledger_reason reason);
 
 /* A snapshot as a cursor gets it. Both are references of the receiver's, given back by log_done() or
  * log_undo(). */

@@ -23,6 +23,8 @@ struct log_cursor {
     char *name; /* NULL: free */
     int account;
     const struct selection *sel; /* NULL: nobody is attached */
+    char *filter;                /* of the selection that counted the entries; NULL: none yet */
+    uint64_t counted;            /* entries from this one on were appended while nobody was attached */
     uint64_t at;                 /* the first entry that is not settled */
     size_t position;             /* readings settled of it */
     bool busy;                   /* between log_next() and its end */

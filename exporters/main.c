@@ -247,9 +247,7 @@ static void main_reload(struct exporter *exporter, const struct arguments *a)
 {
     struct buf why = {0};
     struct config *config = main_config(a);
-    if (config && exporter_reload(exporter, config, &why)) {
-        say(SAY_INFO, "configuration read again", NULL);
-    } else {
+    if (!config || !exporter_reload(exporter, config, &why)) {
         say(SAY_ERROR, "the configuration is bad; the old one stays", "reason",
             config ? buf_text(&why) : "see the lines above", NULL);
         config_free(&config);

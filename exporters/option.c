@@ -344,3 +344,53 @@ const char *option_tag_value(const struct option_tags *tags, const char *key)
         if (!strcmp(tags->items[i].key, key)) return tags->items[i].value;
     return NULL;
 }
+
+/* --- Comparing -------------------------------------------------------------------------------------------
+ */
+
+static bool option_same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool option_same_list(const struct option_list *a, const struct option_list *b)
+{
+    size_t i = 0;
+    while (i < a->n && i < b->n && !strcmp(a->items[i], b->items[i])) i++;
+    return i == a->n && i == b->n;
+}
+
+bool option_tags_equal(const struct option_tags *a, const struct option_tags *b)
+{
+    size_t i = 0;
+    while (i < a->n && i < b->n && !strcmp(a->items[i].key, b->items[i].key) &&
+           !strcmp(a->items[i].value, b->items[i].value))
+        i++;
+    return i == a->n && i == b->n;
+}
+
+static bool option_same(const struct option *row, const void *a, const void *b)
+{
+    switch (row->type) {
+    case OPTION_STRING:
+    case OPTION_SECRET: return option_same_text(*(char *const *)a, *(char *const *)b);
+    case OPTION_BOOL: return *(const bool *)a == *(const bool *)b;
+    case OPTION_INTEGER: return *(const int64_t *)a == *(const int64_t *)b;
+    case OPTION_FLOAT: return memcmp(a, b, sizeof(double)) == 0;
+    case OPTION_DURATION:
+    case OPTION_SIZE: return *(const uint64_t *)a == *(const uint64_t *)b;
+    case OPTION_CHOICE: return *(const int *)a == *(const int *)b;
+    case OPTION_LIST:
+    case OPTION_GLOBS: return option_same_list(a, b);
+    case OPTION_TAGS: return option_tags_equal(a, b);
+    case OPTION_SECTION: return option_equal(row->rows, a, b);
+    }
+    return false;
+}
+
+bool option_equal(const struct option *rows, const void *a, const void *b)
+{
+    for (const struct option *o = rows; o->name; o++)
+        if (!option_same(o, (const char *)a + o->offset, (const char *)b + o->offset)) return false;
+    return true;
+}

@@ -92,6 +92,9 @@ void option_clear(const struct option *row, void *settings);
  * beginning with `prefix`. */
 bool option_complete(const struct option *rows, const void *settings, const char *prefix, struct buf *why);
 
+/* True if two settings structs of that table hold the same values, secrets included. */
+bool option_equal(const struct option *rows, const void *a, const void *b);
+
 /* Frees what the fields own and zeroes them. */
 void option_release(const struct option *rows, void *settings);
 
@@ -109,6 +112,9 @@ void option_help(const struct option *rows, unsigned indent, struct buf *out);
 
 /* A commented sample in YAML: every option with its default. */
 void option_sample(const struct option *rows, unsigned indent, struct buf *out);
+
+/* True if they are the same tags in the same order. */
+bool option_tags_equal(const struct option_tags *a, const struct option_tags *b);
 
 /* The value of a tag, or NULL. */
 const char *option_tag_value(const struct option_tags *tags, const char *key);

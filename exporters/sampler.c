@@ -13,8 +13,8 @@
 
 struct sampler {
     struct sampler_options options;
-    pthread_mutex_t
-        lock; /* of the list's links and of the wishes; only the sampler's thread changes the list */
+    pthread_mutex_t lock; /* of the list, of who is replaced or ended, and of the wishes; only the sampler's
+                             thread changes the first two */
     struct source *sources;
     struct option_list wishes; /* what was asked for */
     struct source_log log;
@@ -76,12 +76,15 @@ bool sampler_configure(struct sampler *s, const struct option_list *segments, ui
         struct option_list old = s->wishes;
         s->wishes = wishes;
         wishes = old;
+        /* A snapshot that is due, or soon will be, is not put off. */
+        uint64_t due = clock_next_multiple(clock_wall(s->options.clock), interval);
+        if (s->due_wall && interval != s->interval && due < s->due_wall) s->due_wall = due;
         s->interval = interval;
         char *old_dir = s->log.state_dir;
         s->log = *log;
         s->log.state_dir = state_dir;
         state_dir = old_dir;
-        s->due_wall = s->look_at = 0;
+        s->look_at = 0;
         for (struct source *source = s->sources; source; source = source->next)
             log_set_limits(source->log, &log->limits);
     }
@@ -138,7 +141,7 @@ static void sampler_wait(struct sampler *s, const char *path, const metrics_erro
     complain(&s->waiting, clock_mono(s->options.clock),
              error->code == METRICS_E_BUSY ? "another exporter leads the segment; waiting"
                                            : "waiting for the segment",
-             path, buf_text(&reason));
+             "segment", path, buf_text(&reason));
     buf_free(&reason);
 }
 
@@ -173,7 +176,7 @@ static void sampler_begin(struct sampler *s, const char *path)
         sampler_wait(s, path, &error);
         return;
     }
-    complain_over(&s->waiting, clock_mono(s->options.clock), "the segment is there", path);
+    complain_over(&s->waiting, clock_mono(s->options.clock), "the segment is there", "segment", path);
     say(SAY_INFO, "following", "segment", path, NULL);
     sampler_add(s, source);
 }
@@ -256,15 +259,28 @@ static void sampler_reap(struct sampler *s)
     }
 }
 
+static bool sampler_check_replaced(struct sampler *s, struct source *source)
+{
+    if (source->replaced || !source_was_replaced(source)) return source->replaced;
+    say(SAY_INFO, "the segment was replaced; following the old one until it is quiet", "segment",
+        source->path, NULL);
+    pthread_mutex_lock(&s->lock);
+    source->replaced = true;
+    pthread_mutex_unlock(&s->lock);
+    return true;
+}
+
 static void sampler_look_at(struct sampler *s, struct source *source, const glob_t *paths)
 {
     if (source->ended) return;
     bool wanted = source->replaced || sampler_is_wanted(paths, source->path);
-    if (!source_check_replaced(source) && wanted) return;
+    if (!sampler_check_replaced(s, source) && wanted) return;
     if (wanted && !source_is_drained(source)) return;
     source_sample(source, s->options.clock, s->options.meta);
     say(SAY_INFO, "followed to its end", "segment", source->path, NULL);
+    pthread_mutex_lock(&s->lock);
     source_end(source);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void sampler_look(struct sampler *s)

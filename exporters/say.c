@@ -4,16 +4,28 @@
 #include "clock.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+static pthread_mutex_t say_lock = PTHREAD_MUTEX_INITIALIZER; /* of the level; a leaf */
 static enum say_level say_least = SAY_INFO;
 static say_sink_fn *say_sink;
 
 void say_from(enum say_level least)
 {
+    pthread_mutex_lock(&say_lock);
     say_least = least;
+    pthread_mutex_unlock(&say_lock);
+}
+
+static bool say_is_silent(enum say_level level)
+{
+    pthread_mutex_lock(&say_lock);
+    bool silent = level > say_least;
+    pthread_mutex_unlock(&say_lock);
+    return silent;
 }
 
 void say_to(say_sink_fn *sink)
@@ -51,7 +63,7 @@ static void say_value(struct buf *line, const char *value)
 void say(enum say_level level, const char *message, ...)
 {
     static const char *const words[] = {"error ", "warn  ", "info  ", "debug "};
-    if (level > say_least) return;
+    if (say_is_silent(level)) return;
     struct buf line = {0};
     va_list ap;
     buf_time(&line, clock_wall(&clock_system));

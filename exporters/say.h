@@ -17,7 +17,7 @@ enum say_level { SAY_ERROR, SAY_WARN, SAY_INFO, SAY_DEBUG };
 /* Pairs of key and value (a NULL value is left out), then a NULL. Values are quoted where they need it. */
 void say(enum say_level level, const char *message, ...) __attribute__((sentinel));
 
-/* Lines below this level are not written; SAY_INFO at first. Call it before other threads exist. */
+/* Lines below this level are not written; SAY_INFO at first. Thread-safe. */
 void say_from(enum say_level least);
 
 /* Sends lines to `sink` instead of stderr (NULL: back to stderr). For tests; before other threads exist. */

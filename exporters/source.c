@@ -159,12 +159,12 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
     int appended = snapshot ? log_append(source->log, snapshot) : -1;
     uint64_t now = clock_mono(clock);
     if (appended < 0) {
-        complain(&source->trouble, now, "cannot take a snapshot", source->path,
+        complain(&source->trouble, now, "cannot take a snapshot", "segment", source->path,
                  snapshot ? "out of memory" : error.text);
         if (snapshot) metrics_snapshot_release(&snapshot);
         return false;
     }
-    complain_over(&source->trouble, now, "takes snapshots again", source->path);
+    complain_over(&source->trouble, now, "takes snapshots again", "segment", source->path);
     metrics_leader_logged(source->leader, snapshot);
     if (meta) {
         meta_sampled(meta, now - start);
@@ -174,15 +174,10 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
     return true;
 }
 
-bool source_check_replaced(struct source *source)
+bool source_was_replaced(const struct source *source)
 {
-    if (!source->replaced && source->leader) {
-        source->replaced = metrics_reader_replaced(metrics_leader_reader(source->leader)) == 1;
-        if (source->replaced)
-            say(SAY_INFO, "the segment was replaced; following the old one until it is quiet", "segment",
-                source->path, NULL);
-    }
-    return source->replaced;
+    return source->replaced ||
+           (source->leader && metrics_reader_replaced(metrics_leader_reader(source->leader)) == 1);
 }
 
 bool source_is_drained(struct source *source)

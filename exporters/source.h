@@ -30,7 +30,7 @@ struct source {
     metrics_leader_t *leader; /* NULL once it has ended */
     struct log *log;
     struct fresh *fresh;
-    bool replaced;  /* the path leads elsewhere now */
+    bool replaced;  /* the path leads elsewhere now; this and the next change under the sampler's lock */
     bool ended;     /* nothing more comes; the log may still hold something */
     unsigned quiet; /* intervals in a row without any change, while replaced */
     metrics_snapshot_t *last;
@@ -59,8 +59,8 @@ uint64_t source_tick(struct source *source);
  * interval stays open. `meta` may be NULL. */
 bool source_sample(struct source *source, const metrics_clock_t *clock, struct meta *meta);
 
-/* True if the file was replaced or removed. Sets `replaced` for good. */
-bool source_check_replaced(struct source *source);
+/* True if the file was replaced or removed. */
+bool source_was_replaced(const struct source *source);
 
 /* True if a replaced segment's writers are done with it: nobody attached, or nothing moved for a while. */
 bool source_is_drained(struct source *source);

@@ -352,10 +352,10 @@ static bool write_batch(struct store *s, const struct batch_of_ops *batch)
     if (!code) code = step(s, ST_COMMIT);
     uint64_t now = clock_mono(&clock_system);
     if (!code) {
-        complain_over(&s->trouble, now, "the log's file is written again", s->path);
+        complain_over(&s->trouble, now, "the log's file is written again", "file", s->path);
         return true;
     }
-    complain(&s->trouble, now, "the log's file cannot be written; the log goes on in memory", s->path,
+    complain(&s->trouble, now, "the log's file cannot be written; the log goes on in memory", "file", s->path,
              batch->lost ? "out of memory" : sqlite3_errmsg(s->db));
     if (!sqlite3_get_autocommit(s->db)) step(s, ST_ROLLBACK);
     return false;

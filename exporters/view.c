@@ -45,6 +45,13 @@ void selection_free(struct selection *sel)
     *sel = (struct selection){0};
 }
 
+void selection_filter(const struct selection *sel, struct buf *out)
+{
+    const struct option_list *in = &sel->settings->include, *without = &sel->settings->exclude;
+    for (size_t i = 0; i < in->n; i++) buf_printf(out, "+%s\n", in->items[i]);
+    for (size_t i = 0; i < without->n; i++) buf_printf(out, "-%s\n", without->items[i]);
+}
+
 bool selection_passes(const struct selection *sel, const char *name)
 {
     const struct option_list *in = &sel->settings->include, *out = &sel->settings->exclude;

@@ -37,6 +37,9 @@ bool selection_compile(struct selection *sel, const struct backend *backend,
                        const struct backend_common *settings, const struct option_tags *top);
 void selection_free(struct selection *sel);
 
+/* Appends the filter in a form in which two filters that are written alike are equal. */
+void selection_filter(const struct selection *sel, struct buf *out);
+
 /* True if the backend reports series of that name. */
 bool selection_passes(const struct selection *sel, const char *name);
 
@@ -113,8 +116,8 @@ void rows_free(struct rows *rows);
  */
 const char *item_unit(const struct view *view, const struct item *item);
 
-/* True if the item has a sum of values beside their count, sent or not, seen any or not: so names that depend on it
- * never change. Likewise for rates. */
+/* True if the item has a sum of values beside their count, sent or not, seen any or not: so names that depend
+ * on it never change. Likewise for rates. */
 bool item_is_distribution(const struct item *item);
 bool item_has_rates(const struct item *item);
 

@@ -24,15 +24,16 @@ UNIT(complain, growing_intervals)
     say_to(sink);
     lines = 0;
     for (uint64_t t = 0; t < 3600; t++)
-        if (complain(&c, (1000 + t) * second, "cannot deliver", "b", "refused") && n < 16) told[n++] = t;
+        if (complain(&c, (1000 + t) * second, "cannot deliver", "backend", "b", "refused") && n < 16)
+            told[n++] = t;
     static const uint64_t want[] = {0, 10, 30, 70, 150, 310, 630, 1270, 2550};
     CHECK_EQ_I64(n, 9);
     for (int i = 0; i < 9 && i < n; i++) CHECK_EQ_U64(told[i], want[i]);
     CHECK_EQ_I64(lines, 9);
-    CHECK(strstr(last, " warn  cannot deliver who=b reason=refused repeated=1279\n") != NULL);
-    complain_over(&c, 4600 * second, "delivers again", "b");
-    CHECK(strstr(last, " info  delivers again who=b after=1h\n") != NULL);
-    complain_over(&c, 4601 * second, "delivers again", "b");
+    CHECK(strstr(last, " warn  cannot deliver backend=b reason=refused repeated=1279\n") != NULL);
+    complain_over(&c, 4600 * second, "delivers again", "backend", "b");
+    CHECK(strstr(last, " info  delivers again backend=b after=1h\n") != NULL);
+    complain_over(&c, 4601 * second, "delivers again", "backend", "b");
     CHECK_EQ_I64(lines, 10);
     say_to(NULL);
 }
@@ -42,10 +43,10 @@ UNIT(complain, starts_anew)
 {
     struct complain c = {0};
     say_to(sink);
-    CHECK(complain(&c, 5 * second, "m", "b", "r"));
-    CHECK(!complain(&c, 6 * second, "m", "b", "r"));
-    complain_over(&c, 7 * second, "m", "b");
-    CHECK(complain(&c, 8 * second, "m", "b", "r"));
+    CHECK(complain(&c, 5 * second, "m", "backend", "b", "r"));
+    CHECK(!complain(&c, 6 * second, "m", "backend", "b", "r"));
+    complain_over(&c, 7 * second, "m", "backend", "b");
+    CHECK(complain(&c, 8 * second, "m", "backend", "b", "r"));
     say_to(NULL);
 }
 

@@ -133,7 +133,7 @@ static struct ledger_account rig_account(struct rig *r)
 static void rig_close(struct rig *r)
 {
     consumer_free(&r->consumer);
-    log_drop_detached(r->log, LEDGER_SHUTDOWN);
+    log_drop_detached(r->log, NULL, NULL, LEDGER_SHUTDOWN);
     rig_account(r);
     log_release(&r->log);
     ledger_free(&r->ledger);

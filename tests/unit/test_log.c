@@ -293,7 +293,7 @@ UNIT(log, goes_on_from_its_file)
     CHECK_NEAR(got, total, 0);
     CHECK_EQ_U64(account(ledger, "r").delivered, 36);
     CHECK_EQ_U64(account(ledger, "r").queued, 0);
-    log_drop_detached(log, LEDGER_REMOVED);
+    log_drop_detached(log, NULL, NULL, LEDGER_REMOVED);
     CHECK_EQ_U64(account(ledger, "late").dropped[LEDGER_REMOVED], 36);
     selection_free(&r.sel);
     log_spent(log);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exporter_once.c - what ends by itself: one snapshot to every backend, and the check of a configuration. */
+#include "exporter_inside.h"
+#include "say.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Standard output gets the page of each scraped backend, in its first form. */
+static bool exporter_print_pages(struct exporter *e)
+{
+    struct buf out = {0};
+    bool good = true;
+    for (struct part *p = e->parts; p && good; p = p->next)
+        if (p->page) good = page_print(p->page, 0, &out, NULL);
+    if (good && out.len) good = fwrite(out.data, 1, out.len, stdout) == out.len && !fflush(stdout);
+    buf_free(&out);
+    return good;
+}
+
+/* Beside a running exporter there is nothing to lead: a private snapshot does, which closes no interval. */
+static bool exporter_once_beside(struct exporter *e, struct log **log)
+{
+    const struct config *c = e->config;
+    struct log_limits limits = {c->log.size, c->log.age};
+    metrics_error_t error = {0};
+    const char *path = c->segments.n ? c->segments.items[0] : NULL;
+    metrics_reader_t *reader = metrics_reader_open(path, NULL, &error);
+    metrics_snapshot_t *snapshot = reader ? metrics_snapshot_take(reader, &error) : NULL;
+    *log = snapshot ? log_new(&limits, e->ledger) : NULL;
+    if (*log) {
+        for (struct part *p = e->parts; p; p = p->next)
+            if (p->consumer) consumer_follow(p->consumer, *log);
+        log_append(*log, snapshot);
+    } else {
+        say(SAY_ERROR, "cannot read the segment", "reason", error.text, NULL);
+    }
+    if (snapshot) metrics_snapshot_release(&snapshot);
+    if (reader) metrics_reader_close(&reader);
+    return *log != NULL;
+}
+
+static void exporter_once_config(struct config *config)
+{
+    free(config->http.listen);
+    config->http.listen = strdup("off");
+}
+
+int exporter_once(struct config *config)
+{
+    struct buf why = {0};
+    struct log *log = NULL;
+    exporter_once_config(config);
+    struct exporter *e = exporter_new(config, &clock_system, &why);
+    if (!e) {
+        say(SAY_ERROR, "cannot start", "reason", buf_text(&why), NULL);
+        config_free(&config);
+    }
+    buf_free(&why);
+    if (!e) return 1;
+    sampler_step(e->sampler); /* finds and leads the segments */
+    bool good = true;
+    if (sampler_attached(e->sampler))
+        sampler_finish(e->sampler);
+    else
+        good = exporter_once_beside(e, &log);
+    for (struct part *p = e->parts; p && good; p = p->next)
+        if (p->consumer) good = consumer_start(p->consumer);
+    if (good) {
+        exporter_flush(e);
+        good = exporter_idle(e) && (log || exporter_print_pages(e));
+        if (!exporter_idle(e)) say(SAY_ERROR, "not everything was delivered in time", NULL);
+    }
+    exporter_free(&e);
+    log_release(&log);
+    return good ? 0 : 1;
+}
+
+static void exporter_check_backend(const struct config *config, const struct config_backend *b,
+                                   metrics_snapshot_t *snapshot, struct buf *out)
+{
+    struct selection sel;
+    struct view view;
+    struct buf notes = {0};
+    struct payload payload = {.points = 0};
+    if (!selection_compile(&sel, b->type, b->settings, &config->tags)) return;
+    view_begin(&view, &sel, metrics_snapshot_header(snapshot)->wall_ns, 0);
+    view_add(&view, snapshot, NULL);
+    buf_printf(out, "# %s: %zu of %zu series\n", b->settings->name, view.n, metrics_snapshot_count(snapshot));
+    if (backend_is_scraped(b->type)) {
+        struct batch batch = {.view = &view, .to = view.n, .settings = b->settings, .notes = &notes};
+        b->type->encode(&batch, &payload);
+    }
+    char *rest = notes.data, *line;
+    while (rest && (line = strsep(&rest, "\n")))
+        if (*line) buf_printf(out, "#   %s\n", line);
+    buf_free(&notes);
+    payload_free(&payload);
+    view_free(&view);
+    selection_free(&sel);
+}
+
+void exporter_check(const struct config *config, struct buf *out)
+{
+    metrics_error_t error = {0};
+    const char *path = config->segments.n ? config->segments.items[0] : NULL;
+    metrics_reader_t *reader = metrics_reader_open(path, NULL, &error);
+    metrics_snapshot_t *snapshot = reader ? metrics_snapshot_take(reader, &error) : NULL;
+    if (snapshot) {
+        buf_printf(out, "# segment %s:\n", metrics_reader_path(reader));
+        for (const struct config_backend *b = config->backends; b; b = b->next)
+            exporter_check_backend(config, b, snapshot, out);
+        metrics_snapshot_release(&snapshot);
+    } else {
+        buf_printf(out, "# no segment to look at: %s\n", error.text);
+    }
+    if (reader) metrics_reader_close(&reader);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redis.h"
 
+#include "clock.h"
 #include "stream.h"
 
 #include <hiredis/hiredis.h>
@@ -8,10 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An answer without an end is not one: bytes of all replies to one exchange. */
+enum { REDIS_ANSWER_MOST = 1 << 20 };
+
 struct redis {
     const struct redis_settings *settings;
     struct stream *stream;
     redisReader *reader;
+    uint64_t until; /* the exchange has to be over */
+    size_t came;    /* bytes of its replies so far */
 };
 
 #define REDIS(MEMBER) OPTION_FIELD(struct redis_settings, MEMBER)
@@ -120,8 +126,14 @@ static redisReply *next_reply(struct redis *r, struct buf *why)
     void *reply = NULL;
     while (redisReaderGetReply(r->reader, &reply) == REDIS_OK) {
         if (reply) return reply;
-        size_t n = stream_read(r->stream, bytes, sizeof bytes, why);
+        size_t n = stream_read(r->stream, bytes, sizeof bytes, r->until, why);
         if (!n) return NULL;
+        r->came += n;
+        if (r->came > REDIS_ANSWER_MOST || clock_mono(&clock_system) >= r->until) {
+            buf_str(why, r->came > REDIS_ANSWER_MOST ? "its answer has no end" : "no whole answer in time");
+            stream_close(r->stream);
+            return NULL;
+        }
         redisReaderFeed(r->reader, bytes, n);
     }
     buf_printf(why, "this is not Redis: %s", r->reader->errstr);
@@ -166,6 +178,8 @@ static bool exchange_raw(struct redis *r, const struct buf *commands, size_t rep
                          size_t n, struct answer *answer)
 {
     size_t written = 0;
+    r->until = stream_deadline(r->stream);
+    r->came = 0;
     if (!stream_write(r->stream, commands->data, commands->len, &written, &answer->why)) {
         answer->ambiguous = written == commands->len; /* a part of a transaction is none */
         return false;

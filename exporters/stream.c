@@ -110,9 +110,14 @@ static bool fail(struct stream *s, struct buf *why, const char *reason)
     return false;
 }
 
+uint64_t stream_deadline(const struct stream *s)
+{
+    return clock_mono(&clock_system) + s->options.timeout;
+}
+
 bool stream_write(struct stream *s, const void *data, size_t n, size_t *written, struct buf *why)
 {
-    uint64_t until = clock_mono(&clock_system) + s->options.timeout;
+    uint64_t until = stream_deadline(s);
     *written = 0;
     while (*written < n) {
         size_t went = 0;
@@ -130,7 +135,7 @@ bool stream_write(struct stream *s, const void *data, size_t n, size_t *written,
 
 bool stream_drain(struct stream *s, struct buf *why)
 {
-    uint64_t until = clock_mono(&clock_system) + s->options.timeout;
+    uint64_t until = stream_deadline(s);
     for (int waiting = 1; waiting;) {
         struct pollfd p = {.fd = s->socket, .events = 0};
         if (poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLNVAL))
@@ -143,9 +148,8 @@ bool stream_drain(struct stream *s, struct buf *why)
     return true;
 }
 
-size_t stream_read(struct stream *s, void *data, size_t n, struct buf *why)
+size_t stream_read(struct stream *s, void *data, size_t n, uint64_t until, struct buf *why)
 {
-    uint64_t until = clock_mono(&clock_system) + s->options.timeout;
     for (size_t came = 0;;) {
         CURLcode code = curl_easy_recv(s->curl, data, n, &came);
         if (!code && came) return came;

@@ -40,8 +40,11 @@ bool stream_write(struct stream *stream, const void *data, size_t n, size_t *wri
 /* Waits until the other side's TCP has all that was written. False as above. */
 bool stream_drain(struct stream *stream, struct buf *why);
 
-/* What has come, at least one byte, at most n. 0, with the reason, if nothing came in time or the other side
- * hung up; the connection is closed then. */
-size_t stream_read(struct stream *stream, void *data, size_t n, struct buf *why);
+/* What has come, at least one byte, at most n. 0, with the reason, if nothing came until then (monotonic
+ * time) or the other side hung up; the connection is closed then. */
+size_t stream_read(struct stream *stream, void *data, size_t n, uint64_t until, struct buf *why);
+
+/* When an exchange that begins now has to be over: the timeout. */
+uint64_t stream_deadline(const struct stream *stream);
 
 #endif

@@ -26,6 +26,7 @@ def need(condition, text):
 
 class Request:
     def __init__(self, handler):
+        self.time = time.monotonic()
         self.method = handler.command
         self.path, _, self.query = handler.path.partition("?")
         self.headers = {k.lower(): v for k, v in handler.headers.items()}
@@ -115,6 +116,7 @@ class Service:
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
+        self.scheme = "https" if context else "http"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -135,7 +137,7 @@ class Service:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 # --- Answers that go wrong -----------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import formatdate
 
+import answers as answers_table
 import fake
+from certificates import BAD, Certificates
 
 BUILD = os.environ.get("MTX_BUILD") or sys.exit("MTX_BUILD is not set: the build directory")
 EXPORTER, MTXCTL = f"{BUILD}/exporters/mtx-exporter", f"{BUILD}/tools/mtxctl"
@@ -126,49 +127,67 @@ class Bench:
 
 # --- Against every service ------------------------------------------------------------------------------------------
 
-WAIT = formatdate(time.time() + 1, usegmt=True)
-RETRIED = [
-    ("301", fake.status(301, headers=[("Location", "http://127.0.0.1:9/elsewhere")])),
-    ("401", fake.status(401, b"who are you?")),
-    ("403", fake.status(403, b'{"error": "rate limit: [measure:raw_rate]"}')),
-    ("404", fake.status(404, b"<html>nothing here</html>")),
-    ("408", fake.status(408)),
-    ("429 with seconds", fake.status(429, headers=[("Retry-After", "0")])),
-    ("429 with a date", fake.status(429, headers=[("Retry-After", WAIT)])),
-    ("500", fake.status(500, b"oops")),
-    ("502", fake.status(502)),
-    ("503 with seconds", fake.status(503, headers=[("Retry-After", "1")])),
-    ("504", fake.status(504)),
-    ("reset in the answer", fake.reset),
-    ("byte by byte", fake.slow),
-    ("no end", fake.endless),
-    ("silence", fake.silent),
-]
+
+def judge_case(name, action, ledger, log):
+    """Whether what the table says was done, and told."""
+    told = any(t in log for t in ("cannot deliver", "refuses what", "logs in again"))
+    refused = "readings were refused" in log
+    check(told == (action == answers_table.RETRIED), f"{name}: {action}: trouble is told, or there is none: {log}")
+    check(refused == (action == answers_table.PARTLY), f"{name}: {action}: a refusal is told, or there is none: {log}")
+    equal(ledger.get("dropped"), 1 if action == answers_table.PARTLY else 0, f"{name}: {action}: what is dropped: {ledger}")
 
 
-def answers(make, config, total, extra=()):
-    """Each answer first, then a healthy service: everything arrives, and the ledger is balanced.
+def answers(backend, make, config, total):
+    """Each answer of the table first, then a healthy service: everything arrives, and the ledger is balanced.
 
     make() -> service; config(service) -> the backend's YAML; total(service, name) -> what arrived of a counter.
     """
-    def one(name, trick):
+    def one(name, trick, action, wait):
         service = make()
         with Bench(config(service)) as b:
             service.script(trick)
             b.ctl("add", "jobs", "5")
             b.start()
-            good = until(15, lambda: total(service, "jobs") == 5)
+            good = until(15, lambda: total(service, "jobs") == 5 and not service.tricks)
             check(good, f"{name}: all of it arrives ({total(service, 'jobs')} of 5)")
             b.ctl("add", "jobs", "7")
             ledger = b.stop()
             equal(total(service, "jobs"), 12, f"{name}: and what comes later")
-            check(ledger.get("dropped") == 0, f"{name}: nothing is dropped: {ledger}")
-            check(any(t in b.log() for t in ("cannot deliver", "refuses what", "logs in again")), f"{name}: it is told")
+            judge_case(name, action, ledger, b.log())
+            times = [r.time for r in service.requests if service.is_data(r)]
+            check(len(times) > 1 and times[1] - times[0] >= wait * 0.95, f"{name}: it waits for {wait} s: {times[:2]}")
         equal(service.violations[:3], [], f"{name}: violations")
         service.stop()
 
     with ThreadPoolExecutor(6) as pool:
-        for done in [pool.submit(one, name, trick) for name, trick in [*RETRIED, *extra]]:
+        for done in [pool.submit(one, *case) for case in answers_table.cases(backend)]:
+            done.result()
+    unreachable(config)
+    bad_certificates(make, config, total)
+
+
+def bad_certificates(make, config, total):
+    """A service whose certificate is not right gets nothing; once it is, it gets everything."""
+    kinds = Certificates()
+
+    def one(name):
+        context = kinds.context(name)
+        service = make(context)
+        with Bench(config(service, f", ca_file: {kinds.path('ca.pem')}")) as b:
+            b.ctl("add", "jobs", "5")
+            b.start()
+            check(until(10, lambda: "cannot deliver" in b.log()), f"certificate, {name}: it is told: {b.log()}")
+            check(re.search("certificate|SSL", b.log()), f"certificate, {name}: with the reason: {b.log()}")
+            equal(len(service.requests), 0, f"certificate, {name}: nothing was sent")
+            kinds.load(context, "good")
+            check(until(10, lambda: total(service, "jobs") == 5), f"certificate, {name}: put right, all of it arrives")
+            ledger = b.stop()
+            check(ledger.get("dropped") == 0, f"certificate, {name}: nothing is dropped: {ledger}")
+        equal(service.violations[:3], [], f"certificate, {name}: violations")
+        service.stop()
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(one, name) for name in BAD]:
             done.result()
 
 
@@ -199,7 +218,7 @@ def split_and_poison(make, config, total):
 
 def unreachable(config_at, expected="cannot deliver"):
     """Refused, unresolvable: told, retried, and kept for the next exporter."""
-    for name, url in (("refused", "http://127.0.0.1:9"), ("unresolvable", "http://nowhere.invalid")):
+    for name, url in answers_table.UNREACHABLE:
         with Bench(config_at(url), extra="") as b:
             b.ctl("add", "jobs", "5")
             b.start()

@@ -8,8 +8,8 @@ from fake import need
 
 
 class Anodot(fake.Service):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, context=None):
+        super().__init__(context)
         self.sums, self.gauges, self.seen, self.last, self.duplicates = {}, {}, {}, {}, 0
         self.refuse = set()
 
@@ -66,13 +66,8 @@ def totals(service, want):
 
 
 def main():
-    harness.answers(Anodot, config, lambda s, name: s.total(name), extra=[
-        ("200 with an error of the request", fake.status(200, b'{"errors": [{"error": 2003, "description": "metrics per second"}]}')),
-        ("200 that is not JSON", fake.status(200, b"<html>welcome</html>")),
-        ("200 that is empty", fake.status(200, b"")),
-    ])
+    harness.answers("anodot20", Anodot, config, lambda s, name: s.total(name))
     harness.split_and_poison(Anodot, config, lambda s, name: s.total(name))
-    harness.unreachable(config)
     harness.example_server(Anodot, config, totals, seconds=5)
 
     service = Anodot()

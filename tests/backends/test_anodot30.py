@@ -9,8 +9,8 @@ from fake import need
 
 
 class Anodot(fake.Service):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, context=None):
+        super().__init__(context)
         self.schemas, self.sums, self.seen, self.duplicates = {}, {}, {}, 0
         self.logins, self.bearer, self.newest, self.watermarks = 0, None, {}, {}
 
@@ -90,8 +90,7 @@ def totals(service, want):
 
 
 def main():
-    harness.answers(Anodot, config, lambda s, name: s.total(name))
-    harness.unreachable(config)
+    harness.answers("anodot30", Anodot, config, lambda s, name: s.total(name))
     harness.example_server(Anodot, config, totals, seconds=5)
 
     # A schema that is there is used; a tag that it does not know makes a newer version; the bearer ends and is renewed.

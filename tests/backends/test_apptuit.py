@@ -11,8 +11,8 @@ from fake import need
 class Apptuit(fake.Service):
     """POST /api/put?details, a zlib-deflated JSON array of points."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, context=None):
+        super().__init__(context)
         self.last = {}  # (metric, tags) -> value
         self.refuse = set()
 
@@ -58,9 +58,8 @@ def totals(service, want):
 
 
 def main():
-    harness.answers(Apptuit, config, lambda s, name: s.total(name))
+    harness.answers("apptuit", Apptuit, config, lambda s, name: s.total(name))
     harness.split_and_poison(Apptuit, config, lambda s, name: s.total(name))
-    harness.unreachable(config)
     harness.example_server(Apptuit, config, totals)
 
     # Some points of a batch are refused: the others count, the answer's reasons are told, and nothing is sent again.

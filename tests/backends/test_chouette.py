@@ -10,9 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
+from concurrent.futures import ThreadPoolExecutor
 
+import answers
+import door
 import harness
+from certificates import BAD, Certificates
 
 def free_port():
     with socket.socket() as s:
@@ -24,7 +27,7 @@ class Redis:
     def __init__(self, *options):
         self.dir, self.port, self.options = tempfile.mkdtemp(), free_port(), options
         self.path = f"{self.dir}/socket"
-        self.counts, self.gauges, self.sets, self.violations, self.process = {}, {}, {}, [], None
+        self.counts, self.gauges, self.sets, self.known, self.violations, self.process = {}, {}, {}, {}, [], None
         self.start()
 
     def start(self):
@@ -81,17 +84,20 @@ class Redis:
             else:
                 self.violations.append(f"type {r['type']} of {r['value']!r}")
 
-    def is_new(self, _member, _text):
-        """False: this record was drained before, and is left out."""
-        return True
+    def is_new(self, member, text):
+        """False: this record was drained before, and is left out here (the agent would count it again)."""
+        new = member not in self.known
+        if self.known.setdefault(member, text) != text:
+            self.violations.append(f"{member} again with another record: {text}")
+        return new
 
     def total(self, name, tags=()):
         self.agent()
         return self.counts.get((name, tags))
 
 
-def config(redis, extra=""):
-    return (f"{{type: chouette, host: 127.0.0.1, port: {redis.port}, timeout: 700ms, connect_timeout: 500ms, "
+def config(redis, extra="", port=None):
+    return (f"{{type: chouette, host: 127.0.0.1, port: {port or redis.port}, timeout: 700ms, connect_timeout: 500ms, "
             f"retry_least: 10ms, retry_most: 50ms{extra}}}")
 
 
@@ -102,25 +108,7 @@ def totals(redis, want):
         harness.equal(redis.counts.get(key, 0), count, f"{name} {tags}")
 
 
-def outage(name, begin, end, options=(), extra="", words=()):
-    """Trouble, then none: everything arrives once, and it was told."""
-    redis = Redis(*options)
-    with harness.Bench(config(redis, extra)) as b:
-        b.ctl("add", "jobs", "5")
-        b.start()
-        harness.check(harness.until(10, lambda: redis.total("jobs") == 5), f"{name}: at first")
-        begin(redis)
-        b.ctl("add", "jobs", "6")
-        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"{name}: it is told")
-        for word in words:
-            harness.check(word in b.log(), f"{name}: {word}")
-        end(redis)
-        harness.check(harness.until(10, lambda: redis.total("jobs") == 11), f"{name}: all of it arrives: {redis.counts}")
-        harness.check(harness.until(10, lambda: "delivers again" in b.log()), f"{name}: that it works again, too")
-        ledger = b.stop()
-        harness.check(ledger.get("dropped") == 0, f"{name}: nothing is dropped: {ledger}")
-    harness.equal(redis.violations[:3], [], f"{name}: violations")
-    redis.stop()
+# What happens to Redis, and how it ends. Tricks stand in the door before it; the rest is done to Redis itself.
 
 
 def go_down(redis):
@@ -129,17 +117,108 @@ def go_down(redis):
     os.unlink(redis.path)
 
 
+def lock_out(redis):
+    redis.cli("CONFIG", "SET", "requirepass", "other")
+    redis.cli("-a", "other", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+def fill_queue(redis):
+    redis.cli("EVAL", "for i = 1, 500 do redis.call('ZADD', KEYS[1], 0, 'x' .. i) end", "1", "chouette:metrics:raw.keys")
+
+
+def trick(what):
+    return lambda redis: redis.door.tricks.append(what), lambda redis: None
+
+
+TROUBLES = {
+    "down": (go_down, lambda r: r.start()),
+    "slow (stopped)": (lambda r: r.process.send_signal(signal.SIGSTOP), lambda r: r.process.send_signal(signal.SIGCONT)),
+    "full (maxmemory)": (lambda r: r.cli("CONFIG", "SET", "maxmemory", "1"), lambda r: r.cli("CONFIG", "SET", "maxmemory", "0")),
+    "read-only (a replica)": (lambda r: r.cli("REPLICAOF", "127.0.0.1", "9"), lambda r: r.cli("REPLICAOF", "NO", "ONE")),
+    "wrong password": (lock_out, lambda r: r.cli("-a", "other", "CONFIG", "SET", "requirepass", "")),
+    "queue over its limit": (fill_queue, lambda r: r.cli("DEL", "chouette:metrics:raw.keys")),
+}
+TRICKS = {
+    "loading": trick(door.error("LOADING Redis is loading the dataset in memory")),
+    "hangs up without an answer": trick(door.empty),
+    "reset in the answer": trick(door.reset),
+    "byte by byte": trick(door.slow),
+    "no end": trick(door.endless),
+    "no answer": trick(door.silent),
+    "not Redis": trick(door.foreign),
+}
+
+
+def outage(name, words):
+    """Trouble, then none: everything arrives once, and it was told."""
+    begin, end = TRICKS.get(name) or TROUBLES[name]
+    redis = Redis()
+    redis.door = door.Door(redis)
+    with harness.Bench(config(redis, ", queue_limit: 400", redis.door.port if name in TRICKS else redis.port)) as b:
+        b.ctl("add", "jobs", "5")
+        b.start()
+        harness.check(harness.until(10, lambda: redis.total("jobs") == 5), f"{name}: at first")
+        begin(redis)
+        b.ctl("add", "jobs", "6")
+        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"{name}: it is told")
+        harness.check(re.search(words, b.log()), f"{name}: {words}: {b.log()}")
+        end(redis)
+        harness.check(harness.until(10, lambda: redis.total("jobs") == 11), f"{name}: all of it arrives: {redis.counts}")
+        harness.check(harness.until(10, lambda: "delivers again" in b.log()), f"{name}: that it works again, too")
+        ledger = b.stop()
+        harness.check(ledger.get("dropped") == 0, f"{name}: nothing is dropped: {ledger}")
+    harness.equal(redis.violations[:3], [], f"{name}: violations")
+    redis.door.stop()
+    redis.stop()
+
+
+def unknown(name, words):
+    """A name that nobody knows: kept for the next exporter."""
+    with harness.Bench(f"{{type: chouette, host: nowhere.invalid, retry_least: 10ms, retry_most: 50ms}}") as b:
+        b.ctl("add", "jobs", "5")
+        b.start()
+        harness.check(harness.until(10, lambda: re.search(words, b.log())), f"{name}: it is told: {b.log()}")
+        ledger = b.stop()
+        harness.check(ledger.get("delivered") == 0 and ledger.get("queued", 0) > 0, f"{name}: it is kept: {ledger}")
+
+
+def bad_certificate(kinds, name):
+    """A Redis whose certificate is not right gets nothing; once it is, it gets everything."""
+    at = free_port()
+    files = lambda which: ("--tls-cert-file", kinds.path(f"{which}.pem"), "--tls-key-file", kinds.path(f"{which}.key"))
+    redis = Redis("--tls-port", str(at), "--tls-ca-cert-file", kinds.path("ca.pem"), "--tls-auth-clients", "no", *files(name))
+    with harness.Bench(config(redis, f", tls: true, ca_file: {kinds.path('ca.pem')}", at)) as b:
+        b.ctl("add", "jobs", "5")
+        b.start()
+        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"certificate, {name}: it is told: {b.log()}")
+        harness.check(re.search("certificate|SSL", b.log()), f"certificate, {name}: with the reason: {b.log()}")
+        harness.equal(redis.total("jobs"), None, f"certificate, {name}: nothing was sent")
+        redis.cli("CONFIG", "SET", *(word.removeprefix("--") for word in files("good")))
+        harness.check(harness.until(10, lambda: redis.total("jobs") == 5), f"certificate, {name}: put right, all of it arrives")
+        harness.check(b.stop().get("dropped") == 0, f"certificate, {name}: nothing is dropped")
+    harness.equal(redis.violations[:3], [], f"certificate, {name}: violations")
+    redis.stop()
+
+
+def play(name, action, words):
+    (unknown if action == answers.KEPT else outage)(name, words)
+
+
+def troubles():
+    """Every row of the table, see answers.py."""
+    kinds = Certificates()
+    with ThreadPoolExecutor(5) as pool:
+        todo = [pool.submit(play, *row) for row in answers.REDIS] + [pool.submit(bad_certificate, kinds, name) for name in BAD]
+        for done in todo:
+            done.result()
+
+
 def main():
     if subprocess.run(["which", "redis-server"], capture_output=True).returncode:
         print("left out: redis-server is not installed")
         sys.exit(77)
     harness.example_server(Redis, config, totals, seconds=5)
-    outage("down", go_down, lambda r: r.start())
-    outage("slow", lambda r: r.process.send_signal(signal.SIGSTOP), lambda r: r.process.send_signal(signal.SIGCONT))
-    outage("full", lambda r: r.cli("CONFIG", "SET", "maxmemory", "1"), lambda r: r.cli("CONFIG", "SET", "maxmemory", "0"), words=["OOM"])
-    outage("read-only", lambda r: r.cli("REPLICAOF", "127.0.0.1", "9"), lambda r: r.cli("REPLICAOF", "NO", "ONE"), words=["READONLY"])
-    outage("no agent", lambda r: (r.cli("CONFIG", "SET", "maxmemory", "0"), r.cli("EVAL", "for i = 1, 500 do redis.call('ZADD', KEYS[1], 0, 'x' .. i) end", "1", "chouette:metrics:raw.keys")),
-           lambda r: r.cli("DEL", "chouette:metrics:raw.keys"), extra=", queue_limit: 400", words=["is the agent running?"])
+    troubles()
 
     # Password, database, another queue, a Unix socket; sets with their elements and without.
     redis = Redis("--requirepass", "sesame")

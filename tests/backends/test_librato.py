@@ -12,8 +12,8 @@ from fake import need
 class Librato(fake.Service):
     """POST /v1/measurements and /v1/metrics, PUT /v1/metrics/NAME."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, context=None):
+        super().__init__(context)
         self.sums, self.seen, self.told = {}, {}, {}
         self.absolute, self.gauges, self.duplicates = {}, {}, 0
 
@@ -92,9 +92,8 @@ def totals(service, want):
 
 
 def main():
-    harness.answers(Librato, config, lambda s, name: s.total(name))
+    harness.answers("librato", Librato, config, lambda s, name: s.total(name))
     harness.split_and_poison(Librato, config, lambda s, name: s.total(name))
-    harness.unreachable(config)
     harness.example_server(Librato, config, totals, seconds=5)
 
     # The older metrics: absolute counters, a source, and tags in the name.

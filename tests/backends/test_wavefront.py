@@ -86,9 +86,9 @@ class Lines:
 
 
 class Wavefront(fake.Service, Lines):
-    def __init__(self):
+    def __init__(self, context=None):
         Lines.__init__(self)
-        fake.Service.__init__(self)
+        fake.Service.__init__(self, context)
         self.token, self.logins = "sesame", 0
 
     def is_data(self, r):
@@ -182,9 +182,8 @@ def totals(found):
 
 
 def main():
-    harness.answers(Wavefront, config, lambda s, name: s.total(name), extra=[("406", fake.status(406))])
+    harness.answers("wavefront", Wavefront, config, lambda s, name: s.total(name))
     harness.split_and_poison(Wavefront, config, lambda s, name: s.total(name))
-    harness.unreachable(config)
     harness.example_server(Wavefront, config, totals(lambda s: s.last), seconds=4)
     harness.example_server(Wavefront, deltas, totals(lambda s: s.deltas), seconds=4)
     harness.example_server(Proxy, tcp, totals(lambda s: s.deltas), seconds=4)

@@ -3,32 +3,32 @@
 whether the exporter can know that it arrived. What comes a second time must have an excuse."""
 import itertools
 import random
-import socket
-import threading
 import time
 
+import door
 import fake
 
 
 class Book:
     """Batches of one service. A batch may come again only if its answer was lost, or if it was in flight when its life
-    was ended: the last ones of that life, as many as the backend makes of one stretch of readings."""
+    was ended: the last one of that life. Of a backend that sends several requests for one stretch of readings, those
+    from the last one on that began a stretch."""
 
-    def __init__(self, name, in_flight=1):
-        self.name, self.in_flight = name, in_flight
-        self.batches, self.lives, self.owner = [], {}, {}  # (life, unsure); life -> its batches; what -> who brought it
+    def __init__(self, name):
+        self.name = name
+        self.batches, self.begun, self.owner = [], {}, {}  # (life, unsure); life -> its last stretch; what -> who brought it
         self.repeated, self.unsure, self.violations = 0, 0, []
 
-    def bring(self, life, what, unsure):
+    def bring(self, life, what, unsure, begins=True):
         number = len(self.batches)
         self.batches.append((life, unsure))
-        self.lives.setdefault(life, []).append(number)
+        if begins:
+            self.begun[life] = number
         self.unsure += unsure
-        before = {self.owner[w] for w in what if w in self.owner}
-        for b in before:
+        for b in {self.owner[w] for w in what if w in self.owner}:
             self.repeated += 1
             was, lost = self.batches[b]
-            if not lost and (was == life or b not in self.lives[was][-self.in_flight:]):
+            if not lost and (was == life or b < self.begun.get(was, 0)):
                 self.violations.append(f"{self.name}: batch {b} of life {was}, which was answered, came again in life {life}")
         for w in what:
             self.owner[w] = number
@@ -54,8 +54,8 @@ def draw(dice):
 class Storm:
     """In front of a fake.Service: half of the trouble before, half after the service has taken the request."""
 
-    def begin_storm(self, name, dice, in_flight=1):
-        self.book, self.dice, self.calm = Book(name, in_flight), dice, False
+    def begin_storm(self, name, dice):
+        self.book, self.dice, self.calm = Book(name), dice, False
 
     def next_trick(self, request):
         return self.storm if self.is_data(request) else None
@@ -68,10 +68,14 @@ class Storm:
         """Whether 413 is an answer to this one."""
         return len(request.body) > 2000
 
+    def begins(self, _request):
+        """Whether it is the first of a stretch of readings."""
+        return True
+
     def take(self, handler, request, unsure):
         code, body, headers = self.accept(request)
         if code < 300:
-            self.book.bring(handler.life, self.what(request), unsure)
+            self.book.bring(handler.life, self.what(request), unsure, self.begins(request))
         return code, body, headers
 
     def storm(self, handler, request):
@@ -100,95 +104,32 @@ class Storm:
                 self.book.batches[number] = life, True
 
 
-# --- Redis: a door before the real one ------------------------------------------------------------------------------
-
-
-class Door:
-    """Passes what comes on TCP to a real Redis' Unix socket, one thread each; transactions meet with trouble."""
+class StormyDoor(door.Door):
+    """Before a real Redis: it is full, or the connection breaks before or after a transaction."""
 
     def __init__(self, redis, name, dice):
-        self.redis, self.dice, self.calm = redis, dice, False
-        self.book, self.life, self.busy, self.lock = Book(name), 0, 0, threading.Lock()
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client, self.life), daemon=True).start()
-
-    def stop(self):
-        self.server.close()
-
-    def serve(self, client, life):
-        with client, socket.socket(socket.AF_UNIX) as there:
-            try:
-                there.connect(self.redis.path)
-                self.talk(client.makefile("rb"), client, there.makefile("rb"), there, life)
-            except OSError:
-                pass
-
-    def talk(self, asks, client, answers, there, life):
-        for command in iter(lambda: read_value(asks), None):
-            batch = [command]
-            while batch[0][0][:1] == [b"MULTI"] and batch[-1][0][:1] != [b"EXEC"]:
-                more = read_value(asks)
-                if more is None:
-                    return  # a part of a transaction is none
-                batch.append(more)
-            with self.lock:
-                self.busy += 1
-            try:
-                if not self.exchange(batch, client, answers, there, life):
-                    return
-            finally:
-                with self.lock:
-                    self.busy -= 1
+        self.book, self.dice, self.calm = Book(name), dice, False
+        super().__init__(redis)
 
     def exchange(self, batch, client, answers, there, life):
         trouble, after = (None, True) if self.calm or len(batch) == 1 else draw(self.dice)
-        if trouble and not after:
-            if trouble in ("500", "503", "401"):
-                return False  # hangs up
-            self.redis.cli("CONFIG", "SET", "maxmemory", "1")
+        if trouble in ("500", "503", "401"):
+            return False  # hangs up
         began = time.monotonic()
-        there.sendall(b"".join(raw for _, raw in batch))
-        replies = [read_value(answers) for _ in batch]
+        if trouble and not after:
+            self.redis.cli("CONFIG", "SET", "maxmemory", "1")
+        replies = self.ask(batch, answers, there)
         if trouble and not after:
             self.redis.cli("CONFIG", "SET", "maxmemory", "0")
+        lost = bool(trouble and after)
         if len(batch) > 1 and isinstance(replies[-1][0], list):
-            members = batch[1][0][3::2]
-            unsure = (trouble is not None and after) or time.monotonic() - began > SLOW
             with self.lock:
-                self.book.bring(life, members, unsure)
-        if trouble and after:
-            if trouble == "silence":
-                time.sleep(2.5)
+                self.book.bring(life, batch[1][0][3::2], lost or time.monotonic() - began > SLOW)
+        if lost:
+            time.sleep(2.5 if trouble == "silence" else 0)
             return False
         client.sendall(b"".join(raw for _, raw in replies))
         return True
-
-
-def read_value(stream):
-    """One value of Redis' protocol as (value, bytes); None at the end. https://redis.io/docs/reference/protocol-spec/"""
-    line = stream.readline()
-    if not line.endswith(b"\r\n"):
-        return None
-    kind, rest = line[:1], line[1:-2]
-    if kind == b"$":
-        n = int(rest)
-        body = stream.read(n + 2) if n >= 0 else b""
-        return (body[:-2] if n >= 0 else None), line + body
-    if kind == b"*":
-        items = [read_value(stream) for _ in range(max(int(rest), 0))]
-        if None in items:
-            return None
-        return [value for value, _ in items], line + b"".join(raw for _, raw in items)
-    return (int(rest) if kind == b":" else rest.decode(errors="replace")), line
 
 
 def dice_of(seed):

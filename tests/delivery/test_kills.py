@@ -133,10 +133,13 @@ class StormyWavefront(storm.Storm, Wavefront):
 
     def __init__(self, dice):
         super().__init__()
-        self.begin_storm("wavefront", dice, in_flight=2)
+        self.begin_storm("wavefront", dice)
 
     def what(self, r):
         return [line for line in r.body.decode().split("\n") if line]
+
+    def begins(self, r):
+        return r.query == "f=wavefront"
 
     def splits(self, r):
         return r.query == "f=wavefront" and len(r.body) > 2000
@@ -149,28 +152,16 @@ class StormyWavefront(storm.Storm, Wavefront):
 
 
 class StormyRedis(Redis):
-    """A real Redis behind a door; its agent knows a record again that it drained before."""
+    """A real Redis behind a door; as for the other services."""
 
     def __init__(self, dice):
         super().__init__()
-        self.door = storm.Door(self, "chouette", dice)
-        self.known = {}
+        self.door = storm.StormyDoor(self, "chouette", dice)
 
     book = property(lambda self: self.door.book)
     busy = property(lambda self: self.door.busy)
     life = property(lambda self: self.door.life, lambda self, life: setattr(self.door, "life", life))
     calm = property(lambda self: self.door.calm, lambda self, calm: setattr(self.door, "calm", calm))
-
-    def is_new(self, member, text):
-        if self.known.setdefault(member, text) != text:
-            self.violations.append(f"{member} again with another record: {text}")
-        new = member not in self.counted
-        self.counted.add(member)
-        return new
-
-    def agent(self, *words):
-        self.counted = self.__dict__.setdefault("counted", set())
-        super().agent(*words)
 
     def total(self, name, tags):
         return self.counts.get((name, tags), self.counts.get((f"{name}.count", tags), 0))

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalog.c - what a reader has found in the index. It only grows, and nothing that a snapshot shows changes
+ * in it. When header.records has moved the index is walked: records that are new are read in the order in
+ * which they lie in the file, and sorted into the others by name; of the others one word is read again.
+ */
 #include "catalog.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <mtx/metrics.h>
 
 #include "atomic.h"
-#include "bucket.h"
 #include "text.h"
 
 #define ENTRY_OFFSET UINT64_C(0xffffffffffff)
+
+enum { KEY_MOST = 1 + 4096 }; /* bytes of a series' key */
 
 struct metrics__catalog *metrics__catalog_new(void)
 {
@@ -31,267 +36,164 @@ void metrics__catalog_release(struct metrics__catalog **where)
     struct metrics__catalog *c = *where;
     *where = NULL;
     if (!c || __atomic_fetch_sub(&c->references, 1, __ATOMIC_ACQ_REL) != 1) return; /* ORD-15 */
+    metrics__snapshot_free(c->spare);
     metrics__pool_free(&c->pool);
     free(c->series);
+    free(c->sorted);
+    free(c->families);
+    free(c->late);
     free(c->table);
-    free(c->family_table);
     free(c);
 }
 
-int metrics__series_compare(const char *name_a, const metrics_tag_t *tags_a, size_t n_a, const char *name_b,
-                            const metrics_tag_t *tags_b, size_t n_b)
+/* --- Places by offset
+ * --------------------------------------------------------------------------------------- */
+
+/*
+ * An entry of the table is the record's offset / 64 << 30 | its number << 1 | is it a family, so that a look
+ * at it alone tells whether it is the one. Numbers stay below 2^29: an index has no more entries.
+ */
+enum { NUMBER_BITS = 30 };
+
+static uint64_t *slot_of(uint64_t *table, size_t room, uint64_t offset)
 {
-    int order = strcmp(name_a, name_b);
-    for (size_t i = 0; !order && i < n_a && i < n_b; i++) {
-        order = strcmp(tags_a[i].key, tags_b[i].key);
-        if (!order) order = strcmp(tags_a[i].value, tags_b[i].value);
-    }
-    return order ? order : (n_a > n_b) - (n_a < n_b);
+    uint64_t block = offset / SEGMENT_ALIGN;
+    size_t i = (size_t)(block * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (room - 1);
+    while (table[i] && table[i] >> NUMBER_BITS != block) i = (i + 1) & (room - 1);
+    return &table[i];
 }
 
-static int compare_series(const void *a, const void *b)
+uint64_t *metrics__catalog_slot(struct metrics__catalog *c, uint64_t offset)
 {
-    const struct metrics__series_read *x = *(struct metrics__series_read *const *)a;
-    const struct metrics__series_read *y = *(struct metrics__series_read *const *)b;
-    int order = metrics__series_compare(x->name, x->tags, x->tag_count, y->name, y->tags, y->tag_count);
-    return order ? order : (x->offset > y->offset) - (x->offset < y->offset);
+    return c->table_room ? slot_of(c->table, c->table_room, offset) : NULL;
 }
 
-/* Names are unique (ORD-2), and who looks a series up relies on it: of two alike, damage, the first stays. */
-static void find_twins(struct metrics__catalog *c)
+/* Room for one more; at most three quarters are used. */
+static bool make_table_room(struct metrics__catalog *c)
 {
-    for (size_t i = 1; i < c->count; i++) {
-        const struct metrics__series_read *x = c->series[i - 1], *y = c->series[i];
-        c->series[i]->twin =
-            !metrics__series_compare(x->name, x->tags, x->tag_count, y->name, y->tags, y->tag_count);
-        c->damaged += c->series[i]->twin;
-    }
+    if (c->table_used < c->table_room / 4 * 3) return true;
+    size_t room = c->table_room ? c->table_room * 2 : 64;
+    uint64_t *table = calloc(room, sizeof *table);
+    if (!table) return false;
+    for (size_t i = 0; i < c->table_room; i++)
+        if (c->table[i]) *slot_of(table, room, (c->table[i] >> NUMBER_BITS) * SEGMENT_ALIGN) = c->table[i];
+    free(c->table);
+    c->table = table;
+    c->table_room = room;
+    return true;
+}
+
+bool metrics__catalog_enter(struct metrics__catalog *c, uint64_t offset, size_t number, bool family)
+{
+    if (!make_table_room(c)) return false;
+    *slot_of(c->table, c->table_room, offset) =
+        offset / SEGMENT_ALIGN << NUMBER_BITS | number << 1 | (uint64_t)family;
+    c->table_used++;
+    return true;
 }
 
 /* --- Records
  * ------------------------------------------------------------------------------------------------ */
 
-/* The record at an offset of the image if it is whole, as in shm/index.c. */
-static const struct segment_record *record_in(const struct metrics_reader *r, uint64_t offset)
+const struct segment_record *metrics__record_in(struct metrics_reader *r, struct metrics__window *w,
+                                                uint64_t offset, uint64_t *have)
 {
+    if (offset % SEGMENT_ALIGN || offset >= r->end) return NULL;
+    uint64_t left = r->end - offset;
+    *have = left < METRICS__RECORD_MOST ? left : METRICS__RECORD_MOST;
     const struct segment_record *rec =
-        offset % SEGMENT_ALIGN ? NULL : metrics__image_at(r, offset, RECORD_KEY);
-    if (!rec || rec->length < RECORD_KEY || !metrics__image_at(r, offset, rec->length)) return NULL;
+        *have < RECORD_KEY ? NULL : metrics__arena_at(r, w, offset, *have, METRICS__WINDOW);
+    if (!rec || rec->length < RECORD_KEY || rec->length > left) return NULL;
     if (rec->key_length > rec->length - RECORD_KEY || rec->payload % 8 || rec->payload > rec->length ||
         rec->payload_length > rec->length - rec->payload)
         return NULL;
     return rec;
 }
 
-static void read_text(const struct metrics_reader *r, struct metrics__family_read *f, uint64_t offset)
+/* name '\0' key '\0' value '\0' ... as texts; how many, or 0 if it is not whole, sorted, in pairs. */
+static size_t split_key(const char *at, const char *end, const char *texts[2 * METRICS_TAGS_MAX + 1])
 {
-    struct metrics__pool *pool = &r->catalog->pool;
-    const struct segment_record *rec = record_in(r, offset);
-    if (f->text == offset || !rec || rec->type != RECORD_TEXT || rec->payload_length < 2) return;
-    const char *text = (const char *)rec + rec->payload, *end = text + rec->payload_length;
-    size_t unit = strnlen(text, rec->payload_length);
-    if (text + unit >= end) return;
-    size_t help = strnlen(text + unit + 1, (size_t)(end - text) - unit - 1);
-    /* A text that cannot be printed is as good as none. */
-    if (!metrics__is_utf8(text, unit) || !metrics__is_utf8(text + unit + 1, help)) return;
-    const char *u = metrics__pool_text(pool, text, unit),
-               *h = metrics__pool_text(pool, text + unit + 1, help);
-    if (!u || !h) return;
-    f->unit = u;
-    f->help = h;
-    f->text = offset;
-}
-
-/* What the buckets of the family mean, in the unit of rows. */
-static bool read_buckets(struct metrics__pool *pool, struct metrics__family_read *f, unsigned kind)
-{
-    metrics__bucket_exp_t e;
-    f->scale = -1;
-    if (f->settings.reservoir < METRICS_BUCKETS || (kind != KIND_histogram && kind != KIND_timer))
-        return true;
-    bool exponential = f->settings.reservoir == METRICS_BUCKETS_EXPONENTIAL;
-    if (exponential) {
-        double low, high;
-        metrics__plan_range((enum metrics__kind_number)kind, &f->settings, &low, &high);
-        if (!metrics__bucket_exp_init(&e, f->settings.scale, low, high)) return false;
-        f->scale = f->settings.scale;
+    size_t n = 0;
+    for (; at < end; at += strlen(at) + 1) {
+        if (n > 2 * METRICS_TAGS_MAX) return 0;
+        texts[n] = at;
+        if (metrics__text_wrong(at, strlen(at), n && n % 2 == 0)) return 0;
+        if (n > 2 && n % 2 && strcmp(texts[n - 2], at) >= 0) return 0;
+        n++;
     }
-    f->bucket_count = exponential ? e.count : f->settings.bound_count + 1;
-    f->buckets = metrics__pool_take(pool, f->bucket_count * sizeof *f->buckets);
-    for (uint32_t i = 0; f->buckets && i < f->bucket_count; i++) {
-        if (exponential) {
-            f->buckets[i].lower = metrics__bucket_exp_lower(&e, i);
-            f->buckets[i].upper = metrics__bucket_exp_upper(&e, i);
-        } else {
-            f->buckets[i].lower = i ? f->bounds[i - 1] : -INFINITY;
-            f->buckets[i].upper = i + 1 < f->bucket_count ? f->bounds[i] : INFINITY;
-        }
+    return n % 2 ? n : 0;
+}
+
+static struct metrics__series_read *read_key(struct metrics__pool *pool, const struct segment_record *rec,
+                                             uint64_t have)
+{
+    const char *texts[2 * METRICS_TAGS_MAX + 1], *key = (const char *)rec + RECORD_KEY;
+    size_t n = rec->key_length;
+    if (n < 3 || n > KEY_MOST || !key[1] || RECORD_KEY + n > have || key[0] != 'S' || key[n - 1]) return NULL;
+    n = split_key(key + 1, key + n, texts);
+    return n ? metrics__series_new(pool, texts, n) : NULL;
+}
+
+static bool give_late(struct metrics__catalog *c, struct metrics__series_read *s)
+{
+    if (!s->family->shape->plan.reservoir) return true;
+    if (c->late_count == c->late_room) {
+        size_t room = c->late_room ? c->late_room * 2 : 64;
+        struct metrics__late *late = realloc(c->late, room * sizeof *late);
+        c->pool.failed |= !late;
+        if (!late) return false;
+        c->late = late;
+        c->late_room = room;
     }
-    return f->buckets != NULL;
-}
-
-static size_t hash_offset(uint64_t offset)
-{
-    return (size_t)(offset / SEGMENT_ALIGN * UINT64_C(0x9e3779b97f4a7c15) >> 20);
-}
-
-/* --- Families
- * ------------------------------------------------------------------------------------------- */
-
-static struct metrics__family_read **family_slot(struct metrics__family_read **table, size_t room,
-                                                 uint64_t offset)
-{
-    size_t i = hash_offset(offset) & (room - 1);
-    while (table[i] && table[i]->offset != offset) i = (i + 1) & (room - 1);
-    return &table[i];
-}
-
-static bool make_family_room(struct metrics__catalog *c)
-{
-    if (c->family_count < c->family_room / 2) return true;
-    size_t room = c->family_room ? c->family_room * 2 : 64;
-    struct metrics__family_read **table = calloc(room, sizeof *table);
-    if (!table) {
-        c->pool.failed = true;
-        return false;
-    }
-    for (struct metrics__family_read *f = c->families; f; f = f->next)
-        *family_slot(table, room, f->offset) = f;
-    free(c->family_table);
-    c->family_table = table;
-    c->family_room = room;
+    s->late = (uint32_t)c->late_count;
+    c->late[c->late_count++] = (struct metrics__late){0};
     return true;
 }
 
-/* The family's payload in the image, if it is one and whole. */
-static const struct metrics__family_record *family_record(const struct metrics_reader *r, uint64_t offset)
+static struct metrics__series_read *read_series(struct metrics_reader *r, uint64_t offset,
+                                                const struct segment_record *rec, uint64_t have)
 {
-    const struct segment_record *rec = record_in(r, offset);
-    const struct metrics__family_record *f = rec ? (const void *)((const char *)rec + rec->payload) : NULL;
-    if (!rec || rec->type != RECORD_FAMILY || rec->payload_length < sizeof *f) return NULL;
-    uint32_t bounds = f->settings.bound_count;
-    if (bounds > METRICS__BOUNDS_MAX || rec->payload_length < sizeof *f + bounds * sizeof(double))
-        return NULL;
-    return f;
-}
-
-/* The family that a series links to; read once, its text whenever it comes. */
-static struct metrics__family_read *read_family(const struct metrics_reader *r, uint64_t offset,
-                                                unsigned kind)
-{
-    struct metrics__catalog *c = r->catalog;
-    const struct metrics__family_record *f = family_record(r, offset);
-    if (!f || !make_family_room(c)) return NULL;
-    struct metrics__family_read **slot = family_slot(c->family_table, c->family_room, offset);
-    if (*slot) return *slot;
-    uint32_t bounds = f->settings.bound_count;
-    struct metrics__family_read *fresh = metrics__pool_take(&c->pool, sizeof *fresh);
-    double *copy = metrics__pool_take(&c->pool, (bounds + 1) * sizeof *copy);
-    if (!fresh || !copy) return NULL;
-    memcpy(copy, f->bounds, bounds * sizeof *copy);
-    *fresh = (struct metrics__family_read){.offset = offset,
-                                           .unit = "",
-                                           .help = "",
-                                           .settings = f->settings,
-                                           .bounds = copy,
-                                           .next = c->families};
-    if (!read_buckets(&c->pool, fresh, kind)) return NULL;
-    *slot = c->families = fresh;
-    c->family_count++;
-    return fresh;
-}
-
-/* 'S' name '\0' key '\0' value '\0' ...: whole, sorted, an even number of tags. */
-static bool read_key(struct metrics__pool *pool, const struct segment_record *rec,
-                     struct metrics__series_read *s)
-{
-    const char *key = (const char *)rec + RECORD_KEY;
-    size_t n = rec->key_length, texts = 0;
-    if (n < 3 || key[0] != 'S' || key[n - 1] || !key[1]) return false;
-    for (size_t i = 1; i < n; i++) texts += !key[i];
-    if (texts % 2 == 0) return false;
-    char *copy = metrics__pool_text(pool, key + 1, n - 1);
-    s->tag_count = texts / 2;
-    s->tags = metrics__pool_take(pool, (s->tag_count + 1) * sizeof *s->tags);
-    if (!copy || !s->tags) return false;
-    s->name = copy;
-    if (s->tag_count > METRICS_TAGS_MAX || metrics__text_wrong(copy, strlen(copy), false)) return false;
-    const char *at = copy + strlen(copy) + 1;
-    for (size_t i = 0; i < s->tag_count; i++) {
-        s->tags[i].key = at;
-        at += strlen(at) + 1;
-        s->tags[i].value = at;
-        at += strlen(at) + 1;
-        if (i && strcmp(s->tags[i - 1].key, s->tags[i].key) >= 0) return false;
-        if (metrics__text_wrong(s->tags[i].key, strlen(s->tags[i].key), false) ||
-            metrics__text_wrong(s->tags[i].value, strlen(s->tags[i].value), true))
-            return false;
-    }
-    return true;
-}
-
-static struct metrics__series_read *read_series(const struct metrics_reader *r, uint64_t offset,
-                                                const struct segment_record *rec)
-{
-    struct metrics__series_read *s = metrics__pool_take(&r->catalog->pool, sizeof *s);
-    if (!s || !metrics__kind_read_of(rec->kind) || !read_key(&r->catalog->pool, rec, s)) return NULL;
+    /* Memory is taken only for what is sound: whatever is not is looked at again and again. */
+    struct metrics__family_read *family =
+        metrics__kind_read_of(rec->kind) ? metrics__family_find(r, rec->link, rec->kind) : NULL;
+    struct metrics__series_read *s = family ? read_key(&r->catalog->pool, rec, have) : NULL;
+    if (!s) return NULL;
+    s->family = family;
     s->offset = offset;
     s->kind = rec->kind;
     s->overflow = (rec->flags & RECORD_OVERFLOW) != 0;
     s->created = rec->created;
     s->identity = rec->hash;
-    s->family = read_family(r, rec->link, rec->kind);
-    if (!s->family || metrics__plan((enum metrics__kind_number)rec->kind, &s->family->settings,
-                                    s->family->bounds, &s->plan))
-        return NULL;
-    return s;
+    s->storage[0] = rec->storage[0];
+    s->storage[1] = rec->storage[1];
+    s->retired = (rec->state & RECORD_RETIRED) != 0;
+    return give_late(r->catalog, s) ? s : NULL;
 }
 
-/* --- The catalog
- * -------------------------------------------------------------------------------------------- */
-
-static struct metrics__series_read **find_slot(struct metrics__series_read **table, size_t mask,
-                                               uint64_t offset)
-{
-    size_t i = hash_offset(offset) & mask;
-    while (table[i] && table[i]->offset != offset) i = (i + 1) & mask;
-    return &table[i];
-}
+/* --- New ones
+ * ----------------------------------------------------------------------------------------------- */
 
 static bool make_room(struct metrics__catalog *c)
 {
     if (c->count < c->room) return true;
-    size_t room = c->room ? c->room * 2 : 512;
+    size_t room = c->room ? c->room + c->room / 2 : 64;
     struct metrics__series_read **series = realloc(c->series, room * sizeof *series);
     if (!series) return false;
     c->series = series;
-    struct metrics__series_read **table = calloc(room * 2, sizeof *table);
-    if (!table) return false;
-    for (size_t i = 0; i < c->count; i++) *find_slot(table, room * 2 - 1, series[i]->offset) = series[i];
-    free(c->table);
-    c->table = table;
+    uint32_t *sorted = realloc(c->sorted, room * sizeof *sorted);
+    if (!sorted) return false;
+    c->sorted = sorted;
     c->room = room;
-    c->mask = room * 2 - 1;
     return true;
 }
 
-/* What may have changed since the record was last seen. */
-static void refresh(struct metrics_reader *r, struct metrics__series_read *s,
-                    const struct segment_record *rec)
-{
-    s->retired = (rec->state & RECORD_RETIRED) != 0;
-    s->storage[0] = rec->storage[0];
-    s->storage[1] = rec->storage[1];
-    const struct metrics__family_record *f = family_record(r, s->family->offset);
-    if (f) read_text(r, s->family, f->text);
-}
-
-static int take_entry(struct metrics_reader *r, uint64_t entry, bool *grown)
+/* An entry that is not in the table: a series, a family, something of a later version, or damage. */
+static int take_entry(struct metrics_reader *r, uint64_t entry)
 {
     struct metrics__catalog *c = r->catalog;
-    uint64_t offset = entry & ENTRY_OFFSET;
-    if (offset >= r->image_end) return 0; /* newer than the image */
-    const struct segment_record *rec = record_in(r, offset);
+    uint64_t offset = entry & ENTRY_OFFSET, have;
+    const struct segment_record *rec = metrics__record_in(r, &r->records, offset, &have);
+    if (r->trouble) return -1;
     if (!rec || rec->hash >> 48 != entry >> 48) {
         c->damaged++;
         return 0;
@@ -299,54 +201,210 @@ static int take_entry(struct metrics_reader *r, uint64_t entry, bool *grown)
     if (rec->type != RECORD_SERIES) return 0;
     if (!metrics__kind_read_of(rec->kind) && metrics__is_newer(&r->head)) return 0;
     if (!make_room(c)) return -1;
-    struct metrics__series_read **slot = find_slot(c->table, c->mask, offset);
-    if (!*slot) {
-        struct metrics__series_read *s = read_series(r, offset, rec);
-        if (!s) {
-            c->damaged++;
-            return c->pool.failed ? -1 : 0;
-        }
-        *slot = s;
-        c->series[c->count++] = s;
-        *grown = true;
+    struct metrics__series_read *s = read_series(r, offset, rec, have);
+    if (r->trouble || c->pool.failed) return -1;
+    if (!s) {
+        c->damaged++;
+        return 0;
     }
-    refresh(r, *slot, rec);
+    if (!metrics__catalog_enter(c, offset, c->count, false)) return -1;
+    c->series[c->count++] = s;
+    r->order.stale = true;
     return 0;
 }
 
-/* Level 0 lies before the arena; the others are in the image. A private copy of the header says where. */
-static int take_level(struct metrics_reader *r, unsigned level, bool *grown)
+/* --- The index
+ * ---------------------------------------------------------------------------------------------- */
+
+struct found {
+    uint64_t *entries; /* not known yet */
+    size_t count, room;
+};
+
+static bool note(struct found *f, uint64_t entry)
 {
-    uint64_t entries = layout_level_entries(level), at = r->head.level[level];
-    uint64_t line[SEGMENT_INDEX0_ENTRIES];
-    const uint64_t *from;
-    if (!at && level) return 0;
-    if (level == 0) { /* always there, whatever the header says */
-        if (view_read(&r->view, SEGMENT_INDEX0, line, sizeof line)) return 0;
-        from = line;
-    } else if (!(from = metrics__image_at(r, at, entries * 8)) || at % 8) {
-        r->catalog->damaged++;
-        return 0;
+    if (f->count == f->room) {
+        size_t room = f->room ? f->room * 2 : 256;
+        uint64_t *entries = realloc(f->entries, room * sizeof *entries);
+        if (!entries) return false;
+        f->entries = entries;
+        f->room = room;
     }
-    for (uint64_t i = 0; i < entries; i++)
-        if (from[i] && take_entry(r, from[i], grown)) return -1;
+    f->entries[f->count++] = entry;
+    return true;
+}
+
+static bool is_known(struct metrics__catalog *c, uint64_t offset)
+{
+    const uint64_t *slot = offset % SEGMENT_ALIGN ? NULL : metrics__catalog_slot(c, offset);
+    return slot && *slot;
+}
+
+/* What of a level is new. An entry may lead beyond the arena's end: see metrics__catalog_update(). */
+static int walk_level(struct metrics_reader *r, uint64_t at, uint64_t entries, struct found *found)
+{
+    enum { PIECE = 8192 };
+    uint64_t *piece = metrics__scratch(r, 0, PIECE * sizeof *piece);
+    if (!piece) return -1;
+    for (uint64_t i = 0; i < entries; i += PIECE) {
+        uint64_t n = entries - i < PIECE ? entries - i : PIECE;
+        if (view_read(&r->view, at + i * 8, piece, n * 8)) {
+            r->trouble = METRICS__TRUNCATED;
+            return -1;
+        }
+        for (uint64_t k = 0; k < n; k++) {
+            uint64_t offset = piece[k] & ENTRY_OFFSET;
+            if (!piece[k] || offset >= r->end || is_known(r->catalog, offset)) continue;
+            if (!note(found, piece[k])) return -1;
+        }
+    }
     return 0;
+}
+
+/* Level 0 lies before the arena, the others in it. A private copy of the header says where. */
+static int walk_index(struct metrics_reader *r, struct found *found)
+{
+    for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++) {
+        uint64_t n = layout_level_entries(level), at = level ? r->head.level[level] : SEGMENT_INDEX0;
+        if (!at) continue;
+        if (level && (at % 8 || at < SEGMENT_ARENA || at > r->end || n * 8 > r->end - at))
+            r->catalog->damaged++;
+        else if (walk_level(r, at, n, found))
+            return -1;
+    }
+    return 0;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a & ENTRY_OFFSET, y = *(const uint64_t *)b & ENTRY_OFFSET;
+    return (x > y) - (x < y);
+}
+
+static int take_new(struct metrics_reader *r)
+{
+    struct found found = {0};
+    int rc = walk_index(r, &found);
+    if (!rc && found.count) qsort(found.entries, found.count, sizeof *found.entries, by_offset);
+    for (size_t i = 0; !rc && i < found.count; i++)
+        if (!is_known(r->catalog, found.entries[i] & ENTRY_OFFSET)) rc = take_entry(r, found.entries[i]);
+    free(found.entries);
+    return rc;
+}
+
+/* --- Those that were known
+ * ---------------------------------------------------------------------------------- */
+
+/* Retired, or back again? One word of each is read again, in the order in which they were found. */
+static int look_again(struct metrics_reader *r, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct metrics__series_read *s = r->catalog->series[i];
+        const struct segment_record *rec =
+            metrics__arena_at(r, &r->records, s->offset, RECORD_KEY, METRICS__WINDOW);
+        if (r->trouble) return -1;
+        bool retired = rec ? (rec->state & RECORD_RETIRED) != 0 : s->retired;
+        r->order.stale |= retired != s->retired;
+        s->retired = retired;
+    }
+    return 0;
+}
+
+/* Series whose family got its text go on as others, since snapshots show them as they were. */
+static int renew_series(struct metrics_reader *r, size_t count)
+{
+    struct metrics__catalog *c = r->catalog;
+    for (size_t i = 0; i < count; i++) {
+        const struct metrics__series_read *old = c->series[i];
+        if (!old->family->newer) continue;
+        const char *texts[2 * METRICS_TAGS_MAX + 1] = {metrics__series_name(old)};
+        for (size_t k = 0; k < old->tag_count; k++) {
+            texts[2 * k + 1] = old->tags[k].key;
+            texts[2 * k + 2] = old->tags[k].value;
+        }
+        struct metrics__series_read *s = metrics__series_new(&c->pool, texts, 2 * old->tag_count + 1u);
+        if (!s) return -1;
+        *s = *old; /* but for the texts */
+        s->family = old->family->newer;
+        c->series[i] = s;
+        r->order.stale = true;
+    }
+    return 0;
+}
+
+/* --- By name
+ * ------------------------------------------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b, void *arg)
+{
+    const struct metrics__catalog *c = arg;
+    const struct metrics__series_read *x = c->series[*(const uint32_t *)a],
+                                      *y = c->series[*(const uint32_t *)b];
+    int order = metrics__series_compare(x, y);
+    return order ? order : (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Names are unique (ORD-2), and who looks a series up relies on it: of two alike, damage, the first stays. */
+static void find_twins(struct metrics__catalog *c, size_t known)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct metrics__series_read *s = c->series[c->sorted[i]];
+        if (i && (c->sorted[i] >= known || c->sorted[i - 1] >= known))
+            s->twin = !metrics__series_compare(c->series[c->sorted[i - 1]], s);
+        c->damaged += s->twin;
+    }
+}
+
+/* Sorts the series that came after the first `known` ones into those: from the back, in place. */
+static int sort_in(struct metrics__catalog *c, size_t known)
+{
+    size_t fresh = c->count - known, old = known;
+    uint32_t *added = malloc((fresh + 1) * sizeof *added);
+    if (!added) return -1;
+    for (size_t i = 0; i < fresh; i++) added[i] = (uint32_t)(known + i);
+    qsort_r(added, fresh, sizeof *added, by_name, c);
+    for (size_t to = c->count; fresh; to--) {
+        bool from_old = old && by_name(&c->sorted[old - 1], &added[fresh - 1], c) > 0;
+        c->sorted[to - 1] = from_old ? c->sorted[--old] : added[--fresh];
+    }
+    free(added);
+    return 0;
+}
+
+/* What could not be sorted in must not be known, either. */
+static void forget_new(struct metrics__catalog *c, size_t known)
+{
+    c->count = known;
+    memset(c->table, 0, c->table_room * sizeof *c->table);
+    c->table_used = 0;
+    for (size_t i = 0; i < known; i++) metrics__catalog_enter(c, c->series[i]->offset, i, false);
+    for (size_t i = 0; i < c->family_count; i++) metrics__catalog_enter(c, c->families[i]->offset, i, true);
 }
 
 /*
- * The index is copied after the arena was, so an entry may lead beyond the image: it is then found at the
- * next update, because header.records was copied before both.
+ * The index is read after the header, so an entry may lead beyond the arena's end as the header has it: it is
+ * then found at the next update, because header.records was copied before both. When something cannot
+ * be had, what was found so far stays, and the next update goes on.
  */
 int metrics__catalog_update(struct metrics_reader *r)
 {
     struct metrics__catalog *c = r->catalog;
-    bool grown = false;
+    size_t known = c->count;
     if (c->count && c->records == r->head.records) return 0;
+    metrics__window_forget(&r->records);
+    metrics__window_forget(&r->families);
+    c->pool.failed = false;
     c->damaged = 0;
-    for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++)
-        if (take_level(r, level, &grown)) return -1;
-    if (grown) qsort(c->series, c->count, sizeof *c->series, compare_series);
-    find_twins(c);
+    int rc = look_again(r, known);
+    if (!rc) rc = metrics__families_refresh(r);
+    if (!rc) rc = renew_series(r, known);
+    if (!rc) rc = take_new(r);
+    if (c->count > known && sort_in(c, known)) {
+        forget_new(c, known);
+        return -1;
+    }
+    find_twins(c, known);
+    if (rc) return -1;
     c->records = r->head.records;
     return 0;
 }

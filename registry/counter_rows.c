@@ -2,11 +2,6 @@
 /* counter_rows.c - a total. */
 #include "reading.h"
 
-static bool load(const struct metrics__taking *t, struct metrics_reading *out)
-{
-    return metrics__sum_u64(t, 0, &out->count);
-}
-
 static void rows(struct metrics__rows *r, const struct metrics_reading *now,
                  const struct metrics_reading *base)
 {
@@ -15,4 +10,4 @@ static void rows(struct metrics__rows *r, const struct metrics_reading *now,
     metrics__row_u64(r, METRICS_COUNT, METRICS_TOTAL, r->options.totals, now->count - before);
 }
 
-const struct metrics__kind_read metrics__kind_read_counter = {"counter", load, rows};
+const struct metrics__kind_read metrics__kind_read_counter = {"counter", NULL, rows};

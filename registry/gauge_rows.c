@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gauge_rows.c - the values of the processes that live, merged. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <mtx/metrics.h>
 
 #include "atomic.h"
-#include "reading.h"
+#include "taking.h"
 
 /* The value of a slot: false if it is absent (never set, NaN, or from a callback that nobody polls any more).
  */
@@ -46,49 +47,76 @@ static void merge(struct merging *m, double v, uint64_t stamp)
     }
 }
 
-/* Visit what is alive; with `levels`, note each by worker. */
-static bool visit(const struct metrics__taking *t, const struct segment_group *g, struct merging *m,
-                  struct metrics__level *levels)
+/*
+ * The group's pairs of all living slots, for its eight gauges at once. Of a block of 64 slots only the rows
+ * from the first living one to the last are read.
+ */
+static bool read_group(struct metrics_reader *r, uint64_t at)
 {
-    uint32_t slots = t->series->family->settings.persistent ? 1 : t->r->view.head.slots;
-    unsigned index = layout_gauge_index(t->series->storage[0]);
-    const struct segment_pair *block = NULL;
-    for (uint32_t s = 0; s < slots; s++) {
-        if (s % SEGMENT_SLOT_BLOCK == 0) {
-            uint64_t at = g->block[s / SEGMENT_SLOT_BLOCK];
-            block = at % SEGMENT_ALIGN ? NULL : metrics__image_at(t->r, at, SEGMENT_GROUP_BLOCK);
-            if (!block) {
-                /* Allocated after the image, or never: nobody there yet. */
-                s += SEGMENT_SLOT_BLOCK - 1;
-                continue;
-            }
+    struct metrics__group_read *g = &r->group;
+    struct segment_group head;
+    if (g->at == at) return true;
+    if (!g->pairs) g->pairs = calloc(r->view.head.slots, SEGMENT_GROUP_GAUGES * sizeof *g->pairs);
+    if (!g->pairs) {
+        r->trouble = METRICS__NO_MEMORY;
+        return false;
+    }
+    if (view_read(&r->view, at, &head, sizeof head)) {
+        r->trouble = METRICS__TRUNCATED;
+        return false;
+    }
+    enum { ROW = SEGMENT_GROUP_GAUGES * sizeof(struct segment_pair) };
+    memset(g->there, 0, sizeof g->there);
+    for (uint32_t i = 0, n; i < r->living_count; i += n) {
+        uint32_t first = r->living[i], b = first / SEGMENT_SLOT_BLOCK;
+        for (n = 1; i + n < r->living_count && r->living[i + n] / SEGMENT_SLOT_BLOCK == b; n++) {
         }
+        uint64_t block = head.block[b], rows = r->living[i + n - 1] - first + 1;
+        /* Not there: allocated just now, or never; nobody there yet. */
+        g->there[b] = block % SEGMENT_ALIGN == 0 && block >= SEGMENT_ARENA && block <= r->end &&
+                      r->end - block >= SEGMENT_GROUP_BLOCK &&
+                      !view_read(&r->view, block + first % SEGMENT_SLOT_BLOCK * ROW,
+                                 g->pairs + first * SEGMENT_GROUP_GAUGES, rows * ROW);
+    }
+    g->at = at;
+    return true;
+}
+
+/* Visit what is alive; with `levels`, note each by worker. */
+static void visit(const struct metrics__taking *t, const struct metrics__series_read *series,
+                  struct merging *m, struct metrics__level *levels)
+{
+    const struct metrics_reader *r = t->r;
+    bool persistent = series->family->shape->settings.persistent != 0;
+    unsigned index = layout_gauge_index(series->storage[0]);
+    for (uint32_t i = 0; i < r->living_count && !(persistent && i); i++) {
         double v;
-        const struct segment_pair *p = block + s % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES + index;
-        if (!t->r->alive[s] || !pair_value(t, p, s, &v)) continue;
+        uint32_t s = r->living[i];
+        const struct segment_pair *p = &r->group.pairs[s * SEGMENT_GROUP_GAUGES + index];
+        if (!r->group.there[s / SEGMENT_SLOT_BLOCK] || !pair_value(t, p, s, &v)) continue;
         if (levels) levels[m->n] = (struct metrics__level){s, v};
         merge(m, v, p->stamp >> 1);
     }
-    return true;
 }
 
 static bool load(const struct metrics__taking *t, struct metrics_reading *out)
 {
-    struct merging m = {.how = (enum metrics_merge)out->merge}, count = m;
-    const struct segment_group *g =
-        metrics__image_at(t->r, layout_gauge_group(t->series->storage[0]), sizeof *g);
-    if (!g) return false;
-    visit(t, g, &m, NULL);
+    const struct metrics__series_read *s = out->series;
+    struct merging m = {.how = (enum metrics_merge)s->family->merge}, count = m;
+    if (!read_group(t->r, layout_gauge_group(s->storage[0]))) return false;
+    visit(t, s, &m, NULL);
     if (!m.n) return true;
     bool all = m.how == METRICS_MERGE_ALL;
-    out->level_count = all ? m.n : 1;
-    out->levels = metrics__pool_take(&t->snapshot->pool, out->level_count * sizeof *out->levels);
-    if (!out->levels) return false;
+    size_t n = all ? m.n : 1;
+    struct metrics__gauge_read *g = metrics__pool_take(&t->snapshot->pool, sizeof *g + n * sizeof *g->levels);
+    if (!g) return false;
+    out->more.gauge = g;
+    g->count = n;
     if (all) {
-        visit(t, g, &count, out->levels);
+        visit(t, s, &count, g->levels);
     } else {
         if (m.how == METRICS_MERGE_AVG) m.value /= (double)m.n;
-        out->levels[0] = (struct metrics__level){-1, m.value};
+        g->levels[0] = (struct metrics__level){-1, m.value};
     }
     return true;
 }
@@ -97,15 +125,16 @@ static void rows(struct metrics__rows *r, const struct metrics_reading *now,
                  const struct metrics_reading *base)
 {
     (void)base;
-    for (size_t i = 0; i < now->level_count; i++)
+    const struct metrics__gauge_read *g = metrics__gauge_of(now);
+    for (size_t i = 0; i < g->count; i++)
         metrics__row_push(r, &(metrics_row_t){.attribute = METRICS_VALUE,
                                               .nature = METRICS_LEVEL,
                                               .scope = METRICS_LIFETIME,
                                               .type = METRICS_F64,
-                                              .value.f = now->levels[i].value,
-                                              .worker = now->levels[i].worker,
+                                              .value.f = g->levels[i].value,
+                                              .worker = g->levels[i].worker,
                                               .unit = r->unit,
-                                              .additive = now->merge == METRICS_MERGE_SUM});
+                                              .additive = now->series->family->merge == METRICS_MERGE_SUM});
 }
 
 const struct metrics__kind_read metrics__kind_read_gauge = {"gauge", load, rows};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* histogram_rows.c - a distribution of doubles. */
-#include "reading.h"
+#include "taking.h"
 
 static bool load(const struct metrics__taking *t, struct metrics_reading *out)
 {

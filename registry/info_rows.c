@@ -2,12 +2,6 @@
 /* info_rows.c - a constant 1. */
 #include "reading.h"
 
-static bool load(const struct metrics__taking *t, struct metrics_reading *out)
-{
-    (void)t, (void)out;
-    return true;
-}
-
 static void rows(struct metrics__rows *r, const struct metrics_reading *now,
                  const struct metrics_reading *base)
 {
@@ -15,4 +9,4 @@ static void rows(struct metrics__rows *r, const struct metrics_reading *now,
     metrics__row_u64(r, METRICS_VALUE, METRICS_FACT, METRICS_LIFETIME, 1);
 }
 
-const struct metrics__kind_read metrics__kind_read_info = {"info", load, rows};
+const struct metrics__kind_read metrics__kind_read_info = {"info", NULL, rows};

@@ -79,13 +79,11 @@ static void fold(struct metrics_leader *l, uint64_t now)
     metrics_snapshot_t *s = metrics__take(&l->r, METRICS__TAKE_TOTALS, 0, 0, &error);
     if (!s) return;
     mem_fence_release(); /* ORD-9: number n is seen before bank (n - 1) & 1 changes */
-    for (size_t i = 0, at = 0; i < l->r.catalog->count && at < s->count; i++) {
-        const struct metrics__series_read *series = l->r.catalog->series[i];
-        const struct metrics_reading *reading = &s->readings[at];
-        if (reading->tags != series->tags) continue; /* retired or damaged: not in the snapshot */
-        at++;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct metrics_reading *reading = &s->readings[i];
+        const struct metrics__series_read *series = reading->series;
         metrics__rate_block_t *block =
-            series->plan.rate ? view_at(&l->r.view, series->storage[1], sizeof *block) : NULL;
+            series->family->shape->plan.rate ? view_at(&l->r.view, series->storage[1], sizeof *block) : NULL;
         if (!block) continue;
         metrics__rate_bank_t prev = block->side[n & 1].bank;
         block->side[(n + 1) & 1].bank = metrics__rate_fold(&prev, series->created, reading->count, now);
@@ -118,11 +116,11 @@ static void sweep_word(uint64_t *word, uint64_t epoch)
 static void sweep_series(struct metrics_leader *l, const struct metrics__series_read *s, uint64_t epoch)
 {
     const struct segment_header *h = &l->r.head;
-    if (s->plan.block0) {
+    if (s->family->shape->plan.block0) {
         metrics__sketch_t *sketch = view_at(&l->r.view, s->storage[0], sizeof *sketch);
         if (sketch) metrics__sketch_sweep(sketch, epoch);
     }
-    if (!s->plan.reservoir) return;
+    if (!s->family->shape->plan.reservoir) return;
     uint64_t stride = layout_stride(DIST_CELLS),
              lanes = layout_lanes(DIST_CELLS, h->lanes_cpu, h->lanes_atomic);
     unsigned char *cells = view_at(&l->r.view, s->storage[0], (lanes - 1) * stride + DIST_CELLS * 8);
@@ -155,12 +153,13 @@ static void find_late(struct metrics_leader *l, uint64_t epoch)
     uint64_t words[2];
     if (l->taken != epoch) return; /* a new leader does not know what its predecessor has seen */
     for (size_t i = 0; i < c->count; i++) {
-        struct metrics__series_read *s = c->series[i];
-        if (!s->plan.reservoir || !s->storage[0]) continue;
+        const struct metrics__series_read *s = c->series[i];
+        if (!s->family->shape->plan.reservoir || !s->storage[0]) continue;
+        struct metrics__late *known = &c->late[s->late];
         if (!metrics__extremes_read(&l->r, s, epoch, words)) continue;
         for (int k = 0; k < 2; k++) {
-            uint64_t seen = s->seen[k] >> 48 == (epoch & 0xffff) ? s->seen[k] : 0;
-            if (words[k] > seen) s->late[k] = words[k];
+            uint64_t seen = known->seen[k] >> 48 == (epoch & 0xffff) ? known->seen[k] : 0;
+            if (words[k] > seen) known->late[k] = words[k];
         }
     }
 }

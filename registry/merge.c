@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mtx/metrics.h>
+
 #include "error.h"
 #include "estimate.h"
 #include "reading.h"
@@ -26,26 +28,60 @@ static void copy_sample(struct metrics__pool *pool, struct metrics__sample_read 
     s->centroids = copy_of(pool, s->centroids, s->centroid_count * sizeof *s->centroids);
 }
 
-/* A reading that owes nothing to the snapshot it came from, in the pool. */
-static void copy_reading(struct metrics__pool *pool, struct metrics_reading *to,
-                         const struct metrics_reading *from)
+static void copy_set(struct metrics__pool *pool, struct metrics__set_read *s)
 {
-    *to = *from;
-    to->name = metrics__pool_text(pool, from->name, strlen(from->name));
-    to->unit = metrics__pool_text(pool, from->unit, strlen(from->unit));
-    to->help = metrics__pool_text(pool, from->help, strlen(from->help));
-    to->tags = metrics__pool_take(pool, (from->tag_count + 1) * sizeof *to->tags);
-    for (size_t i = 0; to->tags && i < from->tag_count; i++) {
-        to->tags[i].key = metrics__pool_text(pool, from->tags[i].key, strlen(from->tags[i].key));
-        to->tags[i].value = metrics__pool_text(pool, from->tags[i].value, strlen(from->tags[i].value));
+    s->elements = copy_of(pool, s->elements, s->element_count * sizeof *s->elements);
+}
+
+static void copy_distribution(struct metrics__pool *pool, struct metrics__distribution_read *d)
+{
+    copy_sample(pool, &d->recent);
+    copy_sample(pool, &d->interval);
+    d->buckets = copy_of(pool, d->buckets, d->bucket_count * sizeof *d->buckets);
+    metrics__distribution_complete(d, d->whole.count);
+}
+
+/* What a reading of its kind has besides the count. */
+static void copy_more(struct metrics__pool *pool, struct metrics_reading *r)
+{
+    if (!r->more.any) return;
+    switch (r->series->kind) {
+    case KIND_meter: r->more.rates = copy_of(pool, r->more.rates, sizeof *r->more.rates); break;
+    case KIND_gauge:
+        r->more.gauge = copy_of(pool, r->more.gauge,
+                                sizeof *r->more.gauge + r->more.gauge->count * sizeof *r->more.gauge->levels);
+        break;
+    case KIND_set:
+        r->more.set = copy_of(pool, r->more.set, sizeof *r->more.set);
+        if (r->more.set) copy_set(pool, r->more.set);
+        break;
+    case KIND_histogram:
+    case KIND_timer:
+        r->more.distribution = copy_of(pool, r->more.distribution, sizeof *r->more.distribution);
+        if (r->more.distribution) copy_distribution(pool, r->more.distribution);
+        break;
+    default: r->more.any = NULL;
     }
-    to->levels = copy_of(pool, from->levels, from->level_count * sizeof *from->levels);
-    copy_sample(pool, &to->recent);
-    copy_sample(pool, &to->interval);
-    to->buckets = copy_of(pool, from->buckets, from->bucket_count * sizeof *from->buckets);
-    to->elements = copy_of(pool, from->elements, from->element_count * sizeof *from->elements);
-    to->whole.centroids = to->recent.centroids;
-    to->whole.buckets = to->buckets;
+}
+
+/* Its series, in the pool; `last` is the family of the one before it. */
+static const struct metrics__series_read *copy_series(struct metrics__pool *pool,
+                                                      const struct metrics__series_read *from,
+                                                      struct metrics__family_read *last)
+{
+    const char *texts[2 * METRICS_TAGS_MAX + 1] = {metrics__series_name(from)};
+    const struct metrics__family_read *f = from->family;
+    for (size_t i = 0; i < from->tag_count; i++) {
+        texts[2 * i + 1] = from->tags[i].key;
+        texts[2 * i + 2] = from->tags[i].value;
+    }
+    struct metrics__series_read *to = metrics__series_new(pool, texts, 2 * from->tag_count + 1u);
+    if (!to) return NULL;
+    to->family = metrics__family_like(pool, last, f->unit, f->help, f->wall_base, f->merge);
+    to->identity = from->identity;
+    to->created = from->created;
+    to->kind = from->kind;
+    return to->family ? to : NULL;
 }
 
 static double weight_of(const struct metrics__sample_read *s)
@@ -105,7 +141,8 @@ static void join_samples(struct metrics__pool *pool, struct metrics__sample_read
     to->centroid_count = metrics__estimate_compress(all, n);
 }
 
-static void join_extremes(struct metrics_reading *to, const struct metrics_reading *other)
+static void join_extremes(struct metrics__distribution_read *to,
+                          const struct metrics__distribution_read *other)
 {
     if (!other->has_extremes) return;
     if (!to->has_extremes || other->interval_min < to->interval_min) to->interval_min = other->interval_min;
@@ -113,8 +150,8 @@ static void join_extremes(struct metrics_reading *to, const struct metrics_readi
     to->has_extremes = true;
 }
 
-static void join_sets(struct metrics__pool *pool, struct metrics_reading *to,
-                      const struct metrics_reading *other)
+static void join_sets(struct metrics__pool *pool, struct metrics__set_read *to,
+                      const struct metrics__set_read *other)
 {
     if (to->exact && other->exact) {
         metrics__sketch_set_t *a = malloc(2 * sizeof *a);
@@ -137,6 +174,25 @@ static void join_sets(struct metrics__pool *pool, struct metrics_reading *to,
     }
 }
 
+/* What newer says, with older's interval (NULL: there was none) joined to its own. */
+static void merge_reading(struct metrics_snapshot *s, struct metrics_reading *to,
+                          const struct metrics_reading *older, const struct metrics_reading *newer)
+{
+    struct metrics__pool *pool = &s->pool;
+    *to = *newer;
+    if (!s->catalog)
+        to->series = copy_series(pool, newer->series, to == s->readings ? NULL : to[-1].series->family);
+    if (!to->series) return;
+    copy_more(pool, to);
+    if (!older || !older->more.any || !to->more.any || pool->failed) return;
+    if (newer->series->kind == KIND_histogram || newer->series->kind == KIND_timer) {
+        join_extremes(to->more.distribution, older->more.distribution);
+        join_samples(pool, &to->more.distribution->interval, &older->more.distribution->interval);
+    } else if (newer->series->kind == KIND_set) {
+        join_sets(pool, to->more.set, older->more.set);
+    }
+}
+
 metrics_snapshot_t *metrics_snapshot_merge(const metrics_snapshot_t *older, const metrics_snapshot_t *newer,
                                            metrics_error_t *error)
 {
@@ -153,15 +209,10 @@ metrics_snapshot_t *metrics_snapshot_merge(const metrics_snapshot_t *older, cons
     s->header.interval_ns += older->header.interval_ns;
     s->header.first_export |= older->header.first_export;
     s->count = newer->count;
-    for (size_t i = 0; i < s->count; i++) {
-        struct metrics_reading *to = &s->readings[i];
-        const struct metrics_reading *before = metrics_snapshot_find(older, &newer->readings[i]);
-        copy_reading(&s->pool, to, &newer->readings[i]);
-        if (!before || s->pool.failed) continue;
-        join_extremes(to, before);
-        join_samples(&s->pool, &to->interval, &before->interval);
-        if (to->kind == KIND_set) join_sets(&s->pool, to, before);
-    }
+    s->catalog = metrics__catalog_retain(newer->catalog);
+    for (size_t i = 0; i < s->count && !s->pool.failed; i++)
+        merge_reading(s, &s->readings[i], metrics_snapshot_find(older, &newer->readings[i]),
+                      &newer->readings[i]);
     if (s->pool.failed) {
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to merge two snapshots");
         metrics_snapshot_release(&s);

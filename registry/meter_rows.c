@@ -2,11 +2,6 @@
 /* meter_rows.c - a total and its rates. */
 #include "reading.h"
 
-static bool load(const struct metrics__taking *t, struct metrics_reading *out)
-{
-    return metrics__sum_u64(t, 0, &out->count) && metrics__rates_load(t, out);
-}
-
 static void rows(struct metrics__rows *r, const struct metrics_reading *now,
                  const struct metrics_reading *base)
 {
@@ -14,4 +9,4 @@ static void rows(struct metrics__rows *r, const struct metrics_reading *now,
     metrics__row_rates(r, now);
 }
 
-const struct metrics__kind_read metrics__kind_read_meter = {"meter", load, rows};
+const struct metrics__kind_read metrics__kind_read_meter = {"meter", NULL, rows};

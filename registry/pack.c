@@ -110,7 +110,7 @@ static void put_sample(struct packing *p, const char *name, const struct metrics
     msgpack_pack_bin_body(&p->pk, s->centroids, s->centroid_count * sizeof *s->centroids);
 }
 
-static void put_tags(struct packing *p, const struct metrics_reading *r)
+static void put_tags(struct packing *p, const struct metrics__series_read *r)
 {
     if (!r->tag_count || !key(p, "tags")) return;
     msgpack_pack_array(&p->pk, r->tag_count * 2);
@@ -123,35 +123,51 @@ static void put_tags(struct packing *p, const struct metrics_reading *r)
 
 enum { HAS_RATES = 1, HAS_MEAN_RATE = 2, HAS_EXTREMES = 4, IS_EXACT = 8 };
 
+static void put_series(struct packing *p, const struct metrics__series_read *s)
+{
+    put_text(p, "name", metrics__series_name(s));
+    put_tags(p, s);
+    put_u64(p, "kind", s->kind);
+    put_u64(p, "id", s->identity);
+    put_text(p, "unit", s->family->unit);
+    put_text(p, "help", s->family->help);
+    put_u64(p, "merge", s->family->merge);
+    put_u64(p, "created", s->created);
+    put_u64(p, "start", s->family->wall_base + s->created);
+}
+
+static double or_zero(double v)
+{
+    return isnan(v) ? 0 : v;
+}
+
 static void put_reading(struct packing *p, const struct metrics_reading *r)
 {
-    double rates[4] = {r->rates[0], r->rates[1], r->rates[2], r->mean_rate};
-    double extremes[2] = {r->interval_min, r->interval_max};
-    uint64_t flags = (r->has_rates ? HAS_RATES : 0) | (r->has_mean_rate ? HAS_MEAN_RATE : 0) |
-                     (r->has_extremes ? HAS_EXTREMES : 0) | (r->exact ? IS_EXACT : 0);
-    put_text(p, "name", r->name);
-    put_tags(p, r);
-    put_u64(p, "kind", r->kind);
-    put_u64(p, "id", r->identity);
-    put_text(p, "unit", r->unit);
-    put_text(p, "help", r->help);
-    put_u64(p, "merge", r->merge);
-    put_u64(p, "created", r->created);
-    put_u64(p, "start", r->start_wall);
+    const struct metrics__rates_read *rates = metrics__rates_of(r);
+    const struct metrics__distribution_read *d = metrics__distribution_of(r);
+    const struct metrics__gauge_read *g = metrics__gauge_of(r);
+    const struct metrics__set_read *set = metrics__set_of(r);
+    bool has_rates = !isnan(rates->ewma[0]), has_mean = !isnan(rates->mean);
+    double packed_rates[4] = {or_zero(rates->ewma[0]), or_zero(rates->ewma[1]), or_zero(rates->ewma[2]),
+                              or_zero(rates->mean)};
+    double extremes[2] = {d->interval_min, d->interval_max};
+    uint64_t flags = (has_rates ? HAS_RATES : 0) | (has_mean ? HAS_MEAN_RATE : 0) |
+                     (d->has_extremes ? HAS_EXTREMES : 0) | (set->exact ? IS_EXACT : 0);
+    put_series(p, r->series);
     put_u64(p, "count", r->count);
-    put_f64(p, "sum", r->sum);
-    put_f64(p, "squares", r->squares);
-    put_u64(p, "ignored", r->ignored);
+    put_f64(p, "sum", d->sum);
+    put_f64(p, "squares", d->squares);
+    put_u64(p, "ignored", d->ignored);
     put_u64(p, "flags", flags);
-    if (r->has_rates || r->has_mean_rate) put_bytes(p, "rates", rates, sizeof rates);
-    if (r->has_extremes) put_bytes(p, "extremes", extremes, sizeof extremes);
-    put_bytes(p, "levels", r->levels, r->level_count * sizeof *r->levels);
-    put_sample(p, "recent", &r->recent);
-    put_sample(p, "of", &r->interval);
-    put_bytes(p, "buckets", r->buckets, r->bucket_count * sizeof *r->buckets);
-    put_u64(p, "scale", (uint64_t)(r->scale + 1));
-    put_f64(p, "distinct", r->distinct);
-    put_bytes(p, "elements", r->elements, r->element_count * sizeof *r->elements);
+    if (has_rates || has_mean) put_bytes(p, "rates", packed_rates, sizeof packed_rates);
+    if (d->has_extremes) put_bytes(p, "extremes", extremes, sizeof extremes);
+    put_bytes(p, "levels", g->levels, g->count * sizeof *g->levels);
+    put_sample(p, "recent", &d->recent);
+    put_sample(p, "of", &d->interval);
+    put_bytes(p, "buckets", d->buckets, d->bucket_count * sizeof *d->buckets);
+    put_u64(p, "scale", (uint64_t)(d->scale + 1));
+    put_f64(p, "distinct", set->distinct);
+    put_bytes(p, "elements", set->elements, set->element_count * sizeof *set->elements);
 }
 
 static void put_all(struct packing *p, const struct metrics_snapshot *s)
@@ -269,7 +285,22 @@ static uint64_t walk_all(const char *raw, size_t n)
 
 struct unpacking {
     struct metrics_snapshot *s;
+    struct metrics__pool passing; /* what is needed for one reading only */
     bool good;
+};
+
+/* A reading as it is packed: all that any kind may have. */
+struct parts {
+    const char *texts[2 * METRICS_TAGS_MAX + 1], *unit, *help; /* name, key, value ... */
+    size_t tag_count;
+    uint64_t identity, created, start, count;
+    uint8_t kind, merge;
+    bool has_rates, has_mean_rate, exact;
+    double rates[4], distinct;
+    struct metrics__distribution_read d; /* but its rates */
+    struct metrics__level *levels;
+    uint64_t *elements;
+    size_t level_count, element_count;
 };
 
 static bool is_key(const msgpack_object_kv *kv, const char *name)
@@ -299,16 +330,17 @@ static const char *get_text(struct unpacking *u, const msgpack_object *o)
 {
     const char *text = o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, 0, o->via.str.size) &&
                                metrics__is_utf8(o->via.str.ptr, o->via.str.size)
-                           ? metrics__pool_text(&u->s->pool, o->via.str.ptr, o->via.str.size)
+                           ? metrics__pool_text(&u->passing, o->via.str.ptr, o->via.str.size)
                            : NULL;
     u->good &= text != NULL;
     return text ? text : "";
 }
-/* A binary of whole units; its copy and how many. */
-static void *get_bytes(struct unpacking *u, const msgpack_object *o, size_t unit, size_t *n)
+/* A binary of whole units; its copy in that pool and how many. */
+static void *get_bytes(struct unpacking *u, struct metrics__pool *pool, const msgpack_object *o, size_t unit,
+                       size_t *n)
 {
     bool is = o->type == MSGPACK_OBJECT_BIN && o->via.bin.size % unit == 0;
-    void *copy = is ? metrics__pool_take(&u->s->pool, o->via.bin.size + 1) : NULL;
+    void *copy = is ? metrics__pool_take(pool, o->via.bin.size + 1) : NULL;
     u->good &= copy != NULL;
     if (copy) memcpy(copy, o->via.bin.ptr, o->via.bin.size);
     *n = copy ? o->via.bin.size / unit : 0;
@@ -318,7 +350,7 @@ static void *get_bytes(struct unpacking *u, const msgpack_object *o, size_t unit
 static void get_doubles(struct unpacking *u, const msgpack_object *o, double *out, size_t n)
 {
     size_t have;
-    const double *from = get_bytes(u, o, sizeof *out, &have);
+    const double *from = get_bytes(u, &u->passing, o, sizeof *out, &have);
     u->good &= have == n;
     for (size_t i = 0; from && have == n && i < n; i++) {
         u->good &= !isnan(from[i]);
@@ -341,7 +373,7 @@ static void get_sample(struct unpacking *u, const msgpack_object *o, struct metr
     s->max = get_f64(u, &e[3]);
     s->mean = get_f64(u, &e[4]);
     s->stddev = get_f64(u, &e[5]);
-    s->centroids = get_bytes(u, &e[6], sizeof *s->centroids, &s->centroid_count);
+    s->centroids = get_bytes(u, &u->s->pool, &e[6], sizeof *s->centroids, &s->centroid_count);
     for (size_t i = 0; i < s->centroid_count; i++) {
         const metrics_centroid_t *c = &s->centroids[i];
         u->good &= isfinite(c->mean) && isfinite(c->weight) && c->weight > 0 &&
@@ -350,81 +382,75 @@ static void get_sample(struct unpacking *u, const msgpack_object *o, struct metr
 }
 
 /* Pairs of key and value, sorted by key. A repeated "tags" replaces the ones before. */
-static void get_tags(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_tags(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
-    size_t n =
-        o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size % 2 == 0 ? o->via.array.size / 2 : SIZE_MAX;
-    metrics_tag_t *tags =
-        n <= METRICS_TAGS_MAX ? metrics__pool_take(&u->s->pool, n * sizeof *tags + 1) : NULL;
-    u->good &= tags != NULL;
-    r->tags = tags;
-    r->tag_count = tags ? n : 0;
+    bool is = o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size % 2 == 0 &&
+              o->via.array.size <= 2 * METRICS_TAGS_MAX;
+    u->good &= is;
+    r->tag_count = is ? o->via.array.size / 2 : 0;
     for (size_t i = 0; i < r->tag_count; i++) {
-        tags[i].key = get_text(u, &o->via.array.ptr[2 * i]);
-        tags[i].value = get_text(u, &o->via.array.ptr[2 * i + 1]);
-        u->good &= !metrics__text_wrong(tags[i].key, strlen(tags[i].key), false) &&
-                   !metrics__text_wrong(tags[i].value, strlen(tags[i].value), true) &&
-                   (i == 0 || strcmp(tags[i - 1].key, tags[i].key) < 0);
+        const char *tag = r->texts[2 * i + 1] = get_text(u, &o->via.array.ptr[2 * i]);
+        const char *value = r->texts[2 * i + 2] = get_text(u, &o->via.array.ptr[2 * i + 1]);
+        u->good &= !metrics__text_wrong(tag, strlen(tag), false) &&
+                   !metrics__text_wrong(value, strlen(value), true) &&
+                   (i == 0 || strcmp(r->texts[2 * i - 1], tag) < 0);
     }
 }
 
-static void get_flags(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_flags(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
     uint64_t flags = get_u64(u, o);
     r->has_rates = flags & HAS_RATES;
     r->has_mean_rate = (flags & HAS_MEAN_RATE) != 0;
-    r->has_extremes = (flags & HAS_EXTREMES) != 0;
+    r->d.has_extremes = (flags & HAS_EXTREMES) != 0;
     r->exact = (flags & IS_EXACT) != 0;
 }
 
-static void get_rates(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_rates(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
-    double v[4] = {0};
-    get_doubles(u, o, v, 4);
-    memcpy(r->rates, v, sizeof r->rates);
-    r->mean_rate = v[3];
+    get_doubles(u, o, r->rates, 4);
 }
 
-static void get_extremes(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_extremes(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
     double v[2] = {0};
     get_doubles(u, o, v, 2);
-    r->interval_min = v[0];
-    r->interval_max = v[1];
+    r->d.interval_min = v[0];
+    r->d.interval_max = v[1];
 }
 
-static void get_levels(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_levels(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
-    r->levels = get_bytes(u, o, sizeof *r->levels, &r->level_count);
+    r->levels = get_bytes(u, &u->passing, o, sizeof *r->levels, &r->level_count);
     for (size_t i = 0; i < r->level_count; i++)
         u->good &= r->levels[i].worker >= -1 && !isnan(r->levels[i].value);
 }
 
-static void get_elements(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_elements(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
-    r->elements = get_bytes(u, o, sizeof *r->elements, &r->element_count);
+    r->elements = get_bytes(u, &u->s->pool, o, sizeof *r->elements, &r->element_count);
     u->good &= r->element_count <= METRICS__SKETCH_ELEMENTS;
     for (size_t i = 0; i < r->element_count; i++) u->good &= r->elements[i] >> 48 == 0;
 }
 
 /* Neighbours touch, from -Inf to +Inf. */
-static void get_buckets(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
+static void get_buckets(struct unpacking *u, const msgpack_object *o, struct parts *r)
 {
     size_t n;
-    r->buckets = get_bytes(u, o, sizeof *r->buckets, &n);
-    r->bucket_count = n;
+    r->d.buckets = get_bytes(u, &u->s->pool, o, sizeof *r->d.buckets, &n);
+    r->d.bucket_count = n;
     for (size_t i = 0; i < n; i++) {
-        const metrics_bucket_t *b = &r->buckets[i];
+        const metrics_bucket_t *b = &r->d.buckets[i];
         u->good &= b->lower < b->upper && b->lower == (i ? b[-1].upper : -(double)INFINITY);
     }
-    if (n) u->good &= r->buckets[n - 1].upper == (double)INFINITY;
+    if (n) u->good &= r->d.buckets[n - 1].upper == (double)INFINITY;
 }
 
-static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct metrics_reading *r)
+static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct parts *r)
 {
     const msgpack_object *o = &kv->val;
     if (is_key(kv, "name"))
-        r->name = get_text(u, o);
+        r->texts[0] = get_text(u, o);
     else if (is_key(kv, "tags"))
         get_tags(u, o, r);
     else if (is_key(kv, "kind"))
@@ -440,15 +466,15 @@ static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct me
     else if (is_key(kv, "created"))
         r->created = get_u64(u, o);
     else if (is_key(kv, "start"))
-        r->start_wall = get_u64(u, o);
+        r->start = get_u64(u, o);
     else if (is_key(kv, "count"))
         r->count = get_u64(u, o);
     else if (is_key(kv, "sum"))
-        r->sum = get_f64(u, o);
+        r->d.sum = get_f64(u, o);
     else if (is_key(kv, "squares"))
-        r->squares = get_f64(u, o);
+        r->d.squares = get_f64(u, o);
     else if (is_key(kv, "ignored"))
-        r->ignored = get_u64(u, o);
+        r->d.ignored = get_u64(u, o);
     else if (is_key(kv, "flags"))
         get_flags(u, o, r);
     else if (is_key(kv, "rates"))
@@ -458,39 +484,100 @@ static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct me
     else if (is_key(kv, "levels"))
         get_levels(u, o, r);
     else if (is_key(kv, "recent"))
-        get_sample(u, o, &r->recent);
+        get_sample(u, o, &r->d.recent);
     else if (is_key(kv, "of"))
-        get_sample(u, o, &r->interval);
+        get_sample(u, o, &r->d.interval);
     else if (is_key(kv, "buckets"))
         get_buckets(u, o, r);
     else if (is_key(kv, "scale"))
-        r->scale = (int)get_up_to(u, o, SCALE_MAX + 1) - 1;
+        r->d.scale = (int)get_up_to(u, o, SCALE_MAX + 1) - 1;
     else if (is_key(kv, "distinct"))
         r->distinct = get_f64(u, o);
     else if (is_key(kv, "elements"))
         get_elements(u, o, r);
 }
 
+/* --- From parts to a reading: of each kind what it has, whatever else was packed. NULL without memory. */
+
+static struct metrics__rates_read rates_from(const struct parts *p)
+{
+    struct metrics__rates_read r = {{NAN, NAN, NAN}, p->has_mean_rate ? p->rates[3] : (double)NAN};
+    if (p->has_rates) memcpy(r.ewma, p->rates, sizeof r.ewma);
+    return r;
+}
+
+static struct metrics__rates_read *rates_of(struct metrics__pool *pool, const struct parts *p)
+{
+    struct metrics__rates_read *r = metrics__pool_take(pool, sizeof *r);
+    if (r) *r = rates_from(p);
+    return r;
+}
+
+static struct metrics__gauge_read *gauge_of(struct metrics__pool *pool, const struct parts *p)
+{
+    size_t n = p->level_count * sizeof *p->levels;
+    struct metrics__gauge_read *g = metrics__pool_take(pool, sizeof *g + n);
+    if (!g) return NULL;
+    g->count = p->level_count;
+    if (n) memcpy(g->levels, p->levels, n);
+    return g;
+}
+
+static struct metrics__set_read *set_of(struct metrics__pool *pool, const struct parts *p)
+{
+    struct metrics__set_read *s = metrics__pool_take(pool, sizeof *s);
+    if (s) *s = (struct metrics__set_read){p->distinct, p->exact, p->element_count, p->elements};
+    return s;
+}
+
+static struct metrics__distribution_read *distribution_of(struct metrics__pool *pool, const struct parts *p)
+{
+    struct metrics__distribution_read *d = metrics__pool_take(pool, sizeof *d);
+    if (!d) return NULL;
+    *d = p->d;
+    d->rates = rates_from(p);
+    metrics__distribution_complete(d, p->count);
+    return d;
+}
+
+static bool make_more(struct metrics__pool *pool, const struct parts *p, struct metrics_reading *r)
+{
+    switch (p->kind) {
+    case KIND_meter: return (r->more.rates = rates_of(pool, p)) != NULL;
+    case KIND_gauge: return (r->more.gauge = gauge_of(pool, p)) != NULL;
+    case KIND_set: return (r->more.set = set_of(pool, p)) != NULL;
+    case KIND_histogram:
+    case KIND_timer: return (r->more.distribution = distribution_of(pool, p)) != NULL;
+    default: return true;
+    }
+}
+
+static bool make_reading(struct unpacking *u, const struct parts *p, struct metrics_reading *r)
+{
+    struct metrics__pool *pool = &u->s->pool;
+    struct metrics__family_read *last = r == u->s->readings ? NULL : r[-1].series->family;
+    struct metrics__series_read *s = metrics__series_new(pool, p->texts, 2 * p->tag_count + 1);
+    if (!s) return false;
+    s->family = metrics__family_like(pool, last, p->unit, p->help, p->start - p->created, p->merge);
+    s->identity = p->identity;
+    s->created = p->created;
+    s->kind = p->kind;
+    *r = (struct metrics_reading){.series = s, .count = p->count};
+    return s->family && make_more(pool, p, r);
+}
+
 static void get_reading(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)
 {
-    *r = (struct metrics_reading){.name = "", .unit = "", .help = "", .scale = -1};
-    if (o->type != MSGPACK_OBJECT_MAP) {
-        u->good = false;
-        return;
-    }
-    for (uint32_t i = 0; i < o->via.map.size; i++) get_pair(u, &o->via.map.ptr[i], r);
-    if (!r->tags) r->tags = metrics__pool_take(&u->s->pool, sizeof *r->tags);
-    r->whole = (metrics_distribution_t){.count = r->count,
-                                        .sum = r->sum,
-                                        .centroids = r->recent.centroids,
-                                        .centroid_count = r->recent.centroid_count,
-                                        .buckets = r->buckets,
-                                        .bucket_count = r->bucket_count,
-                                        .scale = r->scale};
+    struct parts p = {.texts = {""}, .unit = "", .help = "", .d.scale = -1};
     uint64_t counted = 0;
-    for (size_t i = 0; i < r->bucket_count; i++) counted += r->buckets[i].count;
-    u->good &= !metrics__text_wrong(r->name, strlen(r->name), false) && metrics__kind_read_of(r->kind) &&
-               r->tags && (!r->bucket_count || counted == r->count);
+    u->good = o->type == MSGPACK_OBJECT_MAP;
+    for (uint32_t i = 0; u->good && i < o->via.map.size; i++) get_pair(u, &o->via.map.ptr[i], &p);
+    for (size_t i = 0; i < p.d.bucket_count; i++) counted += p.d.buckets[i].count;
+    u->good &= !metrics__text_wrong(p.texts[0], strlen(p.texts[0]), false) && metrics__kind_read_of(p.kind) &&
+               (!p.d.bucket_count || counted == p.count);
+    if (u->good) u->good = make_reading(u, &p, r);
+    u->s->pool.failed |= u->passing.failed;
+    metrics__pool_reset(&u->passing);
 }
 
 static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *readings)
@@ -524,7 +611,7 @@ static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *r
 /* Readings must be in the order that metrics_snapshot_find() relies on. */
 static bool in_order(const struct metrics_reading *a, const struct metrics_reading *b)
 {
-    return metrics__series_compare(a->name, a->tags, a->tag_count, b->name, b->tags, b->tag_count) < 0;
+    return metrics__series_compare(a->series, b->series) < 0;
 }
 
 static bool unpack_all(struct unpacking *u, const char *raw, size_t n, uint64_t objects)
@@ -539,6 +626,7 @@ static bool unpack_all(struct unpacking *u, const char *raw, size_t n, uint64_t 
     if (u->good) {
         free(u->s->readings);
         u->s->readings = calloc(readings + 1, sizeof *u->s->readings);
+        u->s->room = readings;
         u->s->pool.failed = u->s->readings == NULL;
         u->good = !u->s->pool.failed;
     }
@@ -587,6 +675,7 @@ metrics_snapshot_t *metrics_snapshot_decode(const void *bytes, size_t n, metrics
     struct unpacking u = {.s = metrics__snapshot_new(0)};
     bool good = u.s && objects && unpack_all(&u, raw, length, objects);
     free(raw);
+    metrics__pool_free(&u.passing);
     if (good) return u.s;
     if (!u.s || u.s->pool.failed)
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to decode a snapshot");

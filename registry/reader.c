@@ -8,7 +8,7 @@
 
 #include "atomic.h"
 #include "error.h"
-#include "reading.h"
+#include "taking.h"
 
 #define STALE_DEFAULT UINT64_C(30000000000)
 
@@ -62,7 +62,8 @@ int metrics__reader_init(struct metrics_reader *r, const char *path, const metri
     r->catalog = metrics__catalog_new();
     r->alive = calloc(r->view.head.slots, 1);
     r->polled = calloc(r->view.head.slots, sizeof *r->polled);
-    if (r->catalog && r->alive && r->polled) return 0;
+    r->living = calloc(r->view.head.slots, sizeof *r->living);
+    if (r->catalog && r->alive && r->polled && r->living) return 0;
     return metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to read %s", r->view.path);
 }
 
@@ -70,9 +71,30 @@ void metrics__reader_end(struct metrics_reader *r)
 {
     view_close(&r->view);
     metrics__catalog_release(&r->catalog);
-    free(r->image);
+    metrics__order_free(&r->order);
+    metrics__window_free(&r->records);
+    metrics__window_free(&r->families);
+    metrics__window_free(&r->values);
+    for (unsigned i = 0; i < sizeof r->scratch / sizeof *r->scratch; i++) free(r->scratch[i]);
+    free(r->group.pairs);
     free(r->alive);
     free(r->polled);
+    free(r->living);
+}
+
+void *metrics__scratch(struct metrics_reader *r, unsigned which, size_t n)
+{
+    if (n <= r->scratch_room[which]) return r->scratch[which];
+    size_t room = layout_round_up(n, SEGMENT_ALIGN);
+    void *fresh = aligned_alloc(SEGMENT_ALIGN, room);
+    if (!fresh) {
+        r->trouble = METRICS__NO_MEMORY;
+        return NULL;
+    }
+    free(r->scratch[which]);
+    r->scratch[which] = fresh;
+    r->scratch_room[which] = room;
+    return fresh;
 }
 
 metrics_reader_t *metrics_reader_open(const char *path, const metrics_reader_options_t *options,
@@ -155,10 +177,10 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     memcpy(info->losses, h.loss, sizeof info->losses);
     info->loss_count = SEGMENT_LOSS_COUNT;
     /* Index entries are families and series; only a look at the catalog tells them apart. */
-    metrics_snapshot_t *s = metrics_snapshot_take(r, error);
+    metrics_snapshot_t *s = metrics__take(r, METRICS__TAKE_TOTALS, 0, 0, error);
     if (!s) return METRICS_E_DAMAGED;
     info->series = metrics_snapshot_count(s);
-    for (const struct metrics__family_read *f = r->catalog->families; f; f = f->next) info->families++;
+    info->families = r->catalog->family_count;
     metrics_snapshot_release(&s);
     return 0;
 }

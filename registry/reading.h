@@ -17,76 +17,123 @@
 #include "format.h"
 #include "plan.h"
 #include "sketch.h"
-#include "readonly.h"
 
 /* --- Memory that goes away all at once (pool.c)
  * ------------------------------------------------------------- */
 
 struct metrics__pool {
-    struct metrics__chunk *chunks;
-    bool failed; /* sticky: an allocation was refused */
+    struct metrics__chunk *chunks, *idle; /* idle: empty ones, from the pool's last life */
+    bool failed;                          /* sticky: an allocation was refused */
 };
-/* n zeroed bytes, aligned to 16; NULL (and failed) without memory. */
+/* n zeroed bytes, aligned to 8; NULL (and failed) without memory. */
 void *metrics__pool_take(struct metrics__pool *pool, size_t n);
 char *metrics__pool_text(struct metrics__pool *pool, const char *text, size_t n); /* a terminated copy */
+/* Everything that was taken is gone; the memory is kept for as much again. */
+void metrics__pool_reset(struct metrics__pool *pool);
 void metrics__pool_free(struct metrics__pool *pool);
 
-/* --- Catalog (catalog.c)
- * ------------------------------------------------------------------------------------ */
+/* --- Series (series.c)
+ * ---------------------------------------------------------------------------------------------- */
 
-struct metrics__family_read {
-    uint64_t offset;
-    uint64_t text; /* offset of the text record when unit and help were read */
-    const char *unit, *help;
+/* What the settings of a family come to for series of one kind. Families with equal settings share it. */
+struct metrics__shape {
+    uint8_t kind;
     struct metrics__settings settings;
+    struct metrics__plan plan;
     const double *bounds;
     metrics_bucket_t *buckets; /* lower, upper; count 0 */
     uint32_t bucket_count;
     int scale; /* of exponential buckets, else -1 */
-    struct metrics__family_read *next;
+    struct metrics__shape *next;
 };
 
-struct metrics__series_read {
+struct metrics__family_read {
     uint64_t offset;
-    uint8_t kind;
-    bool retired, overflow;
-    bool twin;        /* of a series before it: damage, left out */
-    uint64_t created; /* segment time, ns */
-    uint64_t storage[2];
-    const char *name;
-    metrics_tag_t *tags;
-    size_t tag_count;
-    uint64_t identity; /* hash of name and tags: the record's */
+    uint64_t text;      /* offset of the text record that unit and help are from; 0 = none yet */
+    uint64_t wall_base; /* added to segment time: wall clock */
+    const char *unit, *help;
+    const struct metrics__shape *shape; /* NULL: the family was decoded from bytes */
+    struct metrics__family_read *other; /* the same family for another kind: damage */
+    struct metrics__family_read *newer; /* the same with its text, which came late */
+    uint8_t merge;                      /* gauges: enum metrics_merge */
+};
+
+/*
+ * A series as snapshots refer to it. What readings show of it never changes, as a snapshot may be in use in
+ * another thread; the rest belongs to the reader's thread.
+ */
+struct metrics__series_read {
     struct metrics__family_read *family;
-    struct metrics__plan plan;
-    uint64_t seen[2]; /* leader: highest words (max, min) found in the bank of the last closed epoch */
-    uint64_t late[2]; /* leader: higher ones that came after that, to be counted to the next epoch (ORD-10) */
+    uint64_t identity; /* hash of name and tags: the record's */
+    uint64_t created;  /* segment time, ns */
+    uint64_t offset, storage[2];
+    uint8_t kind, tag_count;
+    bool retired, twin;    /* twin: of a series before it: damage, left out */
+    bool overflow, filled; /* an overflow series is shown once something was counted in it */
+    uint32_t place;        /* its index in the readings, or METRICS__NOWHERE; to others a hint (ORD-15) */
+    uint32_t late;         /* its entry in the catalog's `late`, if it has a reservoir */
+    metrics_tag_t tags[];  /* then the name, and the texts of the tags */
+};
+#define METRICS__NOWHERE UINT32_MAX
+
+static inline const char *metrics__series_name(const struct metrics__series_read *s)
+{
+    return (const char *)(s->tags + s->tag_count);
+}
+/*
+ * A series of these texts (name, key, value, key, value ...; count is odd), all else zero. NULL without
+ * memory.
+ */
+struct metrics__series_read *metrics__series_new(struct metrics__pool *pool, const char *const *texts,
+                                                 size_t count);
+/*
+ * A family for series that are of no catalog: `last`, if it is alike, else a new one with copies of the
+ * texts. NULL without memory.
+ */
+struct metrics__family_read *metrics__family_like(struct metrics__pool *pool,
+                                                  struct metrics__family_read *last, const char *unit,
+                                                  const char *help, uint64_t wall_base, uint8_t merge);
+/* Compare by name, then tags: the order of snapshots. */
+int metrics__series_compare(const struct metrics__series_read *a, const struct metrics__series_read *b);
+
+/* --- Catalog (catalog.c)
+ * ------------------------------------------------------------------------------------ */
+
+/* What the leader has seen of a series' extremes, and what came late (ORD-10): max, min. */
+struct metrics__late {
+    uint64_t seen[2]; /* highest words found in the bank of the last closed epoch */
+    uint64_t late[2]; /* higher ones that came after that, to be counted to the next epoch */
 };
 
 struct metrics__catalog {
     unsigned references;
     struct metrics__pool pool;
-    struct metrics__series_read **series; /* sorted by name and tags; retired ones included */
+    struct metrics__series_read **series; /* as they were found; retired ones included */
+    uint32_t *sorted;                     /* indices into series, by name and tags */
     size_t count, room;
-    struct metrics__series_read **table; /* by offset, open addressing */
-    size_t mask;
-    struct metrics__family_read *families;
-    struct metrics__family_read **family_table; /* by offset, open addressing, at most half full */
-    size_t family_count, family_room;           /* room: a power of two, or 0 */
-    uint64_t records;                           /* header.records when it was read */
+    struct metrics__family_read **families;
+    size_t family_count, family_room;
+    struct metrics__shape *shapes; /* the latest first */
+    struct metrics__late *late;
+    size_t late_count, late_room;
+    uint64_t *table; /* of offsets, open addressing: see catalog.c */
+    size_t table_room, table_used;
+    uint64_t records; /* header.records when it was read */
     uint64_t damaged;
+    struct metrics_snapshot *spare; /* the memory of one that was released, for the next (ORD-15) */
 };
 
 struct metrics__catalog *metrics__catalog_new(void);
 struct metrics__catalog *metrics__catalog_retain(struct metrics__catalog *c);
 void metrics__catalog_release(struct metrics__catalog **c);
 
-/* Compare by name, then tags: the order of snapshots. */
-int metrics__series_compare(const char *name_a, const metrics_tag_t *tags_a, size_t n_a, const char *name_b,
-                            const metrics_tag_t *tags_b, size_t n_b);
-
 /* --- Readings and snapshots
  * --------------------------------------------------------------------------------- */
+
+/* Rates per second; NaN = absent. */
+struct metrics__rates_read {
+    double ewma[3], mean;
+};
 
 /* What a sample said before it was compressed. */
 struct metrics__sample_read {
@@ -98,28 +145,10 @@ struct metrics__sample_read {
     size_t centroid_count;
 };
 
-struct metrics__level {
-    int64_t worker;
-    double value;
-};
-
-struct metrics_reading {
-    const char *name;
-    metrics_tag_t *tags;
-    size_t tag_count;
-    uint64_t identity;
-    const char *unit, *help;
-    uint8_t kind;
-    uint8_t merge;    /* gauges: enum metrics_merge */
-    uint64_t created; /* segment time, ns */
-    uint64_t start_wall;
-    uint64_t count; /* counter, meter, distribution; updown: two's complement */
+struct metrics__distribution_read {
+    struct metrics__rates_read rates; /* timers */
     double sum, squares;
     uint64_t ignored;
-    struct metrics__level *levels; /* gauge: one, or one per worker; empty = absent */
-    size_t level_count;
-    bool has_rates, has_mean_rate;
-    double rates[3], mean_rate;
     struct metrics__sample_read recent, interval;
     bool has_extremes; /* of the interval */
     double interval_min, interval_max;
@@ -127,79 +156,78 @@ struct metrics_reading {
     size_t bucket_count;
     int scale;
     metrics_distribution_t whole; /* lifetime buckets or recent centroids */
-    double distinct;              /* set */
-    bool exact;
-    uint64_t *elements;
-    size_t element_count;
 };
+
+struct metrics__level {
+    int64_t worker;
+    double value;
+};
+struct metrics__gauge_read { /* one level, or one per worker */
+    size_t count;
+    struct metrics__level levels[];
+};
+
+struct metrics__set_read {
+    double distinct;
+    bool exact;
+    size_t element_count;
+    uint64_t *elements;
+};
+
+/*
+ * One series in one snapshot. What a kind has besides its count is in the snapshot's pool, and NULL if there
+ * is nothing of it: so a counter takes no more than this.
+ */
+struct metrics_reading {
+    const struct metrics__series_read *series;
+    uint64_t count; /* counter, meter, distribution; updown: two's complement */
+    union {
+        void *any;
+        struct metrics__rates_read *rates; /* meter */
+        struct metrics__distribution_read *distribution;
+        struct metrics__gauge_read *gauge;
+        struct metrics__set_read *set;
+    } more;
+};
+
+/* What a reading has of it; all of it absent if it is of another kind or has nothing. Never NULL. */
+const struct metrics__rates_read *metrics__rates_of(const struct metrics_reading *r);
+const struct metrics__distribution_read *metrics__distribution_of(const struct metrics_reading *r);
+const struct metrics__gauge_read *metrics__gauge_of(const struct metrics_reading *r);
+const struct metrics__set_read *metrics__set_of(const struct metrics_reading *r);
+/* An empty distribution in the pool, for a reading of such a kind; NULL without memory. */
+struct metrics__distribution_read *metrics__distribution_new(struct metrics__pool *pool);
+/* Set its `whole` from its other members. */
+void metrics__distribution_complete(struct metrics__distribution_read *d, uint64_t count);
 
 struct metrics_snapshot {
     unsigned references;
     struct metrics__pool pool;
-    struct metrics__catalog *catalog; /* whose strings the readings use; NULL = all in the pool */
+    struct metrics__catalog *catalog; /* whose series the readings are of; NULL = all in the pool */
     metrics_snapshot_header_t header;
     struct metrics_reading *readings;
-    size_t count;
+    size_t count, room;
+    uint64_t order; /* a spare one: number of the order (order.h) whose series stand in the readings */
 };
 
+/* All readings zero; NULL without memory. */
 struct metrics_snapshot *metrics__snapshot_new(size_t readings);
+/* Its own memory, whoever refers to it. NULL is fine. */
+void metrics__snapshot_free(struct metrics_snapshot *s);
 
-/* --- Taking (reader.c, snapshot.c)
- * --------------------------------------------------------------------------- */
+/* --- Kinds
+ * -------------------------------------------------------------------------------------------------- */
 
-struct metrics_reader {
-    view_t view;
-    metrics_clock_t clock;
-    uint64_t stale_ns;
-    uint64_t time_offset;
-    struct metrics__catalog *catalog;
-    unsigned char *image; /* the arena as it was copied last: [SEGMENT_ARENA, image_end) */
-    uint64_t image_end, image_room;
-    uint8_t *alive;   /* per slot */
-    uint64_t *polled; /* per slot: segment time */
-    struct segment_header head;
-    bool rates_whole; /* no fold came between `head` and the image (ORD-9) */
-};
-
-/* Segment time of a CLOCK_MONOTONIC reading; never before 0. The offset wraps after a boot (shm/boot.h). */
-static inline uint64_t metrics__segment_time(const struct metrics_reader *r, uint64_t monotonic)
-{
-    int64_t age = (int64_t)(monotonic - r->time_offset);
-    return age > 0 ? (uint64_t)age : 0;
-}
-
-/* Was it written by a version that may know more kinds than this one? Then those are left out, not damaged.
- */
-static inline bool metrics__is_newer(const struct segment_header *h)
-{
-    return h->minor > SEGMENT_MINOR || h->newest > SEGMENT_MINOR;
-}
-
-enum metrics__depth { METRICS__TAKE_ALL, METRICS__TAKE_TOTALS };
-
-/* What a kind's load() works with. */
-struct metrics__taking {
-    struct metrics_reader *r;
-    enum metrics__depth depth;
-    struct metrics__series_read *series;
-    struct metrics_snapshot *snapshot;
-    uint64_t now;   /* segment time, ns */
-    uint32_t tick;  /* the same in 1/8 s, from 1 */
-    uint64_t epoch; /* the closed interval, or 0: none was closed for this snapshot */
-    uint64_t from;  /* segment time at which that interval began */
-};
-
-/* [offset, offset + n) of the arena as copied, or NULL; the offset must be a multiple of 8. */
-const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, uint64_t n);
-/* Sum of a cell over all lanes of a series of that many cells, as integers or as doubles. false = damaged. */
-bool metrics__sum_u64(const struct metrics__taking *t, uint32_t cell, uint64_t *out);
-bool metrics__sum_f64(const struct metrics__taking *t, uint32_t cell, double *out);
+struct metrics__taking;
+struct metrics__rows;
 
 /* The reader's side of a kind: the last thing in <kind>_rows.c. */
-struct metrics__rows;
 struct metrics__kind_read {
     const char *name;
-    /* Fill in a reading whose identity is set. false = damaged: it is left out. */
+    /*
+     * Fill in a reading whose series is set. false = damaged: it is left out. NULL: there is nothing to it
+     * but a count in one cell, and rates if its plan has any; whoever takes the snapshot sees to those.
+     */
     bool (*load)(const struct metrics__taking *t, struct metrics_reading *out);
     void (*rows)(struct metrics__rows *rows, const struct metrics_reading *now,
                  const struct metrics_reading *base);
@@ -231,17 +259,8 @@ void metrics__row_f64(struct metrics__rows *r, enum metrics_attribute a, enum me
 void metrics__row_rates(struct metrics__rows *r, const struct metrics_reading *now);
 void metrics__row_push(struct metrics__rows *r, const metrics_row_t *row);
 
-/* Loading and rows that histograms and timers share (distribution_rows.c); factor turns cells into units. */
-bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double factor);
+/* Rows that histograms and timers share (distribution_rows.c). */
 void metrics__distribution_rows(struct metrics__rows *r, const struct metrics_reading *now,
                                 const struct metrics_reading *base);
-/*
- * The highest words (max, min) of the bank of that epoch over all lanes, read afresh; 0 = none. false =
- * damaged. Also for the leader, which looks for late ones before the bank is used again (ORD-10).
- */
-bool metrics__extremes_read(const struct metrics_reader *r, const struct metrics__series_read *s,
-                            uint64_t epoch, uint64_t words[2]);
-/* The rates of a series with a rate block at storage[1], from its count. */
-bool metrics__rates_load(const struct metrics__taking *t, struct metrics_reading *out);
 
 #endif

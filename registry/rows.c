@@ -81,7 +81,7 @@ void metrics__row_u64(struct metrics__rows *r, enum metrics_attribute a, enum me
                                           .type = METRICS_U64,
                                           .value.u = v,
                                           .worker = -1,
-                                          .unit = a == METRICS_COUNT && r->now->bucket_count ? "" : r->unit});
+                                          .unit = r->unit});
 }
 
 void metrics__row_i64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
@@ -112,12 +112,13 @@ void metrics__row_f64(struct metrics__rows *r, enum metrics_attribute a, enum me
 void metrics__row_rates(struct metrics__rows *r, const struct metrics_reading *now)
 {
     static const enum metrics_attribute which[] = {METRICS_M1_RATE, METRICS_M5_RATE, METRICS_M15_RATE};
+    const struct metrics__rates_read *rates = metrics__rates_of(now);
     const char *unit = r->unit;
     r->unit = "";
-    for (int i = 0; now->has_rates && i < 3; i++)
-        metrics__row_f64(r, which[i], METRICS_RATE, METRICS_RECENT, now->rates[i]);
-    if (now->has_mean_rate)
-        metrics__row_f64(r, METRICS_MEAN_RATE, METRICS_RATE, METRICS_LIFETIME, now->mean_rate);
+    for (int i = 0; !isnan(rates->ewma[0]) && i < 3; i++)
+        metrics__row_f64(r, which[i], METRICS_RATE, METRICS_RECENT, rates->ewma[i]);
+    if (!isnan(rates->mean))
+        metrics__row_f64(r, METRICS_MEAN_RATE, METRICS_RATE, METRICS_LIFETIME, rates->mean);
     r->unit = unit;
 }
 
@@ -138,7 +139,9 @@ size_t metrics_reading_rows(const metrics_reading_t *now, const metrics_reading_
 {
     struct metrics__rows r = {.out = rows, .max = max, .now = now, .unit = metrics_reading_unit(now)};
     complete(&r.options, options);
-    const struct metrics__kind_read *kind = metrics__kind_read_of(now->kind);
+    const struct metrics__kind_read *kind = metrics__kind_read_of(now->series->kind);
+    /* What is not the same series is nothing to count from. */
+    if (base && base->series->kind != now->series->kind) base = NULL;
     if (kind) kind->rows(&r, now, base);
     return r.n;
 }

@@ -2,45 +2,26 @@
 /*
  * snapshot.c - one consistent walk.
  *
- * The used part of the arena is copied whole, by one pread() or a few, and everything that is a total is read
- * from that copy: reading 10,000 counters is one copy and a walk through private memory. What a count implies
- * (extremes, samples) is copied afterwards, series by series (ORD-6).
+ * The header is copied first, then what the catalog lacks, then who lives, then values: totals before what
+ * they imply (ORD-6), in the order in which they lie in the file, through a window of it. What a reader keeps
+ * is thus its catalog and its snapshots, however large the segment is.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "atomic.h"
-#include "catalog.h"
 #include "error.h"
+#include "rate.h"
 #include "taking.h"
 
-enum { IMAGE_TRIES = 4 };
+enum { FOLD_TRIES = 4 };
 
-/* --- The image
- * ---------------------------------------------------------------------------------------------- */
+/* --- Header, slots, storage
+ * --------------------------------------------------------------------------------- */
 
-const void *metrics__image_at(const struct metrics_reader *r, uint64_t offset, uint64_t n)
-{
-    if (offset % 8 || offset < SEGMENT_ARENA || offset > r->image_end || n > r->image_end - offset)
-        return NULL;
-    return r->image + (offset - SEGMENT_ARENA);
-}
-
-/*
- * header.records comes from a copy of its own, made before the rest: the words of one copy are of no certain
- * order, and whatever that number counts has to be in what is copied after it (ORD-2).
- */
-static int copy_head(struct metrics_reader *r)
-{
-    uint64_t records;
-    if (view_read(&r->view, offsetof(struct segment_header, records), &records, sizeof records)) return -1;
-    if (view_head(&r->view, &r->head)) return -1;
-    r->head.records = records;
-    return 0;
-}
-
-/* Where to stop copying. If the header's word cannot be: all that has memory, or the whole file, so that what
- * is whole can be saved. 0 = none of them can be believed. */
+/* Where the arena ends. If the header's word cannot be believed: at the end of all that has memory, or of the
+ * file, so that what is whole can be saved. 0 = none of them can be. */
 static uint64_t end_of_arena(const struct metrics_reader *r)
 {
     const uint64_t ends[] = {r->head.arena_next, r->head.populated, r->view.size};
@@ -49,119 +30,96 @@ static uint64_t end_of_arena(const struct metrics_reader *r)
     return 0;
 }
 
-static int copy_image(struct metrics_reader *r, metrics_error_t *error)
-{
-    if (copy_head(r))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
-                             r->view.path);
-    uint64_t end = end_of_arena(r);
-    if (!end)
-        return metrics__fail(error, METRICS_E_DAMAGED, 0,
-                             "%s is damaged: its arena ends at %llu of %llu bytes", r->view.path,
-                             (unsigned long long)r->head.arena_next, (unsigned long long)r->view.size);
-    uint64_t n = end - SEGMENT_ARENA;
-    if (n > r->image_room) {
-        uint64_t room = layout_round_up(n + n / 8, SEGMENT_PAGE);
-        unsigned char *image = realloc(r->image, room);
-        if (!image) return metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to copy %s", r->view.path);
-        r->image = image;
-        r->image_room = room;
-    }
-    r->image_end = SEGMENT_ARENA;
-    if (view_read(&r->view, SEGMENT_ARENA, r->image, n))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
-                             r->view.path);
-    r->image_end = end;
-    return 0;
-}
-
 /*
- * The bank of fold n is written again in fold n + 2, which begins as soon as n + 1 is published: the copy is
- * whole only if the number has not moved at all (ORD-9). A reader that is stopped for 5 s in every try shows
- * no rates.
+ * header.records comes from a copy of its own, made before the rest: the words of one copy are of no certain
+ * order, and whatever that number counts has to be in what is copied after it (ORD-2).
  */
-static int take_image(struct metrics_reader *r, metrics_error_t *error)
+static int copy_head(struct metrics_reader *r, metrics_error_t *error)
 {
-    r->rates_whole = false;
-    for (int i = 0; i < IMAGE_TRIES && !r->rates_whole; i++) {
-        uint64_t fold;
-        int rc = copy_image(r, error);
-        if (rc) return rc;
-        if (!view_read(&r->view, offsetof(struct segment_header, fold), &fold, sizeof fold))
-            r->rates_whole = fold == r->head.fold;
-    }
-    return 0;
+    uint64_t records;
+    if (view_read(&r->view, offsetof(struct segment_header, records), &records, sizeof records) ||
+        view_head(&r->view, &r->head))
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
+                             r->view.path);
+    r->head.records = records;
+    r->end = end_of_arena(r);
+    if (r->end) return 0;
+    return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s is damaged: its arena ends at %llu of %llu bytes",
+                         r->view.path, (unsigned long long)r->head.arena_next,
+                         (unsigned long long)r->view.size);
 }
 
 /* ORD-7: who lives is asked before the values are copied. */
 static void ask_slots(struct metrics_reader *r)
 {
     struct segment_slot block[SEGMENT_SLOT_BLOCK];
+    uint32_t loaded = UINT32_MAX;
     view_alive(&r->view, r->alive, r->view.head.slots);
+    r->living_count = 0;
     struct segment_header h;
     if (view_head(&r->view, &h)) return;
     for (uint32_t s = 0; s < r->view.head.slots; s++) {
+        if (!r->alive[s]) continue;
         uint64_t at = h.slot_block[s / SEGMENT_SLOT_BLOCK];
-        if (s % SEGMENT_SLOT_BLOCK == 0 && (!at || view_read(&r->view, at, block, sizeof block)))
+        if (s / SEGMENT_SLOT_BLOCK != loaded && (!at || view_read(&r->view, at, block, sizeof block)))
             memset(block, 0, sizeof block);
+        loaded = s / SEGMENT_SLOT_BLOCK;
         r->polled[s] = block[s % SEGMENT_SLOT_BLOCK].polled;
+        r->living[r->living_count++] = s;
     }
 }
 
-/* --- Cells
- * -------------------------------------------------------------------------------------------------- */
-
-/* The lane-0 address of a cell in the image, its stride and how many lanes; NULL = damaged. */
-static const unsigned char *cells_of(const struct metrics__taking *t, uint32_t cell, uint64_t *stride,
-                                     uint64_t *lanes)
+/* Storage is set once, after the record: look again at those that had none. */
+static void find_storage(struct metrics_reader *r)
 {
-    const struct segment_header *h = &t->r->head;
-    uint32_t cells = t->series->plan.cells;
-    *stride = layout_stride(cells);
-    *lanes = layout_lanes(cells, h->lanes_cpu, h->lanes_atomic);
-    uint64_t at = t->series->storage[0];
-    if (at % 8) return NULL;
-    const unsigned char *base = metrics__image_at(t->r, at, (*lanes - 1) * *stride + cells * 8);
-    return base ? base + cell * 8 : NULL;
-}
-
-bool metrics__sum_u64(const struct metrics__taking *t, uint32_t cell, uint64_t *out)
-{
-    uint64_t stride, lanes, v, sum = 0;
-    const unsigned char *at = cells_of(t, cell, &stride, &lanes);
-    for (uint64_t l = 0; at && l < lanes; l++, at += stride) {
-        memcpy(&v, at, sizeof v);
-        sum += v;
+    const struct metrics__series_list *waiting = &r->order.waiting;
+    metrics__window_forget(&r->records);
+    for (size_t i = 0; i < waiting->count; i++) {
+        struct metrics__series_read *s = waiting->items[i];
+        const struct segment_record *rec =
+            metrics__arena_at(r, &r->records, s->offset, RECORD_KEY, METRICS__WINDOW);
+        for (int k = 0; rec && k < 2; k++) {
+            if (s->storage[k] || !rec->storage[k]) continue;
+            s->storage[k] = rec->storage[k];
+            r->order.stale = true;
+        }
     }
-    *out = sum;
-    return at != NULL;
+    if (r->end != r->order.end && (waiting->count || r->order.damaged)) r->order.stale = true;
 }
 
-bool metrics__sum_f64(const struct metrics__taking *t, uint32_t cell, double *out)
+/* Bring catalog and order up to date. 0 or -1: see r->trouble, else there is no memory. */
+static int prepare(struct metrics_reader *r)
 {
-    uint64_t stride, lanes;
-    double v, sum = 0;
-    const unsigned char *at = cells_of(t, cell, &stride, &lanes);
-    for (uint64_t l = 0; at && l < lanes; l++, at += stride) {
-        memcpy(&v, at, sizeof v);
-        if (v - v == 0) sum += v; /* not NaN, not infinite */
-    }
-    *out = sum;
-    return at != NULL;
+    r->trouble = METRICS__NO_TROUBLE;
+    if (metrics__catalog_update(r)) return -1;
+    find_storage(r);
+    if (r->trouble) return -1;
+    if (!r->order.number || r->order.stale)
+        return metrics__order_make(&r->order, r->catalog, &r->head, r->end) ? 0 : -1;
+    return 0;
 }
 
-/* --- Snapshots
- * ---------------------------------------------------------------------------------------------- */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------------- */
 
 struct metrics_snapshot *metrics__snapshot_new(size_t readings)
 {
     struct metrics_snapshot *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->references = 1;
+    s->room = readings;
     s->readings = calloc(readings + 1, sizeof *s->readings);
     if (s->readings) return s;
     free(s);
     return NULL;
+}
+
+void metrics__snapshot_free(struct metrics_snapshot *s)
+{
+    if (!s) return;
+    metrics__pool_free(&s->pool);
+    free(s->readings);
+    free(s);
 }
 
 metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *s)
@@ -170,62 +128,200 @@ metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *s)
     return s;
 }
 
+/*
+ * Fresh memory costs more than reading the values: every page of it is a fault. So the memory of a snapshot
+ * goes to its reader's next one, which may be taken in another thread.
+ */
 void metrics_snapshot_release(metrics_snapshot_t **where)
 {
     metrics_snapshot_t *s = *where;
     *where = NULL;
     if (!s || __atomic_fetch_sub(&s->references, 1, __ATOMIC_ACQ_REL) != 1) return; /* ORD-15 */
-    metrics__catalog_release(&s->catalog);
-    metrics__pool_free(&s->pool);
-    free(s->readings);
-    free(s);
+    struct metrics__catalog *c = s->catalog;
+    if (c) {
+        metrics__pool_reset(&s->pool);
+        s->catalog = NULL;
+        s = __atomic_exchange_n(&c->spare, s, __ATOMIC_ACQ_REL); /* ORD-15 */
+    }
+    metrics__snapshot_free(s);
+    metrics__catalog_release(&c);
 }
 
-static void fill_header(const struct metrics__taking *t, metrics_snapshot_header_t *h, uint64_t wall)
+/* Each reading that is to be shown, with its series and nothing else. */
+static void fill_in(struct metrics_snapshot *s, const struct metrics_reader *r)
+{
+    const struct metrics__catalog *c = r->catalog;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct metrics__series_read *series = c->series[c->sorted[i]];
+        if (series->place != METRICS__NOWHERE)
+            s->readings[series->place] = (struct metrics_reading){.series = series};
+    }
+    s->order = r->order.number;
+}
+
+/* A snapshot whose readings are those of the order: in a spare one, if there is one, they may be already. */
+static struct metrics_snapshot *begin(struct metrics_reader *r)
+{
+    struct metrics__catalog *c = r->catalog;
+    size_t shown = r->order.shown;
+    struct metrics_snapshot *s = __atomic_exchange_n(&c->spare, NULL, __ATOMIC_ACQ_REL); /* ORD-15 */
+    if (s && s->room < shown) {
+        metrics__snapshot_free(s);
+        s = NULL;
+    }
+    if (!s) s = metrics__snapshot_new(shown + shown / 16);
+    if (!s) return NULL;
+    s->references = 1;
+    s->count = shown;
+    if (s->order != r->order.number) fill_in(s, r);
+    s->catalog = metrics__catalog_retain(c);
+    return s;
+}
+
+/* --- Values
+ * ------------------------------------------------------------------------------------------------- */
+
+static void leave_out(struct metrics_snapshot *s, size_t i, bool damaged)
+{
+    s->readings[i].series = NULL;
+    s->header.series_damaged += damaged;
+    s->order = 0;
+}
+
+/* What is not in stripes. Overflow series that were empty are looked at, too: what is counted in one is to be
+ * seen from then on. */
+static void load_rest(const struct metrics__taking *t)
+{
+    const struct metrics__series_list *rest = &t->r->order.rest;
+    for (size_t i = 0; i < rest->count && !t->r->trouble; i++) {
+        struct metrics__series_read *series = rest->items[i];
+        struct metrics_reading hidden = {.series = series};
+        bool shown = series->place != METRICS__NOWHERE;
+        struct metrics_reading *reading = shown ? &t->snapshot->readings[series->place] : &hidden;
+        struct metrics__taking totals = *t;
+        if (!shown) totals.depth = METRICS__TAKE_TOTALS;
+        reading->count = 0;
+        reading->more.any = NULL;
+        if (totals.depth == METRICS__TAKE_TOTALS && !series->family->shape->plan.cells) continue;
+        bool good = metrics__kind_read_of(series->kind)->load(shown ? t : &totals, reading);
+        if (shown && !good) leave_out(t->snapshot, series->place, true);
+        if (!shown && good && hidden.count) series->filled = t->r->order.stale = true;
+    }
+}
+
+/* Something was counted in an overflow series that is not shown: in which? */
+static void load_hidden(const struct metrics__taking *t)
+{
+    const struct metrics__series_list *hidden = &t->r->order.hidden;
+    for (size_t i = 0; i < hidden->count && !t->r->trouble; i++) {
+        struct metrics__series_read *s = hidden->items[i];
+        struct metrics__lanes l = metrics__lanes_of(t->r, s);
+        if (l.base && metrics__sum_u64(&l, 0)) s->filled = t->r->order.stale = true;
+    }
+}
+
+static bool load_rate(const struct metrics__taking *t, struct metrics_reading *reading, bool whole)
+{
+    const struct metrics__series_read *s = reading->series;
+    const metrics__rate_block_t *block =
+        metrics__arena_at(t->r, &t->r->values, s->storage[1], sizeof *block, METRICS__WINDOW);
+    if (s->kind != KIND_timer && !reading->more.any)
+        reading->more.any = metrics__pool_take(&t->snapshot->pool, sizeof *reading->more.rates);
+    if (!block || !reading->more.any) return false;
+    struct metrics__rates_read *out =
+        s->kind == KIND_timer ? &reading->more.distribution->rates : reading->more.rates;
+    const metrics__rate_bank_t *bank = &block->side[t->r->head.fold & 1].bank;
+    *out = (struct metrics__rates_read){{NAN, NAN, NAN}, NAN};
+    if (whole) metrics__rate_now(bank, s->created, reading->count, t->now, out->ewma);
+    metrics__rate_mean(s->created, reading->count, t->now, &out->mean);
+    return true;
+}
+
+/*
+ * The bank of fold n is written again in fold n + 2, which begins as soon as n + 1 is published: what was
+ * read is whole only if the number has not moved at all (ORD-9). A reader that is stopped for 5 s in every
+ * try shows no rates.
+ */
+static void load_rates(const struct metrics__taking *t)
+{
+    struct metrics_reader *r = t->r;
+    const struct metrics__series_list *rated = &r->order.rated;
+    bool whole = rated->count == 0;
+    for (int try = 0; !whole && !r->trouble && try <= FOLD_TRIES; try++) {
+        uint64_t fold;
+        metrics__window_forget(&r->values);
+        for (size_t i = 0; i < rated->count && !r->trouble; i++) {
+            struct metrics_reading *reading = &t->snapshot->readings[rated->items[i]->place];
+            if (reading->series && !load_rate(t, reading, try < FOLD_TRIES))
+                leave_out(t->snapshot, rated->items[i]->place, true);
+        }
+        if (view_read(&r->view, offsetof(struct segment_header, fold), &fold, sizeof fold)) {
+            r->trouble = METRICS__TRUNCATED;
+            return;
+        }
+        whole = fold == r->head.fold;
+        r->head.fold = fold;
+    }
+}
+
+/* Totals first, then what they imply (ORD-6); 0, or -1 with trouble. */
+static int load_all(const struct metrics__taking *t)
+{
+    struct metrics_reader *r = t->r;
+    for (size_t i = 0; i < r->order.rated.count; i++)
+        t->snapshot->readings[r->order.rated.items[i]->place].more.any = NULL;
+    metrics__window_forget(&r->values);
+    r->group.at = 0;
+    bool more = false;
+    if (!metrics__stripes_load(t, &more)) return -1;
+    if (more) load_hidden(t);
+    load_rest(t);
+    if (t->depth == METRICS__TAKE_ALL) load_rates(t);
+    return r->trouble ? -1 : 0;
+}
+
+/* Readings without a series, and overflow series that are empty again (updowns), go. */
+static void close_ranks(const struct metrics__taking *t)
+{
+    struct metrics_snapshot *s = t->snapshot;
+    const struct metrics__series_list *overflowing = &t->r->order.overflowing;
+    for (size_t i = 0; i < overflowing->count; i++) {
+        size_t at = overflowing->items[i]->place;
+        if (s->readings[at].series && !s->readings[at].count) leave_out(s, at, false);
+    }
+    if (s->order) return;
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->readings[i].series) s->readings[n++] = s->readings[i];
+    s->count = n;
+}
+
+static void fill_header(const struct metrics__taking *t, uint64_t wall)
 {
     const struct metrics_reader *r = t->r;
-    *h = (metrics_snapshot_header_t){
+    t->snapshot->header = (metrics_snapshot_header_t){
         .incarnation = r->head.incarnation,
         .epoch = t->epoch,
         .wall_ns = wall,
         .monotonic_ns = t->now + r->time_offset,
         .interval_ns = t->epoch && t->now > t->from ? t->now - t->from : 0,
         .created_wall_ns = r->head.created_wall,
-        .series_damaged = r->catalog->damaged,
+        .series_damaged = r->catalog->damaged + r->order.damaged,
         .first_export = r->head.exported == 0,
     };
 }
 
-static void identify(const struct metrics_reader *r, const struct metrics__series_read *s,
-                     struct metrics_reading *out)
+/* One walk. 0, or -1: see r->trouble, else there is no memory. */
+static int walk(struct metrics__taking *t, uint64_t wall)
 {
-    out->name = s->name;
-    out->tags = s->tags;
-    out->tag_count = s->tag_count;
-    out->identity = s->identity;
-    out->unit = s->family->unit;
-    out->help = s->family->help;
-    out->kind = s->kind;
-    out->merge = s->family->settings.merge;
-    out->created = s->created;
-    out->start_wall = r->head.created_wall + s->created;
-    out->scale = -1;
-}
-
-/* Series whose storage has not come yet, or lies beyond the image, are simply not there yet. */
-static bool is_ready(const struct metrics_reader *r, const struct metrics__series_read *s)
-{
-    uint64_t need0 = s->plan.cells || s->plan.block0 || s->kind == KIND_gauge;
-    return !s->retired && !s->twin && (!need0 || (s->storage[0] && s->storage[0] < r->image_end)) &&
-           (!s->plan.block1 || (s->storage[1] && s->storage[1] < r->image_end));
-}
-
-/* Storage is set once, after the record: look again at those that had none. */
-static void find_storage(struct metrics_reader *r, struct metrics__series_read *s)
-{
-    const struct segment_record *rec = metrics__image_at(r, s->offset, RECORD_KEY);
-    for (int i = 0; rec && i < 2; i++)
-        if (!s->storage[i]) s->storage[i] = rec->storage[i];
+    if (prepare(t->r)) return -1;
+    if (t->r->order.gauges && t->depth == METRICS__TAKE_ALL) ask_slots(t->r);
+    t->snapshot = begin(t->r);
+    if (!t->snapshot) return -1;
+    fill_header(t, wall);
+    if (load_all(t) || t->snapshot->pool.failed) return -1;
+    close_ranks(t);
+    return 0;
 }
 
 metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth depth, uint64_t epoch,
@@ -235,45 +331,29 @@ metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth 
     uint64_t wall = r->clock.wall(r->clock.arg), now = r->clock.monotonic(r->clock.arg);
     t.now = metrics__segment_time(r, now);
     t.tick = (uint32_t)(t.now / 125000000) + 1;
-    ask_slots(r);
-    if (take_image(r, error)) return NULL;
-    if (metrics__catalog_update(r)) {
-        metrics__fail(error, METRICS_E_MEMORY, 0, "no memory for the series of %s", r->view.path);
-        return NULL;
+    if (copy_head(r, error)) return NULL;
+    int rc = walk(&t, wall);
+    /* An overflow series was filled for the first time: once more, with a place for it. */
+    if (!rc && r->order.stale) {
+        metrics_snapshot_release(&t.snapshot);
+        rc = walk(&t, wall);
     }
-    struct metrics_snapshot *s = metrics__snapshot_new(r->catalog->count);
-    if (!s) {
-        metrics__fail(error, METRICS_E_MEMORY, 0, "no memory for a snapshot");
-        return NULL;
-    }
-    t.snapshot = s;
-    s->catalog = metrics__catalog_retain(r->catalog);
-    fill_header(&t, &s->header, wall);
-    for (size_t i = 0; i < r->catalog->count; i++) {
-        struct metrics__series_read *series = r->catalog->series[i];
-        find_storage(r, series);
-        if (!is_ready(r, series)) continue;
-        t.series = series;
-        struct metrics_reading *reading = &s->readings[s->count];
-        identify(r, series, reading);
-        bool good = metrics__kind_read_of(series->kind)->load(&t, reading);
-        s->header.series_damaged += !good;
-        if (good && !(series->overflow && !reading->count))
-            s->count++;
-        else
-            memset(reading, 0, sizeof *reading);
-    }
-    if (s->pool.failed) {
-        metrics__fail(error, METRICS_E_MEMORY, 0, "no memory for a snapshot");
-        metrics_snapshot_release(&s);
-    }
-    return s;
+    if (!rc) return t.snapshot;
+    if (t.snapshot) metrics_snapshot_release(&t.snapshot);
+    if (r->trouble == METRICS__TRUNCATED)
+        metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?", r->view.path);
+    else
+        metrics__fail(error, METRICS_E_MEMORY, 0, "no memory for a snapshot of %s", r->view.path);
+    return NULL;
 }
 
 metrics_snapshot_t *metrics_snapshot_take(metrics_reader_t *r, metrics_error_t *error)
 {
     return metrics__take(r, METRICS__TAKE_ALL, 0, 0, error);
 }
+
+/* --- Looking at one
+ * ----------------------------------------------------------------------------------------- */
 
 const metrics_snapshot_header_t *metrics_snapshot_header(const metrics_snapshot_t *s)
 {
@@ -292,52 +372,20 @@ const metrics_reading_t *metrics_snapshot_reading(const metrics_snapshot_t *s, s
 
 const metrics_reading_t *metrics_snapshot_find(const metrics_snapshot_t *s, const metrics_reading_t *like)
 {
-    size_t from = 0, to = s->count;
+    /* Snapshots of one reader have most series at the same place. */
+    size_t from = mem_load32(&like->series->place), to = s->count; /* ORD-15 */
+    if (from < to && s->readings[from].series == like->series) return &s->readings[from];
+    from = 0;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         const struct metrics_reading *r = &s->readings[middle];
-        int order =
-            metrics__series_compare(r->name, r->tags, r->tag_count, like->name, like->tags, like->tag_count);
-        if (order == 0) return r->created == like->created && r->kind == like->kind ? r : NULL;
+        int order = metrics__series_compare(r->series, like->series);
+        bool same = r->series->created == like->series->created && r->series->kind == like->series->kind;
+        if (order == 0) return same ? r : NULL;
         if (order < 0)
             from = middle + 1;
         else
             to = middle;
     }
     return NULL;
-}
-
-/* --- Readings
- * ----------------------------------------------------------------------------------------------- */
-
-const char *metrics_reading_name(const metrics_reading_t *r)
-{
-    return r->name;
-}
-const metrics_tag_t *metrics_reading_tags(const metrics_reading_t *r, size_t *n)
-{
-    *n = r->tag_count;
-    return r->tags;
-}
-const char *metrics_reading_unit(const metrics_reading_t *r)
-{
-    return r->kind == KIND_timer ? "seconds" : r->unit;
-}
-const char *metrics_reading_help(const metrics_reading_t *r)
-{
-    return r->help;
-}
-const char *metrics_reading_kind(const metrics_reading_t *r)
-{
-    const struct metrics__kind_read *k = metrics__kind_read_of(r->kind);
-    return k ? k->name : "unknown";
-}
-uint64_t metrics_reading_start(const metrics_reading_t *r)
-{
-    return r->start_wall;
-}
-const uint64_t *metrics_reading_elements(const metrics_reading_t *r, size_t *n)
-{
-    *n = r->exact ? r->element_count : 0;
-    return *n ? r->elements : NULL;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* timer_rows.c - a distribution of durations, in seconds, and the rates of its count. */
-#include "reading.h"
+#include "taking.h"
 
 static bool load(const struct metrics__taking *t, struct metrics_reading *out)
 {
-    return metrics__distribution_load(t, out, 1e-9) && metrics__rates_load(t, out);
+    return metrics__distribution_load(t, out, 1e-9);
 }
 
 static void rows(struct metrics__rows *r, const struct metrics_reading *now,

@@ -66,7 +66,7 @@
  *   ORD-2  Index. A record is written, then published by the release CAS of its entry; a finder loads the
  *          entry with acquire. Uniqueness is by the CAS on the first empty entry of the line alone.
  *          header.records is counted after that with release; a reader copies it before everything else,
- *          so what it counts is in the copy. Levels, texts and overflow series are published like
+ *          so what it counts is in what is copied later. Levels, texts and overflow series are published like
  *          records.
  *   ORD-3  Storage. Pages are populated and initial values written before the release CAS of storage[i];
  *          users load it with acquire. Loser of the CAS uses the winner's. Extents, groups and slot
@@ -108,7 +108,7 @@
  *          older.
  *   ORD-15 Threads of one process. What a pointer, token or flag leads to is written before it is stored
  *          with release, and read after it was loaded with acquire: tables, call sites, references, the
- *          spare block, the process's slot. Words beside it are relaxed.
+ *          spare block, the process's slot, a snapshot's memory. Words beside it are relaxed.
  *   ORD-16 Words alone. Losses, limits, tickets, times, the leader's own words, and words of a record
  *          that are read once, checked, and used. Untorn is enough.
  *   ORD-17 Process token. Only its own process writes it, by CAS from 0; the kernel or a fork handler

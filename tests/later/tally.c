@@ -14,11 +14,6 @@ const struct metrics__kind metrics__kind_tally = {
     .bind = metrics__bind_cells,
 };
 
-static bool load(const struct metrics__taking *t, struct metrics_reading *out)
-{
-    return metrics__sum_u64(t, 0, &out->count);
-}
-
 static void rows(struct metrics__rows *r, const struct metrics_reading *now,
                  const struct metrics_reading *base)
 {
@@ -26,4 +21,4 @@ static void rows(struct metrics__rows *r, const struct metrics_reading *now,
     metrics__row_u64(r, METRICS_COUNT, METRICS_TOTAL, r->options.totals, now->count);
 }
 
-const struct metrics__kind_read metrics__kind_read_tally = {"tally", load, rows};
+const struct metrics__kind_read metrics__kind_read_tally = {"tally", NULL, rows};

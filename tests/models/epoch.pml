@@ -150,7 +150,7 @@ died:
 }
 
 /* The highest word of the bank that has the epoch's tag: one step for each lane. */
-inline read_bank(tag) /* @ registry/distribution_rows.c highest ORD-6 */
+inline read_bank(tag) /* @ registry/distribution_load.c highest ORD-6 */
 {
     atomic {
         LEADER_MAY_DIE;
@@ -214,7 +214,7 @@ proctype leader(byte me)
             atomic { LEADER_MAY_DIE; epoch = open + 1; open++; w = 0 }
         :: else
         fi;
-        /* @ registry/snapshot.c copy_image "view_read(&r->view, SEGMENT_ARENA" */
+        /* @ registry/distribution_load.c load_sampled ORD-6 "metrics__sum_u64(l, DIST_COUNT)" */
 #if BUG == 4
         read_bank(open - 1);
 #endif
@@ -225,7 +225,7 @@ proctype leader(byte me)
             :: else -> i = 0; break
             od
         };
-        /* @ registry/distribution_rows.c load_extremes ORD-10 "late[i]" */
+        /* @ registry/distribution_load.c load_extremes ORD-10 "late[i]" */
 #if BUG != 4
         read_bank(open - 1);
 #endif

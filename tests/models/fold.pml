@@ -127,7 +127,7 @@ died:
     }
 }
 
-/* @ registry/snapshot.c take_image ORD-9 "fold == r->head.fold" */
+/* @ registry/snapshot.c load_rates ORD-9 "fold == r->head.fold" */
 active proctype reader()
 {
     byte n, again, count, sum, m;
@@ -137,7 +137,7 @@ active proctype reader()
     fi;
     n = fold_number;
     do
-    :: /* @ registry/distribution_rows.c metrics__rates_load ORD-9 "rates_whole" */
+    :: /* @ registry/snapshot.c load_rate "fold & 1" */
 #if BUG == 5
         again = fold_number;
 #endif

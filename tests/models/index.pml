@@ -166,7 +166,7 @@ inline walk()
         i = 0;
         do
         :: atomic { i < (deep -> ENTRIES : LINE) ->
-               /* @ registry/catalog.c take_entry "offset >= r->image_end" */
+               /* @ registry/catalog.c walk_level "offset >= r->end" */
                if
                :: entry[i] && offset[entry[i] - 1] < end -> listed[entry[i] - 1] = true
                :: else

@@ -239,7 +239,7 @@ active proctype holder() /* @ registry/hold.c hold_slot ORD-7 */
 }
 #endif
 
-/* @ registry/snapshot.c metrics__take "ask_slots(r)" */
+/* @ registry/snapshot.c walk "ask_slots(t->r)" */
 active proctype reader()
 {
     byte i, g, v;
@@ -270,7 +270,7 @@ active proctype reader()
         :: else -> i = 0; break
         od
     };
-    /* @ registry/gauge_rows.c visit "alive[s]" */
+    /* @ registry/gauge_rows.c visit "r->living[i]" */
     do
     :: i < GROUPS * SLOTS ->
         atomic {

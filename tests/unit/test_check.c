@@ -7,6 +7,7 @@
 
 #include "layout.h"
 #include "reading.h"
+#include "readonly.h"
 #include "reservoir.h"
 #include "testing.h"
 

@@ -19,10 +19,23 @@ static metrics_snapshot_t *snapshot(size_t n, uint64_t interval_ns)
 
 static struct metrics_reading *name(metrics_snapshot_t *s, size_t i, const char *text, unsigned kind)
 {
-    static metrics_tag_t none[1];
-    s->readings[i] = (struct metrics_reading){
-        .name = text, .tags = none, .unit = "", .help = "", .kind = (uint8_t)kind, .created = 5, .scale = -1};
+    struct metrics__series_read *series = metrics__series_new(&s->pool, &text, 1);
+    series->family = metrics__family_like(&s->pool, NULL, "", "", 0, 0);
+    series->kind = (uint8_t)kind;
+    series->created = 5;
+    s->readings[i] = (struct metrics_reading){.series = series};
     return &s->readings[i];
+}
+
+static struct metrics__distribution_read *histogram(metrics_snapshot_t *s, size_t i, const char *text)
+{
+    return name(s, i, text, KIND_histogram)->more.distribution = metrics__distribution_new(&s->pool);
+}
+
+static struct metrics__set_read *set(metrics_snapshot_t *s, size_t i, const char *text)
+{
+    struct metrics__set_read *r = metrics__pool_take(&s->pool, sizeof *r);
+    return name(s, i, text, KIND_set)->more.set = r;
 }
 
 /* The sample of n values, compressed as snapshots have it. */
@@ -70,7 +83,7 @@ UNIT(merge, totals_and_extremes)
     metrics_snapshot_t *a = snapshot(2, 10), *b = snapshot(2, 20);
     name(a, 0, "c", KIND_counter)->count = 5;
     name(b, 0, "c", KIND_counter)->count = 9;
-    struct metrics_reading *x = name(a, 1, "h", KIND_histogram), *y = name(b, 1, "h", KIND_histogram);
+    struct metrics__distribution_read *x = histogram(a, 1, "h"), *y = histogram(b, 1, "h");
     x->has_extremes = y->has_extremes = true;
     x->interval_min = -3, x->interval_max = 4;
     y->interval_min = -2, y->interval_max = 8;
@@ -82,8 +95,8 @@ UNIT(merge, totals_and_extremes)
     CHECK_EQ_U64(both->header.epoch, 2);
     CHECK_EQ_I64(both->header.first_export, 1);
     CHECK_EQ_U64(both->readings[0].count, 9);
-    CHECK_NEAR(both->readings[1].interval_min, -3, 0);
-    CHECK_NEAR(both->readings[1].interval_max, 8, 0);
+    CHECK_NEAR(metrics__distribution_of(&both->readings[1])->interval_min, -3, 0);
+    CHECK_NEAR(metrics__distribution_of(&both->readings[1])->interval_max, 8, 0);
     metrics_snapshot_release(&both);
 }
 
@@ -94,17 +107,18 @@ UNIT(merge, one_side_empty)
     for (int older = 0; older < 2; older++) {
         metrics_snapshot_t *s[2] = {snapshot(2, 1), snapshot(2, 1)};
         for (int i = 0; i < 2; i++) {
-            name(s[i], 0, "empty", KIND_histogram);
-            name(s[i], 1, "full", KIND_histogram);
+            histogram(s[i], 0, "empty");
+            histogram(s[i], 1, "full");
         }
-        struct metrics_reading *full = &s[!older]->readings[1];
+        struct metrics__distribution_read *full = s[!older]->readings[1].more.distribution;
         sample(s[!older], &full->interval, values, 3);
         full->has_extremes = true;
         full->interval_min = 1, full->interval_max = 6;
         metrics_snapshot_t *both = join(s[0], s[1]);
         REQUIRE(both != NULL);
-        CHECK(!both->readings[0].interval.present && !both->readings[0].has_extremes);
-        full = &both->readings[1];
+        CHECK(!metrics__distribution_of(&both->readings[0])->interval.present &&
+              !metrics__distribution_of(&both->readings[0])->has_extremes);
+        full = both->readings[1].more.distribution;
         REQUIRE(full->interval.present && full->has_extremes);
         CHECK_EQ_U64(full->interval.centroid_count, 3);
         CHECK_EQ_U64(full->interval.values, 3);
@@ -123,11 +137,11 @@ UNIT(merge, mean_and_deviation)
     for (size_t i = 0; i < 2 * ROOM; i++) all[i] = i < ROOM ? (double)(i % 37) : 1e6 + (double)(i % 11);
     for (size_t n = 1; n <= ROOM; n *= 10) {
         metrics_snapshot_t *a = snapshot(1, 1), *b = snapshot(1, 1);
-        sample(a, &name(a, 0, "h", KIND_histogram)->interval, all + ROOM - n, n);
-        sample(b, &name(b, 0, "h", KIND_histogram)->interval, all + ROOM, n);
+        sample(a, &histogram(a, 0, "h")->interval, all + ROOM - n, n);
+        sample(b, &histogram(b, 0, "h")->interval, all + ROOM, n);
         metrics_snapshot_t *both = join(a, b);
         REQUIRE(both != NULL);
-        const struct metrics__sample_read *s = &both->readings[0].interval;
+        const struct metrics__sample_read *s = &metrics__distribution_of(&both->readings[0])->interval;
         double stddev = deviation(all + ROOM - n, 2 * n, &mean);
         CHECK_EQ_U64(s->values, 2 * n);
         CHECK(s->centroid_count <= METRICS__CENTROIDS_MAX);
@@ -146,12 +160,12 @@ UNIT(merge, spread_within_centroids)
     double values[ROOM], mean;
     for (size_t i = 0; i < ROOM; i++) values[i] = pow((double)i, 3);
     metrics_snapshot_t *a = snapshot(1, 1), *b = snapshot(1, 1);
-    sample(a, &name(a, 0, "h", KIND_histogram)->interval, values, ROOM);
-    sample(b, &name(b, 0, "h", KIND_histogram)->interval, values, ROOM);
+    sample(a, &histogram(a, 0, "h")->interval, values, ROOM);
+    sample(b, &histogram(b, 0, "h")->interval, values, ROOM);
     metrics_snapshot_t *both = join(a, b);
     REQUIRE(both != NULL);
     double want = deviation(values, ROOM, &mean) * sqrt((2.0 * ROOM - 2) / (2.0 * ROOM - 1));
-    CHECK_NEAR(both->readings[0].interval.stddev, want, want * 1e-9);
+    CHECK_NEAR(metrics__distribution_of(&both->readings[0])->interval.stddev, want, want * 1e-9);
     metrics_snapshot_release(&both);
 }
 
@@ -160,17 +174,17 @@ UNIT(merge, no_nan)
 {
     static const double low[] = {-1.7e308, -1.6e308}, high[] = {1.6e308, 1.7e308};
     metrics_snapshot_t *a = snapshot(1, 1), *b = snapshot(1, 1);
-    sample(a, &name(a, 0, "h", KIND_histogram)->interval, low, 2);
-    sample(b, &name(b, 0, "h", KIND_histogram)->interval, high, 2);
+    sample(a, &histogram(a, 0, "h")->interval, low, 2);
+    sample(b, &histogram(b, 0, "h")->interval, high, 2);
     metrics_snapshot_t *both = join(a, b);
     REQUIRE(both != NULL);
-    const struct metrics__sample_read *s = &both->readings[0].interval;
+    const struct metrics__sample_read *s = &metrics__distribution_of(&both->readings[0])->interval;
     CHECK(isfinite(s->mean) && !isnan(s->stddev));
     CHECK(!s->has_stddev);
     metrics_snapshot_release(&both);
 }
 
-static void elements(metrics_snapshot_t *s, struct metrics_reading *r, size_t from, size_t n)
+static void elements(metrics_snapshot_t *s, struct metrics__set_read *r, size_t from, size_t n)
 {
     r->elements = metrics__pool_take(&s->pool, n * sizeof *r->elements);
     for (size_t i = 0; i < n; i++) r->elements[i] = (from + i) * UINT64_C(0x9e3779b97f4a7c15) >> 16;
@@ -189,24 +203,25 @@ UNIT(merge, sets)
         {3, 4, 2, true}, {0, 4, 0, true}, {200, 200, 150, true}, {256, 256, 256, true}, {200, 200, 0, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         metrics_snapshot_t *a = snapshot(1, 1), *b = snapshot(1, 1);
-        elements(a, name(a, 0, "s", KIND_set), 1, cases[i].a);
-        elements(b, name(b, 0, "s", KIND_set), 1 + cases[i].a - cases[i].shared, cases[i].b);
+        elements(a, set(a, 0, "s"), 1, cases[i].a);
+        elements(b, set(b, 0, "s"), 1 + cases[i].a - cases[i].shared, cases[i].b);
         double want = (double)(cases[i].a + cases[i].b - cases[i].shared);
         metrics_snapshot_t *both = join(a, b);
         REQUIRE(both != NULL);
-        CHECK_EQ_I64(both->readings[0].exact, cases[i].exact);
-        CHECK_NEAR(both->readings[0].distinct, want, cases[i].exact ? 0 : want * 0.08);
-        CHECK_EQ_U64(both->readings[0].element_count, cases[i].exact ? (uint64_t)want : 0);
+        CHECK_EQ_I64(metrics__set_of(&both->readings[0])->exact, cases[i].exact);
+        CHECK_NEAR(metrics__set_of(&both->readings[0])->distinct, want, cases[i].exact ? 0 : want * 0.08);
+        CHECK_EQ_U64(metrics__set_of(&both->readings[0])->element_count, cases[i].exact ? (uint64_t)want : 0);
         metrics_snapshot_release(&both);
     }
     for (int k = 0; k < 2; k++) {
         metrics_snapshot_t *s[2] = {snapshot(1, 1), snapshot(1, 1)};
-        elements(s[k], name(s[k], 0, "s", KIND_set), 1, 5);
-        name(s[!k], 0, "s", KIND_set)->distinct = 1000;
+        elements(s[k], set(s[k], 0, "s"), 1, 5);
+        set(s[!k], 0, "s")->distinct = 1000;
         metrics_snapshot_t *both = join(s[0], s[1]);
         REQUIRE(both != NULL);
-        CHECK_NEAR(both->readings[0].distinct, 1000, 0);
-        CHECK(!both->readings[0].exact && both->readings[0].element_count == 0);
+        CHECK_NEAR(metrics__set_of(&both->readings[0])->distinct, 1000, 0);
+        CHECK(!metrics__set_of(&both->readings[0])->exact &&
+              metrics__set_of(&both->readings[0])->element_count == 0);
         metrics_snapshot_release(&both);
     }
 }
@@ -217,14 +232,18 @@ UNIT(merge, series_of_one_side)
     static const double one[] = {1};
     metrics_snapshot_t *a = snapshot(2, 1), *b = snapshot(2, 1);
     name(a, 0, "ended", KIND_counter);
-    sample(a, &name(a, 1, "reborn", KIND_histogram)->interval, one, 1);
+    sample(a, &histogram(a, 1, "reborn")->interval, one, 1);
     name(b, 0, "new", KIND_counter)->count = 4;
-    name(b, 1, "reborn", KIND_histogram)->created = 6;
+    histogram(b, 1, "reborn");
+    struct metrics__series_read *reborn = metrics__series_new(&b->pool, (const char *[]){"reborn"}, 1);
+    *reborn = *b->readings[1].series;
+    reborn->created = 6;
+    b->readings[1].series = reborn;
     metrics_snapshot_t *both = join(a, b);
     REQUIRE(both != NULL && both->count == 2);
-    CHECK_STR(both->readings[0].name, "new");
+    CHECK_STR(metrics_reading_name(&both->readings[0]), "new");
     CHECK_EQ_U64(both->readings[0].count, 4);
-    CHECK(!both->readings[1].interval.present);
+    CHECK(!metrics__distribution_of(&both->readings[1])->interval.present);
     metrics_snapshot_release(&both);
 }
 

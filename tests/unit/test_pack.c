@@ -155,91 +155,105 @@ static void check_sample(const struct metrics__sample_read *a, const struct metr
     CHECK(!memcmp(a->centroids, b->centroids, a->centroid_count * sizeof *a->centroids));
 }
 
-static struct metrics_reading everything(void)
+static struct metrics__sample_read any_sample(bool has_stddev, size_t centroids)
 {
-    static metrics_tag_t tags[] = {{"a", ""}, {"b", "x"}};
-    static struct metrics__level levels[] = {{-1, -0.0}, {4095, (double)INFINITY}};
-    static metrics_centroid_t centroids[] = {{-0.0, 0x1p-1074}, {0.1, 3}, {1e308, 1e300}};
+    static metrics_centroid_t c[] = {{-0.0, 0x1p-1074}, {0.1, 3}, {1e308, 1e300}};
+    return (struct metrics__sample_read){true,      has_stddev, -0.0, 1e308,    0.1,
+                                         0x1p-1074, UINT64_MAX, c,    centroids};
+}
+
+static struct metrics__distribution_read *any_distribution(struct metrics__pool *pool)
+{
     static metrics_bucket_t buckets[] = {{-(double)INFINITY, 0.1, 7},
                                          {0.1, (double)INFINITY, UINT64_MAX - 8}};
+    struct metrics__distribution_read *d = metrics__distribution_new(pool);
+    *d = (struct metrics__distribution_read){.rates = {{0.1, 0x1p-1074, 3}, 0.3},
+                                             .sum = -0.0,
+                                             .squares = (double)INFINITY,
+                                             .ignored = UINT64_MAX,
+                                             .recent = any_sample(true, 3),
+                                             .interval = any_sample(false, 2),
+                                             .has_extremes = true,
+                                             .interval_min = -0.0,
+                                             .interval_max = (double)INFINITY,
+                                             .buckets = buckets,
+                                             .bucket_count = 2,
+                                             .scale = 5};
+    return d;
+}
+
+/* A snapshot of one series of each kind that has more than a count, all of it of the unusual sort. */
+static metrics_snapshot_t *everything(void)
+{
+    static const char *const names[][5] = {
+        {"gauge", "a", "", "b", "x"}, {"meter"}, {"set"}, {"timer", "a", "", "b", "x"}};
+    static const unsigned kinds[] = {KIND_gauge, KIND_meter, KIND_set, KIND_timer};
     static uint64_t elements[] = {1, 0xffffffffffff};
-    struct metrics__sample_read sample = {true, true, -0.0, 1e308, 0.1, 0x1p-1074, UINT64_MAX, centroids, 3};
-    struct metrics_reading r = {.name = "n",
-                                .tags = tags,
-                                .tag_count = 2,
-                                .identity = UINT64_MAX,
-                                .unit = "u",
-                                .help = "h\"\n",
-                                .kind = KIND_timer,
-                                .merge = METRICS_MERGE_ALL,
-                                .created = 1,
-                                .start_wall = UINT64_MAX - 1,
-                                .count = UINT64_MAX - 1,
-                                .sum = -0.0,
-                                .squares = (double)INFINITY,
-                                .ignored = UINT64_MAX,
-                                .levels = levels,
-                                .level_count = 2,
-                                .has_rates = true,
-                                .has_mean_rate = true,
-                                .rates = {0.1, 0x1p-1074, 3},
-                                .mean_rate = 0.3,
-                                .recent = sample,
-                                .interval = sample,
-                                .has_extremes = true,
-                                .interval_min = -0.0,
-                                .interval_max = (double)INFINITY,
-                                .buckets = buckets,
-                                .bucket_count = 2,
-                                .scale = 5,
-                                .distinct = 0.1,
-                                .exact = true,
-                                .elements = elements,
-                                .element_count = 2};
-    r.interval.has_stddev = false;
-    r.interval.centroid_count = 2;
-    return r;
+    metrics_snapshot_t *s = metrics__snapshot_new(4);
+    s->header = (metrics_snapshot_header_t){1, 2, 3, 4, 5, 6, 7, 1};
+    for (size_t i = 0; i < 4; i++) {
+        struct metrics__series_read *series = metrics__series_new(&s->pool, names[i], names[i][1] ? 5 : 1);
+        series->family =
+            metrics__family_like(&s->pool, NULL, "u", "h\"\n", UINT64_MAX - 2, METRICS_MERGE_ALL);
+        series->identity = UINT64_MAX - i;
+        series->created = 1 + i;
+        series->kind = (uint8_t)kinds[i];
+        s->readings[s->count++] = (struct metrics_reading){.series = series, .count = UINT64_MAX - 1};
+    }
+    struct metrics__gauge_read *g = s->readings[0].more.gauge =
+        metrics__pool_take(&s->pool, sizeof *g + 2 * sizeof *g->levels);
+    g->levels[g->count++] = (struct metrics__level){-1, -0.0};
+    g->levels[g->count++] = (struct metrics__level){4095, (double)INFINITY};
+    s->readings[1].more.rates = metrics__pool_take(&s->pool, sizeof(struct metrics__rates_read));
+    *s->readings[1].more.rates = (struct metrics__rates_read){{0.1, 0x1p-1074, 3}, NAN};
+    s->readings[2].more.set = metrics__pool_take(&s->pool, sizeof(struct metrics__set_read));
+    *s->readings[2].more.set = (struct metrics__set_read){0.1, true, 2, elements};
+    s->readings[3].more.distribution = any_distribution(&s->pool);
+    return s;
+}
+
+static void check_series(const struct metrics__series_read *a, const struct metrics__series_read *b)
+{
+    CHECK(!metrics__series_compare(a, b) && a->tag_count == b->tag_count);
+    CHECK_STR(b->family->unit, a->family->unit);
+    CHECK_STR(b->family->help, a->family->help);
+    CHECK(a->identity == b->identity && a->kind == b->kind && a->family->merge == b->family->merge);
+    CHECK(a->created == b->created && a->family->wall_base == b->family->wall_base);
 }
 
 /* Breaks if any field of a reading changes by a bit, or the distribution does not point at the decoded
  * arrays. */
 UNIT(pack, every_field)
 {
-    metrics_snapshot_t *s = metrics__snapshot_new(1);
-    struct metrics_reading *a = &s->readings[0];
+    metrics_snapshot_t *s = everything();
     void *bytes = NULL;
     size_t n = 0;
-    s->header = (metrics_snapshot_header_t){1, 2, 3, 4, 5, 6, 7, 1};
-    s->count = 1;
-    *a = everything();
     REQUIRE(!metrics_snapshot_encode(s, &bytes, &n, NULL));
     metrics_snapshot_t *back = metrics_snapshot_decode(bytes, n, NULL);
-    REQUIRE(back != NULL && back->count == 1);
-    const struct metrics_reading *b = &back->readings[0];
+    REQUIRE(back != NULL && back->count == 4);
     CHECK(!memcmp(&s->header, &back->header, sizeof s->header));
-    CHECK_STR(b->name, a->name);
-    CHECK_STR(b->unit, a->unit);
-    CHECK_STR(b->help, a->help);
-    REQUIRE(b->tag_count == 2);
-    CHECK_STR(b->tags[0].value, "");
-    CHECK_STR(b->tags[1].key, "b");
-    CHECK(a->identity == b->identity && a->kind == b->kind && a->merge == b->merge &&
-          a->created == b->created);
-    CHECK(a->start_wall == b->start_wall && a->count == b->count && a->ignored == b->ignored &&
-          a->scale == b->scale);
-    CHECK(!memcmp(&a->sum, &b->sum, 2 * sizeof a->sum)); /* sum, squares */
-    CHECK(!memcmp(a->levels, b->levels, sizeof *a->levels * 2) && b->level_count == 2);
-    CHECK(b->has_rates && b->has_mean_rate && b->has_extremes && b->exact);
-    CHECK(!memcmp(a->rates, b->rates, sizeof a->rates) && a->mean_rate == b->mean_rate);
+    for (size_t i = 0; i < 4; i++) {
+        check_series(s->readings[i].series, back->readings[i].series);
+        CHECK(s->readings[i].count == back->readings[i].count);
+    }
+    const struct metrics__gauge_read *g = metrics__gauge_of(&back->readings[0]);
+    CHECK(g->count == 2 && !memcmp(g->levels, s->readings[0].more.gauge->levels, 2 * sizeof *g->levels));
+    const struct metrics__rates_read *m = metrics__rates_of(&back->readings[1]);
+    CHECK(!memcmp(m->ewma, s->readings[1].more.rates->ewma, sizeof m->ewma) && isnan(m->mean));
+    const struct metrics__set_read *set = metrics__set_of(&back->readings[2]);
+    CHECK(set->exact && set->distinct == 0.1 && set->element_count == 2);
+    CHECK(!memcmp(set->elements, s->readings[2].more.set->elements, 2 * sizeof *set->elements));
+    const struct metrics__distribution_read *a = s->readings[3].more.distribution,
+                                            *b = metrics__distribution_of(&back->readings[3]);
+    CHECK(!memcmp(&a->rates, &b->rates, sizeof a->rates) && !memcmp(&a->sum, &b->sum, sizeof(double[2])));
+    CHECK(a->ignored == b->ignored && a->scale == b->scale && b->has_extremes);
     CHECK(signbit(b->interval_min) && b->interval_max == a->interval_max);
     check_sample(&a->recent, &b->recent);
     check_sample(&a->interval, &b->interval);
     CHECK(!memcmp(a->buckets, b->buckets, sizeof *a->buckets * 2) && b->bucket_count == 2);
-    CHECK(!memcmp(a->elements, b->elements, sizeof *a->elements * 2) && b->element_count == 2);
-    CHECK(a->distinct == b->distinct);
     CHECK(b->whole.buckets == b->buckets && b->whole.bucket_count == 2 && b->whole.scale == 5);
     CHECK(b->whole.centroids == b->recent.centroids && b->whole.centroid_count == 3);
-    CHECK(b->whole.count == b->count && !memcmp(&b->whole.sum, &a->sum, sizeof a->sum));
+    CHECK(b->whole.count == UINT64_MAX - 1 && !memcmp(&b->whole.sum, &a->sum, sizeof a->sum));
     free(bytes);
     metrics_snapshot_release(&back);
     metrics_snapshot_release(&s);
@@ -366,8 +380,8 @@ UNIT(pack, tags_twice)
     struct stream s = one_reading(2, pairs, sizeof pairs - 1);
     metrics_snapshot_t *got = decode_raw(s.bytes, s.n, s.n);
     REQUIRE(got != NULL);
-    CHECK_EQ_U64(got->readings[0].tag_count, 1);
-    CHECK_STR(got->readings[0].tags[0].key, "c");
+    CHECK_EQ_U64(got->readings[0].series->tag_count, 1);
+    CHECK_STR(got->readings[0].series->tags[0].key, "c");
     metrics_snapshot_release(&got);
 }
 

@@ -223,3 +223,28 @@ void anodot_judge(const struct payload *payload, struct answer *answer)
     }
     json_decref(root);
 }
+
+/* --- By hand -----------------------------------------------------------------------------------------------
+ */
+
+const char *const anodot_constants[] = {"True", "False", "None"};
+
+void anodot_blame(const struct answer *answer, void (*blamed)(void *arg, size_t at, const char *why),
+                  void *arg)
+{
+    json_t *root = json_loadb(buf_text(&answer->response.body), answer->response.body.len, 0, NULL), *error;
+    size_t i;
+    json_array_foreach(json_object_get(root, "errors"), i, error)
+    {
+        const json_t *index = json_object_get(error, "index");
+        const char *description = json_string_value(json_object_get(error, "description"));
+        json_int_t at = json_is_integer(index)  ? json_integer_value(index)
+                        : json_is_string(index) ? atoll(json_string_value(index))
+                                                : -1;
+        struct buf why = {0};
+        buf_printf(&why, "%d %s", error_id(error), description ? description : "");
+        if (at >= 0) blamed(arg, (size_t)at, buf_text(&why));
+        buf_free(&why);
+    }
+    json_decref(root);
+}

@@ -72,4 +72,9 @@ void anodot_request(struct payload *out, const struct anodot_settings *s, const 
 /* The errors by index inside a 200. */
 void anodot_judge(const struct payload *payload, struct answer *answer);
 
+/* By hand: which samples those are; and what the service's own client makes of true, false and null. */
+void anodot_blame(const struct answer *answer, void (*blamed)(void *arg, size_t at, const char *why),
+                  void *arg);
+extern const char *const anodot_constants[];
+
 #endif

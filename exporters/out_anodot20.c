@@ -79,17 +79,25 @@ static void anodot20_end(struct payload *payloads, const void *settings, const v
 }
 
 static const struct point_word anodot20_words[] = {
-    {"gauge", POINT_GAUGE, 0}, {"counter", POINT_DELTA, 0}, {NULL, POINT_GAUGE, 0}};
+    {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a level; the service aggregates by average"},
+    {"counter", POINT_DELTA, 0, POINT_NUMBER, NULL, "what was added; the service aggregates by sum"},
+    {.word = NULL}};
+static const char *const target_types[] = {"gauge", "counter", NULL};
+static const struct point_own anodot20_own[] = {
+    {"target_type", POINT_TEXT, target_types, NULL, "in place of what the type says"},
+    {"version", POINT_WHOLE, NULL, NULL, "of this metric, in place of the option"},
+    {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, no part of the identity"},
+    {.name = NULL}};
+static const struct points_by_hand anodot20_hand = {
+    .timed = true, .ascending = true, .constants = anodot_constants, .blame = anodot_blame};
 
-static const struct backend_points anodot20_points = {
-    .map = anodot_map,
-    .add = anodot20_add,
-    .end = anodot20_end,
-    .most = ANODOT_POINTS,
-    .words = anodot20_words,
-    .fields = "target_type  gauge or counter, in place of what the type says\n"
-              "version      of this metric\n"
-              "labels       Anodot's tags: {\"owner\": [\"ops\", \"db\"]}"};
+static const struct backend_points anodot20_points = {.map = anodot_map,
+                                                      .add = anodot20_add,
+                                                      .end = anodot20_end,
+                                                      .most = ANODOT_POINTS,
+                                                      .words = anodot20_words,
+                                                      .own = anodot20_own,
+                                                      .hand = &anodot20_hand};
 
 const struct backend backend_anodot20 = {
     .name = "anodot20",

@@ -61,9 +61,17 @@ struct schema {
     json_t *dimensions, *measurements; /* array of names; object of settings */
 };
 
+/* By hand: the newest time that was sent of a schema. */
+struct mark {
+    struct mark *next;
+    char *id;
+    uint64_t time_ns;
+};
+
 struct anodot30 {
     const struct anodot30_settings *settings;
     struct schema *schemas;
+    struct mark *marks; /* by hand: watermarks that are due */
     bool listed;
     char *bearer;
     uint64_t login_at;
@@ -309,16 +317,22 @@ static size_t family_end(const struct view *view, size_t from)
     return to;
 }
 
-static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+/* A bearer that is not too old, and the list of schemas. False, with the answer to be handed on. */
+static bool know_schemas(struct anodot30 *a, void *link, struct answer *answer)
 {
-    struct anodot30 *a = session;
     if (a->bearer && clock_mono(&clock_system) - a->login_at > BEARER_LIFE) {
         free(a->bearer);
         a->bearer = NULL;
     }
-    if (!a->bearer && !begin_login(a, link, answer)) return;
+    if (!a->bearer && !begin_login(a, link, answer)) return false;
     answer_free(answer);
-    if (!a->listed && !list_schemas(a, link, answer)) return;
+    return a->listed || list_schemas(a, link, answer);
+}
+
+static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+{
+    struct anodot30 *a = session;
+    if (!know_schemas(a, link, answer)) return;
     for (size_t from = 0, to; from < view->n; from = to) {
         to = family_end(view, from);
         answer_free(answer);
@@ -328,24 +342,30 @@ static void prepare_session(void *session, void *link, const struct view *view, 
     answer->outcome = OUTCOME_SENT;
 }
 
+static void send_watermark(struct anodot30 *a, void *link, const char *id, uint64_t time_ns,
+                           struct answer *answer)
+{
+    struct payload request = {.points = 0};
+    struct json j;
+    jsonw_begin(&j, &request.body);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "schemaId", id);
+    jsonw_key_u64(&j, "watermark", time_ns / 1000000000);
+    jsonw_object_end(&j);
+    anodot_request(&request, &a->settings->anodot, "/api/v1/metrics/watermark", "anodot30");
+    answer_free(answer);
+    transport_http.send(link, &request, answer);
+    payload_free(&request);
+}
+
 static void tell_watermark(void *session, void *link, const struct view *view, struct answer *answer)
 {
     struct anodot30 *a = session;
     answer->outcome = OUTCOME_SENT;
     for (size_t from = 0; from < view->n && a->settings->watermark; from = family_end(view, from)) {
         const struct schema *s = find_schema(a, view->items[from].name);
-        struct payload request = {.points = 0};
-        struct json j;
         if (!s) continue;
-        jsonw_begin(&j, &request.body);
-        jsonw_object(&j);
-        jsonw_key_str(&j, "schemaId", s->id);
-        jsonw_key_u64(&j, "watermark", view->wall_ns / 1000000000);
-        jsonw_object_end(&j);
-        anodot_request(&request, &a->settings->anodot, "/api/v1/metrics/watermark", "anodot30");
-        answer_free(answer);
-        transport_http.send(link, &request, answer);
-        payload_free(&request);
+        send_watermark(a, link, s->id, view->wall_ns, answer);
         if (answer->outcome != OUTCOME_SENT) break;
     }
     if (answer->outcome == OUTCOME_BAD || answer->outcome == OUTCOME_SPLIT) answer->outcome = OUTCOME_DROP;
@@ -371,6 +391,12 @@ static void expire_session(void *session)
 
 static void close_session(void **session)
 {
+    struct anodot30 *a = *session;
+    for (struct mark *m = a->marks, *next; m; m = next) {
+        next = m->next;
+        free(m->id);
+        free(m);
+    }
     expire_session(*session);
     free(*session);
     *session = NULL;
@@ -404,17 +430,29 @@ static void anodot30_map(struct points *out, const struct view *view, const stru
     points_free(&numbers);
 }
 
+/* The numbers of a point; one that has a value has it under its own name, as the registry's have. */
+static const struct point_field *fields_of(const struct point *p, struct point_field *one, size_t *n)
+{
+    *n = p->field_count;
+    if (p->type == POINT_FIELDS) return p->fields;
+    *one = (struct point_field){p->name, point_number(p), p->type == POINT_DELTA};
+    *n = 1;
+    return one;
+}
+
 static size_t put_measurements(struct json *j, const struct point *p, const struct anodot_settings *s)
 {
-    size_t n = 0;
+    struct point_field one;
+    size_t n = 0, count;
+    const struct point_field *fields = fields_of(p, &one, &count);
     jsonw_key(j, "measurements");
     jsonw_object(j);
-    for (size_t i = 0; i < p->field_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct buf name = {0};
-        if (!isfinite(p->fields[i].value)) continue;
-        anodot_text(s, p->fields[i].name, &name);
+        if (!isfinite(fields[i].value)) continue;
+        anodot_text(s, fields[i].name, &name);
         jsonw_key(j, buf_text(&name));
-        jsonw_float(j, p->fields[i].value);
+        jsonw_float(j, fields[i].value);
         buf_free(&name);
         n++;
     }
@@ -422,9 +460,14 @@ static size_t put_measurements(struct json *j, const struct point *p, const stru
     return n;
 }
 
+static const char *given_id(const struct point *p)
+{
+    return p->extra ? json_string_value(json_object_get(p->extra, "schemaId")) : NULL;
+}
+
 static const char *schema_of(const struct point *p, const struct anodot30 *a)
 {
-    const char *given = p->extra ? json_string_value(json_object_get(p->extra, "schemaId")) : NULL;
+    const char *given = given_id(p);
     const struct schema *s = given ? NULL : find_schema(a, p->name);
     return given ? given : s ? s->id : NULL;
 }
@@ -472,17 +515,153 @@ static void anodot30_end(struct payload *payloads, const void *settings, const v
     anodot_request(&payloads[0], settings, "/api/v1/metrics", "anodot30");
 }
 
-static const struct point_word anodot30_words[] = {{"sample", POINT_FIELDS, 0}, {NULL, POINT_FIELDS, 0}};
+/* --- By hand -----------------------------------------------------------------------------------------------
+ */
 
-static const struct backend_points anodot30_points = {
-    .map = anodot30_map,
-    .add = anodot30_add,
-    .end = anodot30_end,
-    .most = ANODOT_POINTS,
-    .words = anodot30_words,
-    .fields = "schemaId      id of the schema\n"
-              "measurements  {\"hits\": 12, \"latency\": 0.25}, in place of value\n"
-              "labels        Anodot's tags: {\"owner\": [\"ops\", \"db\"]}"};
+/* "units": "req" for all of a line's measurements, or {"hits": "req"}. */
+static const char *units_of(const struct point *p, const char *field)
+{
+    const json_t *units = p->extra ? json_object_get(p->extra, "units") : NULL;
+    return json_is_object(units) ? json_string_value(json_object_get(units, field))
+                                 : json_string_value(units);
+}
+
+/* What a point needs of its schema. */
+static void need_point(const struct anodot30 *a, const struct point *p, json_t *dimensions,
+                       json_t *measurements)
+{
+    struct point_field one;
+    size_t n;
+    const struct point_field *fields = fields_of(p, &one, &n);
+    struct buf name = {0};
+    for (size_t i = 0; i < p->tag_count; i++) {
+        buf_reset(&name);
+        anodot_text(&a->settings->anodot, p->tags[i].key, &name);
+        if (!has_dimension(dimensions, buf_text(&name)))
+            json_array_append_new(dimensions, json_string(buf_text(&name)));
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *units = units_of(p, fields[i].name);
+        json_t *m =
+            json_pack("{s:s, s:s}", "aggregation", fields[i].delta ? "sum" : "average", "countBy", "none");
+        buf_reset(&name);
+        anodot_text(&a->settings->anodot, fields[i].name, &name);
+        if (units) json_object_set_new(m, "units", json_string(units));
+        json_object_set_new(measurements, buf_text(&name), m);
+    }
+    buf_free(&name);
+}
+
+/* The schema of at[0]'s name, found or made for all points of that name. */
+static bool prepare_name(struct anodot30 *a, void *link, const struct point *at, size_t n,
+                         struct answer *answer)
+{
+    json_t *dimensions = json_array(), *measurements = json_object();
+    for (size_t i = 0; i < n; i++)
+        if (!given_id(&at[i]) && !strcmp(at[i].name, at->name))
+            need_point(a, &at[i], dimensions, measurements);
+    struct schema *s = find_schema(a, at->name);
+    bool there = s && covers(s, dimensions, measurements);
+    if (!there)
+        there = create_schema(a, link, at->name, s ? s->version + 1 : a->settings->anodot.version, dimensions,
+                              measurements, answer);
+    json_decref(dimensions);
+    json_decref(measurements);
+    return there;
+}
+
+static bool is_earlier(const struct point *at, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (!given_id(&at[k]) && !strcmp(at[k].name, at[i].name)) return true;
+    return false;
+}
+
+static void note_mark(struct anodot30 *a, const char *id, uint64_t time_ns)
+{
+    struct mark *m = a->marks;
+    while (m && strcmp(m->id, id)) m = m->next;
+    char *copy = m ? NULL : strdup(id);
+    if (copy && (m = calloc(1, sizeof *m))) {
+        *m = (struct mark){.next = a->marks, .id = copy};
+        a->marks = m;
+    } else {
+        free(copy);
+    }
+    if (m && time_ns > m->time_ns) m->time_ns = time_ns;
+}
+
+/* Points that name their schema need no login: the data collection key is enough for them. */
+static void prepare_by_hand(void *session, void *link, const struct point *at, size_t n,
+                            struct answer *answer)
+{
+    struct anodot30 *a = session;
+    bool good = true;
+    answer->outcome = OUTCOME_SENT;
+    for (size_t i = 0; i < n && good; i++) {
+        if (given_id(&at[i]) || is_earlier(at, i)) continue;
+        if (!a->settings->access_key || !*a->settings->access_key) {
+            buf_str(&answer->why, "access_key is missing: it is needed to find or make the schema of a point "
+                                  "that has no schemaId");
+            answer->outcome = OUTCOME_DROP;
+            return;
+        }
+        answer_free(answer);
+        good = know_schemas(a, link, answer);
+        if (!good) return;
+        answer_free(answer);
+        good = prepare_name(a, link, &at[i], n - i, answer);
+    }
+    for (size_t i = 0; i < n && good; i++) note_mark(a, schema_of(&at[i], a), at[i].time_ns);
+    if (!good) return;
+    answer_free(answer);
+    answer->outcome = OUTCOME_SENT;
+}
+
+static void done_by_hand(void *session, void *link, struct answer *answer)
+{
+    struct anodot30 *a = session;
+    answer->outcome = OUTCOME_SENT;
+    for (struct mark *m = a->marks; m && a->settings->watermark && answer->outcome == OUTCOME_SENT;
+         m = m->next)
+        send_watermark(a, link, m->id, m->time_ns, answer);
+}
+
+static const struct point_word anodot30_words[] = {
+    {"sample", POINT_FIELDS, 0, POINT_NUMBER, "measurements",
+     "some numbers of one time, or one under the name of its schema"},
+    {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "one number, aggregated by average"},
+    {"counter", POINT_DELTA, 0, POINT_NUMBER, NULL, "one number, aggregated by sum"},
+    {.word = NULL}};
+static const char *const aggregations[] = {"average", "sum", NULL};
+static const struct point_own anodot30_own[] = {
+    {"measurements", POINT_NUMBER_MAP, NULL, "sample", "the numbers"},
+    {"schemaId", POINT_TEXT, NULL, NULL,
+     "the schema; without it, that of the point's name, which is found or made"},
+    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample",
+     "of a schema that is made; average unless given"},
+    {"units", POINT_TEXT_OR_MAP, NULL, NULL, "of a schema that is made"},
+    {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, no part of the identity"},
+    {.name = NULL}};
+/* A watermark says that nothing older will come, which nobody knows of points by hand. */
+static const char *const anodot30_defaults[] = {"watermark=false", NULL};
+static const struct points_by_hand anodot30_hand = {.defaults = anodot30_defaults,
+                                                    .optional = "access_key",
+                                                    .nameless = "schemaId",
+                                                    .timed = true,
+                                                    .ascending = true,
+                                                    .constants = anodot_constants,
+                                                    .prepare = prepare_by_hand,
+                                                    .done = done_by_hand,
+                                                    .blame = anodot_blame};
+
+static const struct backend_points anodot30_points = {.map = anodot30_map,
+                                                      .add = anodot30_add,
+                                                      .end = anodot30_end,
+                                                      .most = ANODOT_POINTS,
+                                                      .words = anodot30_words,
+                                                      .own = anodot30_own,
+                                                      .hand = &anodot30_hand};
 
 static const struct backend_session anodot30_session = {.open = open_session,
                                                         .prepare = prepare_session,

@@ -327,6 +327,20 @@ static const char *weaker_value(const struct apptuit *session, const struct poin
     return t->value;
 }
 
+/* By hand a tag may be a number, true, false or null, and stays that. */
+static const json_t *given_tag(const struct point *p, const char *key)
+{
+    return p->extra ? json_object_get(json_object_get(p->extra, "tags"), key) : NULL;
+}
+
+static void put_tag(struct json *j, const char *key, const char *value, const json_t *given)
+{
+    if (given && !json_is_string(given))
+        jsonw_key_raw(j, key, value);
+    else
+        jsonw_key_str(j, key, value);
+}
+
 /* Two keys that become one: the last wins, as in an object that is read. */
 static bool put_tags(struct json *j, const struct point *p, const struct apptuit_settings *a,
                      const struct apptuit *session, struct buf *why)
@@ -343,7 +357,7 @@ static bool put_tags(struct json *j, const struct point *p, const struct apptuit
         if (!value) continue;
         buf_reset(&key);
         good = put_name(a->sanitizer, k, &key, why);
-        if (good) jsonw_key_str(j, buf_text(&key), value);
+        if (good) put_tag(j, buf_text(&key), value, own ? given_tag(p, k) : NULL);
         n++;
     }
     jsonw_object_end(j);
@@ -432,14 +446,30 @@ static void apptuit_judge(const struct payload *payload, struct answer *answer)
     json_decref(root);
 }
 
+/* --- By hand -----------------------------------------------------------------------------------------------
+ */
+
 static const struct point_word apptuit_words[] = {
-    {"gauge", POINT_GAUGE, 0}, {"counter", POINT_TOTAL, 0}, {NULL, POINT_GAUGE, 0}};
+    {"point", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a value at a time"},
+    {"series", POINT_GAUGE, 0, 0, "points", "some values of one series, each at its time"},
+    {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "another word for point"},
+    {"counter", POINT_TOTAL, 0, POINT_NUMBER, NULL, "another word for point: a total that grows"},
+    {.word = NULL}};
+static const struct point_own apptuit_own[] = {
+    {"points", POINT_PAIRS, NULL, "series", "time and value of each"}, {.name = NULL}};
+/* Only the exporter speaks for its host. */
+static const char *const apptuit_defaults[] = {"disable_host_tag=true", NULL};
+static const char *const apptuit_constants[] = {"true", "false", "null"};
+static const struct points_by_hand apptuit_hand = {
+    .defaults = apptuit_defaults, .timed = true, .constants = apptuit_constants};
 
 static const struct backend_points apptuit_points = {.map = apptuit_map,
                                                      .add = apptuit_add,
                                                      .end = apptuit_end,
                                                      .most = APPTUIT_POINTS,
-                                                     .words = apptuit_words};
+                                                     .words = apptuit_words,
+                                                     .own = apptuit_own,
+                                                     .hand = &apptuit_hand};
 
 static const struct backend_session apptuit_session = {.open = open_session, .close = close_session};
 

@@ -133,13 +133,30 @@ static uint64_t series_hash(const struct point *p, const char *type)
     return hash;
 }
 
+/* By hand the elements stay what they are: 1 is another one than "1". */
+static void put_elements(struct json *j, const struct point *p)
+{
+    const json_t *given = p->extra ? json_object_get(p->extra, "value") : NULL;
+    jsonw_array(j);
+    for (size_t i = 0; i < p->element_count; i++) {
+        const json_t *one = json_array_get(given, i);
+        if (json_is_integer(one))
+            jsonw_i64(j, json_integer_value(one));
+        else if (json_is_real(one))
+            jsonw_f64(j, json_real_value(one));
+        else if (json_is_boolean(one))
+            jsonw_bool(j, json_is_true(one));
+        else
+            jsonw_str(j, p->elements[i]);
+    }
+    jsonw_array_end(j);
+}
+
 static void put_value(struct json *j, const struct point *p)
 {
     jsonw_key(j, "value");
     if (p->type == POINT_SET) {
-        jsonw_array(j);
-        for (size_t i = 0; i < p->element_count; i++) jsonw_str(j, p->elements[i]);
-        jsonw_array_end(j);
+        put_elements(j, p);
     } else if (p->value_type == METRICS_U64) {
         jsonw_u64(j, p->value.u);
     } else if (p->value_type == METRICS_I64) {
@@ -326,17 +343,29 @@ static void close_session(void **session)
     *session = NULL;
 }
 
+/* --- By hand -----------------------------------------------------------------------------------------------
+ */
+
 static const struct point_word chouette_words[] = {
-    {"count", POINT_DELTA, 0},      {"increment", POINT_DELTA, 0}, {"decrement", POINT_DELTA, -1},
-    {"gauge", POINT_GAUGE, 0},      {"rate", POINT_RATE, 0},       {"set", POINT_SET, 0},
-    {"histogram", POINT_SAMPLE, 0}, {NULL, POINT_GAUGE, 0}};
+    {"count", POINT_DELTA, 0, POINT_NUMBER, NULL, "what was added"},
+    {"increment", POINT_DELTA, 0, POINT_NUMBER, NULL, "another word for count"},
+    {"decrement", POINT_DELTA, -1, POINT_NUMBER, NULL, "what was taken away"},
+    {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a value; the agent keeps the latest"},
+    {"rate", POINT_RATE, 0, POINT_NUMBER, NULL, "what was added, which the agent makes a rate of"},
+    {"histogram", POINT_SAMPLE, 0, POINT_NUMBER | POINT_NUMBERS, NULL, "a value, or some: a record for each"},
+    {"set", POINT_SET, 0, POINT_ELEMENTS, NULL, "things, of which the agent counts the distinct ones"},
+    {.word = NULL}};
+/* As the agent itself would write them. */
+static const char *const chouette_constants[] = {"True", "False", "None"};
+static const struct points_by_hand chouette_hand = {
+    .timed = true, .constants = chouette_constants, .duration = "histogram"};
 
 static const struct backend_points chouette_points = {.map = chouette_map,
                                                       .add = chouette_add,
                                                       .end = chouette_end,
                                                       .most = CHOUETTE_POINTS,
                                                       .words = chouette_words,
-                                                      .fields = "value  of a set: a list of texts"};
+                                                      .hand = &chouette_hand};
 
 static const struct backend_session chouette_session = {.open = open_session, .close = close_session};
 

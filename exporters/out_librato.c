@@ -472,18 +472,46 @@ static void librato_judge(const struct payload *payload, struct answer *answer)
     json_decref(root);
 }
 
-static const struct point_word librato_words[] = {{"gauge", POINT_GAUGE, 0},
-                                                  {"counter", POINT_TOTAL, 0},
-                                                  {"summary", POINT_SUMMARY, 0},
-                                                  {NULL, POINT_GAUGE, 0}};
+/* --- By hand -----------------------------------------------------------------------------------------------
+ */
+
+/* {"error": "... [measure:raw_rate] ...", "request_time": ...}: the rate limit; other 403s last. */
+static bool librato_passes(const struct answer *answer)
+{
+    return answer->response.status == 403 && strstr(buf_text(&answer->response.body), "raw_rate");
+}
+
+static const struct point_word librato_words[] = {
+    {"gauge", POINT_GAUGE, 0, POINT_NUMBER | POINT_NUMBERS, "count",
+     "a value, or some values at once as their count and sum"},
+    {"counter", POINT_TOTAL, 0, POINT_NUMBER, NULL,
+     "a total that only grows; with tags, where the service has no counters, what was added"},
+    {"summary", POINT_SUMMARY, 0, POINT_NUMBERS, "count", "some values at once"},
+    {.word = NULL}};
+static const struct point_own librato_own[] = {
+    {"source", POINT_TEXT, NULL, NULL, "where it was measured, of a point without tags"},
+    {"inherit_tags", POINT_YES_NO, NULL, NULL, "false: only the point's own tags, none of --tag"},
+    {"count", POINT_WHOLE, NULL, "gauge summary", "how many values"},
+    {"sum", POINT_ANY_NUMBER, NULL, "gauge summary", "their sum"},
+    {"min", POINT_ANY_NUMBER, NULL, "gauge summary", "the smallest"},
+    {"max", POINT_ANY_NUMBER, NULL, "gauge summary", "the largest"},
+    {"sum_squares", POINT_ANY_NUMBER, NULL, "gauge summary", "the sum of their squares"},
+    {"description", POINT_TEXT, NULL, NULL, "of the metric; passed on as it is"},
+    {"display_name", POINT_TEXT, NULL, NULL, "of the metric; passed on as it is"},
+    {"period", POINT_WHOLE, NULL, NULL, "of the metric, seconds; passed on as it is"},
+    {"attributes", POINT_OBJECT, NULL, NULL, "of the metric; passed on as they are"},
+    {.name = NULL}};
+/* Without a source that somebody gives there is none: a point by hand may speak of another host. */
+static const char *const librato_defaults[] = {"source=", NULL};
+static const struct points_by_hand librato_hand = {.defaults = librato_defaults, .passes = librato_passes};
 
 static const struct backend_points librato_points = {.map = librato_map,
                                                      .add = librato_add,
                                                      .end = librato_end,
                                                      .most = LIBRATO_POINTS,
                                                      .words = librato_words,
-                                                     .fields = "description, display_name, period, attributes"
-                                                               "  passed on as they are"};
+                                                     .own = librato_own,
+                                                     .hand = &librato_hand};
 
 static const struct backend_session librato_session = {
     .open = open_session, .prepare = prepare_session, .close = close_session};

@@ -403,6 +403,10 @@ static bool wavefront_add(struct payload *payloads, const struct point *p, const
     size_t before = out->body.len, name = strlen(p->name) - delta_prefix(p->name);
     /* Nothing was added: nothing is sent, and nothing is missing. */
     bool nothing = !distribution && (p->type == POINT_DELTA || delta_prefix(p->name)) && point_number(p) <= 0;
+    if (nothing && p->extra && point_number(p) < 0) {
+        buf_str(why, "a delta counter cannot fall: leave it out");
+        return false;
+    }
     if (nothing) return true;
     bool good = name > 0 && name <= wavefront_limits[s->limits].name;
     if (!good)
@@ -462,21 +466,41 @@ static void wavefront_judge(const struct payload *payload, struct answer *answer
     if (answer->response.status == 401 && answer->outcome == OUTCOME_RETRY) answer->outcome = OUTCOME_LOGIN;
 }
 
-static const struct point_word wavefront_words[] = {{"gauge", POINT_GAUGE, 0},
-                                                    {"metric", POINT_GAUGE, 0},
-                                                    {"delta", POINT_DELTA, 0},
-                                                    {"distribution", POINT_DISTRIBUTION, 0},
-                                                    {NULL, POINT_GAUGE, 0}};
+/* --- By hand -----------------------------------------------------------------------------------------------
+ */
 
-static const struct backend_points wavefront_points = {
-    .map = wavefront_map,
-    .begin = wavefront_begin,
-    .add = wavefront_add,
-    .end = wavefront_end,
-    .most = WAVEFRONT_POINTS,
-    .words = wavefront_words,
-    .fields = "centroids      of a distribution: [[30.0, 20], [5.1, 10]] (mean, count)\n"
-              "granularities  of a distribution: [\"minute\", \"hour\", \"day\"]"};
+static const struct point_word wavefront_words[] = {
+    {"metric", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a value"},
+    {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "another word for metric"},
+    {"delta", POINT_DELTA, 0, POINT_NUMBER, NULL,
+     "what was added, which the service adds up; 0 is not sent, less is refused"},
+    {"distribution", POINT_DISTRIBUTION, 0, POINT_NUMBERS, "centroids", "how some values are spread"},
+    {.word = NULL}};
+static const struct point_own wavefront_own[] = {
+    {"source", POINT_TEXT, NULL, NULL, "where it was measured; the option's, else the host's name"},
+    {"centroids", POINT_PAIRS, NULL, "distribution", "mean and count of each"},
+    {"granularities", POINT_TEXTS, granularities, "distribution", "in place of the option distributions"},
+    {.name = NULL}};
+
+/* The login at the platform; no heartbeat, for that is the exporter's. */
+static void prepare_by_hand(void *session, void *link, const struct point *at, size_t n,
+                            struct answer *answer)
+{
+    const struct view nothing = {.n = 0};
+    (void)at, (void)n;
+    wavefront_session.prepare(session, link, &nothing, answer);
+}
+
+static const struct points_by_hand wavefront_hand = {.prepare = prepare_by_hand};
+
+static const struct backend_points wavefront_points = {.map = wavefront_map,
+                                                       .begin = wavefront_begin,
+                                                       .add = wavefront_add,
+                                                       .end = wavefront_end,
+                                                       .most = WAVEFRONT_POINTS,
+                                                       .words = wavefront_words,
+                                                       .own = wavefront_own,
+                                                       .hand = &wavefront_hand};
 
 const struct backend backend_wavefront = {
     .name = "wavefront",

@@ -196,16 +196,30 @@ size_t points_encode(const struct batch *batch, struct payload *payloads)
     return count_points(payloads);
 }
 
+/* Which payload has grown by a point. */
+static signed char grown(const struct payload *payloads, const size_t *before)
+{
+    for (int i = 0; i < PAYLOADS; i++)
+        if (payloads[i].points > before[i]) return (signed char)i;
+    return POINTS_NOTHING;
+}
+
 size_t points_write(const struct backend_points *backend, const struct point *at, size_t n,
-                    const void *settings, const void *session, struct payload *payloads,
+                    const void *settings, const void *session, struct payload *payloads, signed char *where,
                     points_refused_fn *refused, void *arg)
 {
     struct buf why = {0};
-    size_t i = 0;
+    size_t i = 0, before[PAYLOADS];
     if (backend->begin) backend->begin(payloads, settings, session);
     for (; i < n && !is_full(backend, payloads, 1); i++) {
+        for (int p = 0; p < PAYLOADS; p++) before[p] = payloads[p].points;
         buf_reset(&why);
-        if (!backend->add(payloads, &at[i], settings, session, &why)) refused(arg, &at[i], buf_text(&why));
+        if (backend->add(payloads, &at[i], settings, session, &why)) {
+            where[i] = grown(payloads, before);
+        } else {
+            where[i] = POINTS_LEFT_OUT;
+            refused(arg, &at[i], buf_text(&why));
+        }
     }
     if (backend->end) backend->end(payloads, settings, session);
     buf_free(&why);

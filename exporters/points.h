@@ -64,7 +64,8 @@ struct point {
     const struct point_field *fields;
     size_t field_count;
     enum metrics_attribute attribute; /* what row it came from; METRICS_VALUE by hand */
-    size_t item;                      /* which item of the batch; by hand: which line */
+    size_t item;                      /* which item of the batch; by hand: a number that no other point has */
+    size_t line;                      /* by hand: which line of the input, from 1 */
     const struct json_t *extra;       /* by hand: the whole line, for the backend's own fields; else NULL */
 };
 
@@ -113,24 +114,89 @@ struct backend_points {
     /* Completes those that have points; one without must have an empty body. NULL = nothing to do. */
     void (*end)(struct payload *payloads, const void *settings, const void *session);
     size_t most; /* points in one payload; 0 = any number */
-    /* Types of points that it takes by hand: bits 1 << POINT_x, and the words for them. */
-    const struct point_word {
-        const char *word; /* "count" */
-        enum point_type type;
-        double factor;  /* -1: `decrement` is a negative delta; 0 is read as 1 */
-    } * words;          /* NULL-terminated; the first is the default */
-    const char *fields; /* for --help: its own fields, one a line: "name  what it does" */
+    /* What it takes by hand: the words of `type`, the first the default, and its own fields beside those that
+     * all have. points_line.h reads lines by them and explains them. Both end with a NULL; own may be NULL.
+     */
+    const struct point_word *words;
+    const struct point_own *own;
+    const struct points_by_hand *hand; /* NULL: nothing is special */
+};
+
+/* What `value` may be. */
+enum point_value {
+    POINT_NUMBER = 1,
+    POINT_NUMBERS = 2,  /* a list: a summary, a distribution, or that many points, as the type has it */
+    POINT_ELEMENTS = 4, /* a list of texts and numbers */
+};
+
+struct point_word {
+    const char *word; /* "count" */
+    enum point_type type;
+    double factor;       /* -1: `decrement` is a negative delta; 0 is read as 1 */
+    unsigned value;      /* POINT_NUMBER...; 0: there is none */
+    const char *instead; /* the own field that may stand in place of `value`; NULL: none */
+    const char *help;
+};
+
+/* What a field of a line has to be, in JSON. */
+enum point_shape {
+    POINT_TEXT = 1,
+    POINT_WHOLE,       /* a whole number */
+    POINT_ANY_NUMBER,  /* a finite one */
+    POINT_YES_NO,      /* true, false */
+    POINT_TEXTS,       /* ["a", "b"] */
+    POINT_PAIRS,       /* [[1, 2], [3, 4]] */
+    POINT_NUMBER_MAP,  /* {"a": 1} */
+    POINT_LISTS_MAP,   /* {"a": "x", "b": ["y", "z"]} */
+    POINT_TEXT_OR_MAP, /* "x", or {"a": "x"} */
+    POINT_OBJECT,      /* anything in braces */
+};
+
+struct point_own {
+    const char *name;
+    enum point_shape shape;
+    const char *const *choices; /* of texts, ends with NULL; NULL = any */
+    const char *words;          /* the types that it is for, separated by blanks; NULL = all */
+    const char *help;
+};
+
+/*
+ * By hand there is no registry, no interval and no view: what differs from the exporter's way. The hooks talk
+ * to the other side and answer as those of a session do.
+ */
+struct points_by_hand {
+    const char *const *defaults;  /* "option=value" in place of the option's own default; ends with NULL */
+    const char *optional;         /* an option that is required else */
+    const char *nameless;         /* an own field that makes a name unnecessary */
+    bool timed;                   /* a point without a time gets the present one */
+    bool ascending;               /* points leave in the order of their times */
+    const char *const *constants; /* what true, false and null are as tags; NULL: true, false, and no null */
+    const char *duration;         /* the type in which a length of time is sent; NULL = the first */
+    /* Before points are written, and again after expire(): a login, a schema. NULL = nothing to do. */
+    void (*prepare)(void *session, void *link, const struct point *at, size_t n, struct answer *answer);
+    /* When all were sent; the times are those of the newest points. NULL = nothing to do. */
+    void (*done)(void *session, void *link, struct answer *answer);
+    /* True if an answer that else means "mend the configuration" passes by itself. NULL = none does. */
+    bool (*passes)(const struct answer *answer);
+    /* Calls `blamed` for each point, counted from 0 in the payload, that an answer names as refused. */
+    void (*blame)(const struct answer *answer, void (*blamed)(void *arg, size_t at, const char *why),
+                  void *arg);
 };
 
 /* The encode function of every backend that has points. Stops when a payload is full, at the end of an item,
  * and says in payloads[0].items how far it came. */
 size_t points_encode(const struct batch *batch, struct payload *payloads);
 
-/* The same for points by hand: writes from `from` on until a payload is full; returns how many were taken,
- * those left out included. For each of those `refused` is called. */
+/*
+ * The same for points by hand: writes from at[0] on until a payload is full; returns how many were taken,
+ * those left out included. where[i] (n of them) tells in which of the payloads at[i] stands, POINTS_NOTHING
+ * if there is nothing to send of it (a delta of 0), POINTS_LEFT_OUT if it was left out: then `refused` was
+ * called.
+ */
+enum { POINTS_NOTHING = -1, POINTS_LEFT_OUT = -2 };
 typedef void points_refused_fn(void *arg, const struct point *point, const char *why);
 size_t points_write(const struct backend_points *backend, const struct point *at, size_t n,
-                    const void *settings, const void *session, struct payload *payloads,
+                    const void *settings, const void *session, struct payload *payloads, signed char *where,
                     points_refused_fn *refused, void *arg);
 
 #endif

@@ -152,12 +152,26 @@ static bool cli_set_list(const struct cli_option *row, const char *text, struct 
     return true;
 }
 
+static bool cli_set_word(const struct cli_option *row, const char *text, struct buf *why)
+{
+    struct cli_list *list = row->value;
+    const char **grown = realloc(list->items, (list->n + 1) * sizeof *grown);
+    if (!grown) {
+        buf_str(why, "out of memory");
+        return false;
+    }
+    list->items = grown;
+    list->items[list->n++] = text;
+    return true;
+}
+
 static bool cli_set(const struct cli_option *row, const char *text, struct buf *why)
 {
     switch (row->type) {
     case CLI_FLAG: *(bool *)row->value = true; return true;
     case CLI_TEXT: *(const char **)row->value = text; return true;
     case CLI_LIST: return cli_set_list(row, text, why);
+    case CLI_WORDS: return cli_set_word(row, text, why);
     case CLI_INTEGER:
     case CLI_DURATION: return cli_set_number(row, text, why);
     case CLI_CHOICE: return cli_set_choice(row, text, why);
@@ -304,7 +318,7 @@ int cli_run(const struct command *command, int argc, char **argv)
     cli.segment = cli_segment_path;
     cli.json = cli_json_wanted;
     if (code == CLI_OK && cli_help_wanted) {
-        cli_help(command, &cli.out);
+        cli_help(command, cli.args, cli.n, &cli.out);
         return cli_end(&cli, CLI_OK);
     }
     if (code == CLI_OK) code = cli_check_arity(&cli);

@@ -27,6 +27,7 @@ enum cli_type {
     CLI_FLAG = 1, /* bool, no argument */
     CLI_TEXT,     /* const char * */
     CLI_LIST,     /* struct cli_list: separated by commas, or given again */
+    CLI_WORDS,    /* struct cli_list: given again, each taken whole */
     CLI_INTEGER,  /* int64_t */
     CLI_DURATION, /* uint64_t nanoseconds; written with a unit */
     CLI_CHOICE,   /* int, index into .choices */
@@ -57,6 +58,8 @@ struct command {
     const char *summary;  /* one line */
     const char *text;     /* paragraphs; a line that begins with a blank is printed as it stands */
     const char *examples; /* likewise, each line a command and perhaps a # remark */
+    /* More of the help, behind the text, made from the arguments that stand beside --help. NULL = none. */
+    void (*more)(char **args, int n, struct buf *out);
     const struct cli_option *options; /* its own rows, beside --segment, --json and --help */
     const char *exits[CLI_CODES];     /* what an exit code means; NULL = it does not occur */
     const char *exit_child;           /* said instead of a code: the command's own comes through */
@@ -92,8 +95,8 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 void cli_flow(struct cli *cli);
 void cli_flush(struct cli *cli);
 
-/* The whole help text of a command, from its rows. */
-void cli_help(const struct command *command, struct buf *out);
+/* The whole help text of a command, from its rows; args: what else stood on the command line. */
+void cli_help(const struct command *command, char **args, int n, struct buf *out);
 
 /* Wraps text to 80 columns, each line indented; a line of it that begins with a blank is left alone. */
 void cli_wrap(struct buf *out, const char *text, size_t indent);

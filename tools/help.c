@@ -103,11 +103,12 @@ static void help_exits(struct buf *out, const struct command *c)
     }
 }
 
-void cli_help(const struct command *c, struct buf *out)
+void cli_help(const struct command *c, char **args, int n, struct buf *out)
 {
     buf_printf(out, "mtxctl %s - %s\n\n", c->name, c->summary);
     buf_printf(out, "Usage: mtxctl %s [OPTION...]%s%s\n\n", c->name, *c->args ? " " : "", c->args);
     cli_wrap(out, c->text, 0);
+    if (c->more) c->more(args, n, out);
     help_options(out, c);
     help_exits(out, c);
     if (!c->examples) return;

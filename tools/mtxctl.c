@@ -46,6 +46,7 @@ static void mtxctl_help(struct buf *out)
                  "  3  there is no segment, or it cannot be read\n"
                  "  4  the segment refused the series: another kind, full, a limit\n"
                  "  5  the system failed: memory, output\n"
+                 "  send: 1 something was refused, 3 the service cannot be reached, 4 it does not let us in\n"
                  "  time and run end with the exit status of the command that they ran.\n"
                  "\nmtxctl COMMAND --help tells everything about a command.\n");
 }
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
     const struct command *command = mtxctl_find(help ? argv[2] : word);
     if (!command) return mtxctl_unknown(help ? argv[2] : word);
     if (help) {
-        cli_help(command, &text);
+        cli_help(command, argv + 3, argc - 3, &text);
         return mtxctl_print(&text);
     }
     return cli_run(command, argc - 1, argv + 1);

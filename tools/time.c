@@ -2,13 +2,16 @@
 /* mtxctl time - how long a command takes. */
 #include "child.h"
 #include "clock.h"
+#include "halt.h"
 #include "json.h"
+#include "sending.h"
 #include "writing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool time_status_tag;
+static bool time_status_tag, time_milliseconds;
+static const char *time_backend;
 
 static const struct cli_option time_options[] = {
     {.name = "status-tag",
@@ -16,11 +19,22 @@ static const struct cli_option time_options[] = {
      .type = CLI_FLAG,
      .value = &time_status_tag,
      .help = "add the tag status=ok (exit status 0) or status=error"},
+    {.name = "send",
+     .type = CLI_TEXT,
+     .value = &time_backend,
+     .arg = "BACKEND",
+     .help = "send it to a service, as mtxctl send does, instead of recording it in the segment"},
+    {.name = "milliseconds",
+     .letter = 'm',
+     .type = CLI_FLAG,
+     .value = &time_milliseconds,
+     .help = "with --send: in whole milliseconds instead of seconds"},
+    SENDING_ROWS,
     {.name = NULL},
 };
 
 /* Standard output is the command's, so what --json says goes to stderr. */
-static void time_json(const struct writing *w, uint64_t ns, int status, bool recorded)
+static void time_json(const struct writing *w, uint64_t ns, int status, const char *what, bool done)
 {
     struct buf out = {0};
     struct json j;
@@ -33,8 +47,8 @@ static void time_json(const struct writing *w, uint64_t ns, int status, bool rec
     jsonw_object_end(&j);
     jsonw_key_f64(&j, "seconds", (double)ns / 1e9);
     jsonw_key_u64(&j, "exit_status", (uint64_t)status);
-    jsonw_key(&j, "recorded");
-    jsonw_bool(&j, recorded);
+    jsonw_key(&j, what);
+    jsonw_bool(&j, done);
     jsonw_object_end(&j);
     buf_char(&out, '\n');
     fputs(buf_text(&out), stderr);
@@ -47,26 +61,102 @@ static void time_record(struct writing *w, uint64_t ns, int status)
 {
     metrics_error_t error = {0};
     bool json = w->cli->json;
-    if (time_status_tag) {
-        w->name_tags[w->n++] = "status";
-        w->name_tags[w->n++] = status ? "error" : "ok";
-    }
     bool recorded = writing_open(w) == CLI_OK;
     if (recorded) metrics_timer_update(metrics_timer_v(w->registry, w->name_tags, w->n), ns);
     if (recorded && metrics_status(w->registry, &error)) {
         recorded = false;
         cli_fail(w->cli, CLI_REFUSED, "%s", error.text);
     }
-    if (json) time_json(w, ns, status, recorded);
+    if (json) time_json(w, ns, status, "recorded", recorded);
     if (w->registry) metrics_close(&w->registry);
+}
+
+/* --- To a service ------------------------------------------------------------------------------------- */
+
+/* As a line of mtxctl send. */
+static void time_line(const struct writing *w, const struct backend_points *points, uint64_t ns,
+                      struct buf *out)
+{
+    struct json j;
+    jsonw_begin(&j, out);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "name", w->name_tags[0]);
+    if (points->hand && points->hand->duration) jsonw_key_str(&j, "type", points->hand->duration);
+    if (time_milliseconds)
+        jsonw_key_u64(&j, "value", (ns + 500000) / 1000000);
+    else
+        jsonw_key_f64(&j, "value", (double)ns / 1e9);
+    jsonw_key_u64(&j, "time", clock_wall(&clock_system) / 1000); /* microseconds */
+    jsonw_key(&j, "tags");
+    jsonw_object(&j);
+    for (size_t i = 1; i + 1 < w->n; i += 2) jsonw_key_str(&j, w->name_tags[i], w->name_tags[i + 1]);
+    jsonw_object_end(&j);
+    jsonw_object_end(&j);
+}
+
+static void time_deliver(struct sending *s, const struct writing *w, uint64_t ns)
+{
+    struct point_lines lines = {.root_count = 0};
+    struct buf line = {0}, why = {0};
+    time_line(w, s->points, ns, &line);
+    if (point_lines_add(&lines, sending_reader(s), buf_text(&line), line.len, 0, &why))
+        sending_points(s, lines.points.at, lines.points.n);
+    else
+        sending_refuse(s, &(struct refusal){.points = 1, .why = why.data});
+    sending_done(s);
+    point_lines_free(&lines);
+    buf_free(&line);
+    buf_free(&why);
+}
+
+/* Standard output belongs to the command, so a dry run's requests go to stderr, too. */
+static void time_send(struct sending *s, struct writing *w, uint64_t ns, int status)
+{
+    halt_begin();
+    time_deliver(s, w, ns);
+    buf_mem(&w->cli->out, buf_text(&s->printed), s->printed.len);
+    if (s->printed.len) buf_char(&w->cli->out, '\n');
+    fputs(buf_text(&w->cli->out), stderr);
+    buf_reset(&w->cli->out);
+    if (w->cli->json) time_json(w, ns, status, "sent", s->accepted > 0 && !sending_options.dry);
+}
+
+static int time_prepare(struct cli *cli, struct sending *s)
+{
+    const struct sending_options *o = &sending_options;
+    if (time_backend) return sending_open(s, cli, time_backend);
+    if (o->config || o->instance || o->set.n || o->tags.n || o->dry || o->secrets || time_milliseconds)
+        return cli_usage(cli,
+                         "--config, --backend, --set, --tag, --dry-run, --show-secrets and --milliseconds "
+                         "are for --send");
+    return CLI_OK;
+}
+
+/* --- The command -------------------------------------------------------------------------------------- */
+
+static void time_note(struct sending *s, struct writing *w, uint64_t ns, int status)
+{
+    if (time_status_tag) {
+        w->name_tags[w->n++] = "status";
+        w->name_tags[w->n++] = status ? "error" : "ok";
+    }
+    if (time_backend)
+        time_send(s, w, ns, status);
+    else
+        time_record(w, ns, status);
 }
 
 static int time_run(struct cli *cli)
 {
     struct writing w;
     struct child child;
+    struct sending s = {.cli = cli};
     int code = writing_parse(cli, 1, &w);
-    if (code != CLI_OK) return writing_close(&w, code);
+    if (code == CLI_OK) code = time_prepare(cli, &s);
+    if (code != CLI_OK) {
+        sending_close(&s);
+        return writing_close(&w, code);
+    }
     child_begin(&child);
     uint64_t start = clock_mono(&clock_system);
     code = child_spawn(cli, &child, cli->child);
@@ -74,8 +164,9 @@ static int time_run(struct cli *cli)
         code = child_wait(&child, NULL, NULL);
         uint64_t ns = clock_mono(&clock_system) - start;
         child_reap(&child);
-        time_record(&w, ns, code);
+        time_note(&s, &w, ns, code);
     }
+    sending_close(&s);
     free(w.name_tags);
     return code;
 }
@@ -91,9 +182,14 @@ const struct command command_time = {
         "not recorded.\n"
         "\n"
         "The series and the segment are made if they are new. --json prints what was recorded on stderr, "
-        "since standard output belongs to the command.",
+        "since standard output belongs to the command.\n"
+        "\n"
+        "With --send the duration goes to a service instead, as a histogram where it has such a type, else "
+        "as "
+        "a gauge, stamped with the end of the command (see mtxctl send --help).",
     .examples = "mtxctl time backup.time disk=sda -- rsync -a /home /backup\n"
-                "mtxctl time --status-tag build.time -- make -j4\n",
+                "mtxctl time --status-tag build.time -- make -j4\n"
+                "mtxctl time --send chouette --milliseconds backup.time -- rsync -a /home /backup\n",
     .options = time_options,
     .exit_child =
         "That of COMMAND; 128 + N if signal N ended it; 127 if it was not found, 126 if it could not be "

@@ -6,10 +6,9 @@
 
 /* The newest snapshots stay as they are, for the backends that are up to date; the others are packed. */
 #define LOG_UNPACKED 2
-/* How long the sampler waits for its snapshot to be in the file, and a consumer for its cursor. A slower file
- * is caught up with later. */
-#define LOG_APPEND_PATIENCE (1 * CLOCK_SECOND)
-#define LOG_PATIENCE        (5 * CLOCK_SECOND)
+/* How long sampler and consumers wait for what they did to be in the file. A slower file is caught up with
+ * later, and who is killed meanwhile is not followed exactly. */
+#define LOG_PATIENCE (5 * CLOCK_SECOND)
 
 static void log_wait(struct log *log, uint64_t ticket, uint64_t patience)
 {
@@ -286,8 +285,12 @@ int log_append(struct log *log, metrics_snapshot_t *snapshot)
     struct log_entry *e = again ? NULL : calloc(1, sizeof *e);
     if (e) log_add(log, e, snapshot);
     uint64_t ticket = log_mirror_commit(log);
+    log->appending = true;
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_APPEND_PATIENCE);
+    log_wait(log, ticket, LOG_PATIENCE);
+    pthread_mutex_lock(&log->lock);
+    log->appending = false;
+    pthread_mutex_unlock(&log->lock);
     return again ? 0 : e ? 1 : -1;
 }
 
@@ -486,7 +489,7 @@ bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next 
     pthread_mutex_lock(&log->lock);
     struct log_entry *e = log_at(log, c->at);
     *next = (struct log_next){0};
-    if (e && c->name && !c->busy) next->snapshot = log_fold(log, c, &e, max_lag_ns);
+    if (e && c->name && !c->busy && !log->appending) next->snapshot = log_fold(log, c, &e, max_lag_ns);
     if (next->snapshot) {
         next->base = c->base ? metrics_snapshot_retain(c->base) : NULL;
         next->position = c->position;

@@ -47,10 +47,12 @@ struct log {
     uint64_t next_seq, bytes, snapshots;
     uint64_t incarnation, epoch; /* of the last one appended */
     bool any;                    /* something was appended ever */
-    struct store *store;         /* NULL: in memory only */
-    bool spent;                  /* the file goes with the log: its segment is no more */
-    uint64_t damaged;            /* records left out when it was loaded */
-    uint64_t rewrite_at;         /* monotonic: after a failure, when the whole file is tried again */
+    bool appending; /* the file has not caught up with the last append: a backend that got of it what the file
+                       does not know would get it again, in other intervals, after a kill */
+    struct store *store; /* NULL: in memory only */
+    bool spent;          /* the file goes with the log: its segment is no more */
+    uint64_t damaged;    /* records left out when it was loaded */
+    uint64_t rewrite_at; /* monotonic: after a failure, when the whole file is tried again */
     struct log_cursor cursors[LOG_CURSORS];
 };
 

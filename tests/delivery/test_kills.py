@@ -4,7 +4,9 @@ doubles nothing. Several processes count; five backends of one exporter are told
 the end all of them know the exact totals; what came twice was in flight at a kill or had lost its answer; what was
 refused stands in the ledger, each reading once; after every kill the ledger in the log's file is balanced.
 
-It was seen to fail: see docs/testing.md.
+It was seen to fail: with the delivered and the refused of a batch settled in two transactions (one refused reading more
+than the ledger said), and with snapshots delivered before they are in the file (held for 2 s in pwrite64: 359 of 388
+totals of increments wrong).
 
     test_kills.py                     kills at random moments and at some of the places
     MTX_CAMPAIGN=long test_kills.py   200 at random, and every place several times
@@ -220,7 +222,9 @@ class Round:
         self.after(f"a kill after {seconds:.3f} s")
 
     def kill_at(self, place, most):
-        count, held = self.dice.randint(1, most), self.dice.choice([0, 0, 30, 300])
+        # Held in the file's own thread, the file is slow for everybody.
+        slow = [1500] if place.startswith(("libc:", "libsqlite3:")) else []
+        count, held = self.dice.randint(1, most), self.dice.choice([0, 0, 30, 300, *slow])
         stopper = self.begin(STOP_AT, place, str(count), str(held), "3500")
         said = stopper.communicate()[0].split()
         if not check(stopper.returncode == 0 and said and said[0] in ("hit", "missed"), f"{place}: {said}: {self.bench.log()[-300:]}"):

@@ -18,6 +18,7 @@
 struct batch;
 struct view;
 struct backend_points;
+struct backend_pages;
 
 /* The options that every backend has. Its own settings struct begins with this one. */
 struct backend_common {
@@ -89,6 +90,7 @@ struct backend {
     /* For backends that send points: encode is points_encode() then, and `mtxctl send` writes by the same
      * functions. See points.h. */
     const struct backend_points *points;
+    const struct backend_pages *pages; /* scraped ones: how a page is made piece by piece. See pages.h. */
 };
 
 /* The row for `attributes`, whose default differs by backend: first in each backend's own rows. */

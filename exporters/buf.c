@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "buf.h"
 
+#include "digits.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -123,11 +125,8 @@ void buf_printf(struct buf *b, const char *format, ...)
 
 void buf_u64(struct buf *b, uint64_t v)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do digits[--at] = (char)('0' + v % 10);
-    while (v /= 10);
-    buf_mem(b, digits + at, sizeof digits - at);
+    char text[DIGITS_MOST];
+    buf_mem(b, text, (size_t)(digits_u64(text, v) - text));
 }
 
 void buf_i64(struct buf *b, int64_t v)
@@ -156,15 +155,8 @@ static bool buf_f64_simple(struct buf *b, double v)
 
 void buf_f64(struct buf *b, double v)
 {
-    char text[40];
-    if (buf_f64_simple(b, v)) return;
-    /* 15 digits always survive the way to text and back, 17 always suffice. Both calls see the same locale.
-     */
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (digits == 17 || strtod(text, NULL) == v) break;
-    }
-    buf_decimal(b, text);
+    char text[DIGITS_MOST];
+    buf_mem(b, text, (size_t)(digits_f64(text, v) - text));
 }
 
 void buf_float(struct buf *b, double v)

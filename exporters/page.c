@@ -3,6 +3,7 @@
 
 #include "accept.h"
 #include "gzip.h"
+#include "pages.h"
 #include "say.h"
 
 #include <stdlib.h>
@@ -10,28 +11,48 @@
 
 enum { PAGE_FORMS = 4, PAGE_SEGMENTS = 64, PAGE_BUSY = 503 };
 
-/* A page's text, shared by the answers that are being sent. */
-struct page_text {
-    pthread_mutex_t lock; /* of the count */
-    unsigned references;
-    bool packed;
-    struct buf body;
+/* A backend's plan, and for which series it was made. */
+struct plan {
+    unsigned references; /* under the page's lock */
+    void *made;
+    uint64_t series;
 };
 
-struct page_form {
-    struct page_text *plain, *packed; /* NULL: not made (again) yet */
-    uint64_t made;
+/* The numbers of one moment. All but the counts and links is immutable. */
+struct edition {
+    struct edition *next; /* an older one */
+    unsigned references;  /* of the page, of streams; under the page's lock */
+    struct stream *streams;
+    metrics_snapshot_t *snapshots[PAGE_SEGMENTS];
+    size_t snapshot_count;
+    const metrics_reading_t **readings; /* NULL for the level, then those of all snapshots in a row */
+    metrics_row_t level;
+    struct page_values values;
+    uint64_t series; /* page_series() */
+    struct plan *plan;
+};
+
+/* A page on its way to a client. */
+struct stream {
+    struct page *page;
+    struct stream *next, **link; /* of the edition; under the page's lock */
+    pthread_mutex_t lock;        /* of what follows; taken inside the page's lock or alone */
+    struct edition *edition;     /* NULL: broken off */
+    void *printer;
+    struct gzip *gzip; /* NULL: sent as it is */
+    uint64_t began, took, bytes;
+    bool whole;
 };
 
 struct page {
     struct page_options options;
     struct selection selection;
+    const struct backend_pages *pages;
     const char *media[PAGE_FORMS];
     size_t forms;
-    pthread_mutex_t
-        lock; /* of the forms and the notes; held while a page is made, so that others wait for it */
-    struct page_form form[PAGE_FORMS];
-    char *notes; /* what was left out of the last page; told when it changes */
+    pthread_mutex_t lock;     /* of all below; held while an edition is made, so that others wait for it */
+    struct edition *editions; /* the newest first; that one is the page's own */
+    char *notes;              /* what was left out of the last page; told when it changes */
 };
 
 struct page *page_new(const struct page_options *options)
@@ -40,6 +61,7 @@ struct page *page_new(const struct page_options *options)
     const struct backend *backend = options->backend->type;
     if (!p) return NULL;
     p->options = *options;
+    p->pages = backend->pages;
     pthread_mutex_init(&p->lock, NULL);
     while (p->forms < PAGE_FORMS && backend->wants.media[p->forms]) {
         p->media[p->forms] = backend->wants.media[p->forms];
@@ -49,38 +71,32 @@ struct page *page_new(const struct page_options *options)
     return p;
 }
 
-static void page_text_get(struct page_text *text)
+/* Under the lock. */
+static void page_put_plan(struct page *p, struct plan *plan)
 {
-    pthread_mutex_lock(&text->lock);
-    text->references++;
-    pthread_mutex_unlock(&text->lock);
+    if (!plan || --plan->references) return;
+    p->pages->forget(&plan->made);
+    free(plan);
 }
 
-static void page_text_put(void *arg)
+/* Under the lock. */
+static void page_put(struct page *p, struct edition *edition)
 {
-    struct page_text *text = arg;
-    if (!text) return;
-    pthread_mutex_lock(&text->lock);
-    bool last = !--text->references;
-    pthread_mutex_unlock(&text->lock);
-    if (!last) return;
-    pthread_mutex_destroy(&text->lock);
-    buf_free(&text->body);
-    free(text);
-}
-
-static void page_forget(struct page_form *form)
-{
-    page_text_put(form->plain);
-    page_text_put(form->packed);
-    *form = (struct page_form){0};
+    if (!edition || --edition->references) return;
+    struct edition **at = &p->editions;
+    while (*at && *at != edition) at = &(*at)->next;
+    if (*at) *at = edition->next;
+    for (size_t i = 0; i < edition->snapshot_count; i++) metrics_snapshot_release(&edition->snapshots[i]);
+    page_put_plan(p, edition->plan);
+    free(edition->readings);
+    free(edition);
 }
 
 void page_free(struct page **page)
 {
     struct page *p = *page;
     if (!p) return;
-    for (size_t i = 0; i < PAGE_FORMS; i++) page_forget(&p->form[i]);
+    page_put(p, p->editions);
     selection_free(&p->selection);
     pthread_mutex_destroy(&p->lock);
     free(p->notes);
@@ -93,19 +109,27 @@ const char *page_path(const struct page *page)
     return page->options.backend->settings->path;
 }
 
-/* --- Making it ---------------------------------------------------------------------------------------------
+/* --- Views -------------------------------------------------------------------------------------------------
  */
+
+static const char page_level_name[] = "mtx.segment.attached";
+static const char page_level_help[] = "How many segments the exporter is attached to.";
+
+static bool page_view(struct page *p, metrics_snapshot_t **snapshots, size_t n, struct view *view)
+{
+    view_begin(view, &p->selection, clock_wall(p->options.clock), 0);
+    bool good = view_add_level(view, page_level_name, page_level_help, (double)n);
+    for (size_t i = 0; i < n && good; i++) good = view_add(view, snapshots[i], NULL);
+    view_sort(view);
+    return good;
+}
 
 bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *notes)
 {
     metrics_snapshot_t *snapshots[PAGE_SEGMENTS];
     struct view view;
     size_t n = sampler_fresh(p->options.sampler, snapshots, PAGE_SEGMENTS);
-    view_begin(&view, &p->selection, clock_wall(p->options.clock), 0);
-    bool good = view_add_level(&view, "mtx.segment.attached",
-                               "How many segments the exporter is attached to.", (double)n);
-    for (size_t i = 0; i < n && good; i++) good = view_add(&view, snapshots[i], NULL);
-    view_sort(&view);
+    bool good = page_view(p, snapshots, n, &view);
     struct batch batch = {
         .view = &view, .to = view.n, .settings = p->options.backend->settings, .form = form, .notes = notes};
     struct payload payload = {.body = *out};
@@ -115,6 +139,9 @@ bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *note
     for (size_t i = 0; i < n; i++) metrics_snapshot_release(&snapshots[i]);
     return good && buf_ok(out);
 }
+
+/* --- Plans -------------------------------------------------------------------------------------------------
+ */
 
 static void page_tell(struct page *p, struct buf *notes)
 {
@@ -131,54 +158,201 @@ static void page_tell(struct page *p, struct buf *notes)
     p->notes = buf_take(notes);
 }
 
-static struct page_text *page_text_new(struct buf *body, bool packed)
+static struct plan *page_plan(struct page *p, struct edition *edition)
 {
-    struct page_text *text = calloc(1, sizeof *text);
-    if (!text) {
-        buf_free(body);
+    struct view view;
+    struct buf notes = {0};
+    struct plan *plan = calloc(1, sizeof *plan);
+    bool good = plan && page_view(p, edition->snapshots, edition->snapshot_count, &view);
+    struct batch batch = {.view = &view, .settings = p->options.backend->settings, .notes = &notes};
+    if (good) {
+        batch.to = view.n;
+        plan->made = p->pages->plan(&batch);
+        plan->references = 1;
+        plan->series = edition->series;
+        page_tell(p, &notes);
+    }
+    if (plan) view_free(&view);
+    buf_free(&notes);
+    if (plan && plan->made) return plan;
+    free(plan);
+    return NULL;
+}
+
+/* --- Editions ----------------------------------------------------------------------------------------------
+ */
+
+/*
+ * A number for the series of an edition: where their names, tags, units and help texts lie. Texts of a
+ * snapshot never change and never move; so, as long as the older of two editions is still held, equal numbers
+ * are the same series in the same order.
+ */
+static uint64_t page_series(const struct edition *e, size_t n)
+{
+    uint64_t h = e->snapshot_count;
+    for (size_t i = 1; i < n; i++) {
+        size_t tags;
+        const metrics_reading_t *r = e->readings[i];
+        uint64_t word = (uintptr_t)metrics_reading_name(r);
+        word += (uintptr_t)metrics_reading_tags(r, &tags) * UINT64_C(0x9e3779b97f4a7c15);
+        word += (uintptr_t)metrics_reading_unit(r) * UINT64_C(0xc2b2ae3d27d4eb4f);
+        word += (uintptr_t)metrics_reading_help(r) * UINT64_C(0x165667b19e3779f9);
+        h = (h ^ word ^ word >> 29) * UINT64_C(0xff51afd7ed558ccd);
+        h ^= h >> 32;
+    }
+    return h ^ n;
+}
+
+static bool edition_read(struct edition *e, const struct selection *selection)
+{
+    size_t n = 1;
+    for (size_t s = 0; s < e->snapshot_count; s++) n += metrics_snapshot_count(e->snapshots[s]);
+    e->readings = n < UINT32_MAX ? malloc(n * sizeof(*e->readings)) : NULL;
+    if (!e->readings) return false;
+    e->readings[0] = NULL;
+    n = 1;
+    for (size_t s = 0; s < e->snapshot_count; s++)
+        for (size_t i = 0, count = metrics_snapshot_count(e->snapshots[s]); i < count; i++)
+            e->readings[n++] = metrics_snapshot_reading(e->snapshots[s], i);
+    e->level = (metrics_row_t){.attribute = METRICS_VALUE,
+                               .nature = METRICS_LEVEL,
+                               .type = METRICS_F64,
+                               .value.f = (double)e->snapshot_count,
+                               .unit = "",
+                               .worker = -1};
+    e->values =
+        (struct page_values){.selection = selection, .readings = e->readings, .n = n, .level = &e->level};
+    e->series = page_series(e, n);
+    return true;
+}
+
+/* Under the lock: the plan of the edition before, if it still holds; else a new one. */
+static bool page_find_plan(struct page *p, struct edition *e)
+{
+    struct plan *plan = p->editions ? p->editions->plan : NULL;
+    if (plan && plan->series == e->series && p->pages->fits(plan->made, &e->values))
+        plan->references++;
+    else
+        plan = page_plan(p, e);
+    e->plan = plan;
+    return plan != NULL;
+}
+
+static void stream_cut(struct stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    gzip_close(&s->gzip);
+    if (s->printer) s->page->pages->end(&s->printer);
+    struct edition *edition = s->edition;
+    s->edition = NULL;
+    pthread_mutex_unlock(&s->lock);
+    if (!edition) return;
+    *s->link = s->next;
+    if (s->next) s->next->link = s->link;
+    page_put(s->page, edition);
+}
+
+/* Under the lock: makes room for one more, at the cost of who has held an edition for longest. */
+static void page_make_room(struct page *p)
+{
+    size_t n = 1;
+    struct edition *oldest = p->editions;
+    for (; oldest && oldest->next; oldest = oldest->next) n++;
+    if (n < PAGE_EDITIONS || !oldest || oldest == p->editions) return;
+    say(SAY_WARN, "a client that takes its page too slowly is broken off", "backend",
+        p->options.backend->settings->name, NULL);
+    oldest->references++;
+    while (oldest->streams) stream_cut(oldest->streams);
+    page_put(p, oldest);
+}
+
+static bool edition_is_of(const struct edition *e, metrics_snapshot_t *const *snapshots, size_t n)
+{
+    return e && e->snapshot_count == n && !memcmp(e->snapshots, snapshots, n * sizeof(*snapshots));
+}
+
+/* Under the lock: an edition of fresh snapshots, which the page owns; NULL without memory. */
+static struct edition *page_edition(struct page *p)
+{
+    struct edition *e = calloc(1, sizeof *e);
+    if (!e) return NULL;
+    e->references = 1;
+    e->snapshot_count = sampler_fresh(p->options.sampler, e->snapshots, PAGE_SEGMENTS);
+    if (edition_is_of(p->editions, e->snapshots, e->snapshot_count)) {
+        page_put(p, e);
+        return p->editions;
+    }
+    if (!edition_read(e, &p->selection) || !page_find_plan(p, e)) {
+        page_put(p, e);
         return NULL;
     }
-    pthread_mutex_init(&text->lock, NULL);
-    text->references = 1;
-    text->packed = packed;
-    text->body = *body;
-    return text;
+    page_make_room(p);
+    struct edition *last = p->editions;
+    e->next = last;
+    p->editions = e;
+    page_put(p, last);
+    return e;
 }
 
-static void page_make(struct page *p, size_t form, uint64_t now)
+/* --- Streams -----------------------------------------------------------------------------------------------
+ */
+
+/* A gzip_source, and what a page that is sent as it is consists of. */
+static size_t stream_print(void *arg, char *to, size_t n)
 {
-    struct buf body = {0}, notes = {0};
-    uint64_t start = now;
-    page_forget(&p->form[form]);
-    bool good = page_print(p, (unsigned)form, &body, &notes);
-    page_tell(p, &notes);
-    size_t n = body.len;
-    if (good)
-        p->form[form].plain = page_text_new(&body, false);
-    else
-        buf_free(&body);
-    p->form[form].made = now;
-    if (p->options.meta)
-        meta_scraped(p->options.meta, p->options.backend->settings->name,
-                     clock_mono(p->options.clock) - start, n);
+    struct stream *s = arg;
+    size_t got = s->page->pages->print(s->printer, to, n);
+    if (got != PAGES_BROKEN) s->bytes += got;
+    s->whole = got == 0;
+    return got;
 }
 
-/* The text of a form, a reference of the caller's; NULL without memory. */
-static struct page_text *page_get(struct page *p, size_t form, bool gzip)
+static size_t stream_more(void *owner, char *to, size_t n)
 {
+    struct stream *s = owner;
+    size_t got = SERVE_BROKEN;
+    pthread_mutex_lock(&s->lock);
+    uint64_t start = clock_mono(s->page->options.clock);
+    if (s->edition && start - s->began < PAGE_LONGEST)
+        got = s->gzip ? gzip_read(s->gzip, to, n) : stream_print(s, to, n);
+    s->took += clock_mono(s->page->options.clock) - start;
+    pthread_mutex_unlock(&s->lock);
+    return got;
+}
+
+static void stream_release(void *owner)
+{
+    struct stream *s = owner;
+    struct page *p = s->page;
+    if (s->whole && p->options.meta)
+        meta_scraped(p->options.meta, p->options.backend->settings->name, s->took, s->bytes);
     pthread_mutex_lock(&p->lock);
-    struct page_form *f = &p->form[form];
-    uint64_t now = clock_mono(p->options.clock);
-    if (!f->plain || now - f->made >= FRESH_NS) page_make(p, form, now);
-    if (gzip && f->plain && !f->packed) {
-        struct buf packed = {0};
-        if (gzip_pack(f->plain->body.data, f->plain->body.len, 1, GZIP_GZIP, &packed))
-            f->packed = page_text_new(&packed, true);
-    }
-    struct page_text *text = gzip && f->packed ? f->packed : f->plain;
-    if (text) page_text_get(text);
+    stream_cut(s);
     pthread_mutex_unlock(&p->lock);
-    return text;
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+/* Under the lock. */
+static struct stream *stream_new(struct page *p, struct edition *edition, unsigned form, bool gzip)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    *s = (struct stream){.page = p, .edition = edition, .began = clock_mono(p->options.clock)};
+    s->printer = p->pages->begin(edition->plan->made, &edition->values, p->options.backend->settings, form);
+    if (s->printer && gzip) s->gzip = gzip_open(1, stream_print, s);
+    if (!s->printer || (gzip && !s->gzip)) {
+        if (s->printer) p->pages->end(&s->printer);
+        free(s);
+        return NULL;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    edition->references++;
+    s->next = edition->streams;
+    s->link = &edition->streams;
+    if (s->next) s->next->link = &s->next;
+    edition->streams = s;
+    return s;
 }
 
 void page_answer(void *arg, const struct serve_request *request, struct serve_answer *answer)
@@ -186,16 +360,20 @@ void page_answer(void *arg, const struct serve_request *request, struct serve_an
     struct page *p = arg;
     size_t form = accept_choose(request->accept, p->media, p->forms);
     bool gzip = accept_coding(request->accept_encoding, "gzip");
-    struct page_text *text = page_get(p, form, gzip);
-    if (!text) {
+    uint64_t start = clock_mono(p->options.clock);
+    pthread_mutex_lock(&p->lock);
+    struct edition *edition = page_edition(p);
+    struct stream *s = edition ? stream_new(p, edition, (unsigned)form, gzip) : NULL;
+    if (s) s->took = s->began - start;
+    pthread_mutex_unlock(&p->lock);
+    if (!s) {
         *answer = (struct serve_answer){
             .status = PAGE_BUSY, .type = "text/plain", .body = "out of memory\n", .n = 14};
         return;
     }
     *answer = (struct serve_answer){.type = p->media[form],
-                                    .coding = text->packed ? "gzip" : NULL,
-                                    .body = text->body.data,
-                                    .n = text->body.len,
-                                    .release = page_text_put,
-                                    .owner = text};
+                                    .coding = gzip ? "gzip" : NULL,
+                                    .more = stream_more,
+                                    .release = stream_release,
+                                    .owner = s};
 }

@@ -12,40 +12,88 @@ const char *prometheus_type_name(enum prometheus_type type)
     return names[type];
 }
 
+const char *prometheus_type_suffix(enum prometheus_type type)
+{
+    static const char *const suffixes[] = {"_total", "", "", "", "_info"};
+    return suffixes[type];
+}
+
+/* What is only of use while a plan is made. */
+struct planning {
+    struct prometheus_page *page;
+    const struct batch *batch;
+    bool numbered;
+    struct prometheus_names {
+        struct prometheus_name *slots;
+        size_t n, size;
+    } names;
+    struct region keys;
+    struct tags tags;
+    struct buf name, sample, label, quoted;
+    uint32_t *seen; /* members, by label set; 0: free */
+    size_t seen_room, member_room, shape_room;
+    /* Where the series of one of our names went: nearly always the next item has the same name. */
+    struct planned {
+        const char *name, *unit;
+        size_t n;
+        struct planned_family {
+            int key;
+            enum prometheus_type type;
+            struct prometheus_family *family; /* NULL: refused */
+        } families[8];
+    } last;
+};
+
+/* --- Text --------------------------------------------------------------------------------------------------
+ */
+
+static struct prometheus_text text_add(struct prometheus_page *page, const char *bytes, size_t n)
+{
+    struct prometheus_text text = {(uint32_t)page->text.len, (uint32_t)n};
+    buf_mem(&page->text, bytes, n);
+    if (buf_ok(&page->text)) return text;
+    page->failed = true;
+    return (struct prometheus_text){0, 0};
+}
+
+static bool text_is(const struct prometheus_page *page, struct prometheus_text text, const char *word)
+{
+    return strlen(word) == text.n && !memcmp(prometheus_at(page, text), word, text.n);
+}
+
 /* --- Names that are taken, by whom ------------------------------------------------------------------------
  */
 
 struct prometheus_name {
     const char *key; /* NULL: free */
     size_t n;
-    const struct prometheus_family *owner;
+    struct prometheus_family *owner;
     uint64_t hash;
 };
 
-static uint64_t prometheus_hash(const void *owner, const char *key, size_t n)
+static uint64_t prometheus_hash(const char *key, size_t n)
 {
-    uint64_t h = UINT64_C(1469598103934665603) ^ (uintptr_t)owner;
+    uint64_t h = UINT64_C(1469598103934665603);
     for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)key[i]) * UINT64_C(1099511628211);
     return h ^ h >> 29;
 }
 
-/* The slot that holds the key, or the free one where it belongs. `owner` NULL: whoever owns it. */
-static struct prometheus_name *prometheus_slot(const struct prometheus_names *names, const void *owner,
-                                               uint64_t hash, const char *key, size_t n)
+/* The slot that holds the key, or the free one where it belongs. */
+static struct prometheus_name *prometheus_slot(const struct prometheus_names *names, uint64_t hash,
+                                               const char *key, size_t n)
 {
     size_t at = hash & (names->size - 1);
     for (;; at = (at + 1) & (names->size - 1)) {
         struct prometheus_name *s = &names->slots[at];
         if (!s->key) return s;
-        if (s->hash == hash && s->n == n && (!owner || s->owner == owner) && !memcmp(s->key, key, n))
-            return s;
+        if (s->hash == hash && s->n == n && !memcmp(s->key, key, n)) return s;
     }
 }
 
 static bool prometheus_names_grow(struct prometheus_names *names)
 {
     if (names->size && names->n < names->size / 2) return true;
-    struct prometheus_names more = {.size = names->size ? names->size * 2 : 1024, .n = names->n};
+    struct prometheus_names more = {.size = names->size ? names->size * 2 : 256, .n = names->n};
     more.slots = calloc(more.size, sizeof *more.slots);
     if (!more.slots) return false;
     for (size_t i = 0; i < names->size; i++) {
@@ -60,43 +108,23 @@ static bool prometheus_names_grow(struct prometheus_names *names)
     return true;
 }
 
-/* Sample names are shared by all families (owner NULL in the hash); label sets belong to one. */
-static const struct prometheus_family *prometheus_owner(struct prometheus_page *page, const char *key,
-                                                        size_t n)
+static struct prometheus_family *prometheus_owner(const struct planning *p, const struct buf *key)
 {
-    if (!page->names.size) return NULL;
-    return prometheus_slot(&page->names, NULL, prometheus_hash(NULL, key, n), key, n)->owner;
+    if (!p->names.size) return NULL;
+    return prometheus_slot(&p->names, prometheus_hash(key->data, key->len), key->data, key->len)->owner;
 }
 
-static void prometheus_claim(struct prometheus_page *page, const struct prometheus_family *family,
-                             const char *key, size_t n)
+static void prometheus_claim(struct planning *p, struct prometheus_family *family, const struct buf *key)
 {
-    if (!prometheus_names_grow(&page->names)) {
-        page->failed = true;
+    if (!prometheus_names_grow(&p->names)) {
+        p->page->failed = true;
         return;
     }
-    uint64_t hash = prometheus_hash(NULL, key, n);
-    struct prometheus_name *s = prometheus_slot(&page->names, NULL, hash, key, n);
+    uint64_t hash = prometheus_hash(key->data, key->len);
+    struct prometheus_name *s = prometheus_slot(&p->names, hash, key->data, key->len);
     if (s->key) return;
-    *s = (struct prometheus_name){region_copy(&page->region, key, n), n, family, hash};
-    page->names.n++;
-    page->failed |= !s->key;
-}
-
-bool prometheus_page_first(struct prometheus_page *page, const struct prometheus_family *family,
-                           const char *labels, size_t n)
-{
-    if (!prometheus_names_grow(&page->names)) {
-        page->failed = true;
-        return false;
-    }
-    uint64_t hash = prometheus_hash(family, labels, n);
-    struct prometheus_name *s = prometheus_slot(&page->names, family, hash, labels, n);
-    if (s->key) return false;
-    *s = (struct prometheus_name){region_copy(&page->region, labels, n), n, family, hash};
-    page->names.n++;
-    page->failed |= !s->key;
-    return s->key != NULL;
+    *s = (struct prometheus_name){region_copy(&p->keys, key->data, key->len), key->len, family, hash};
+    p->names.n++;
 }
 
 /* --- Families ---------------------------------------------------------------------------------------------
@@ -114,100 +142,196 @@ static const char *const *prometheus_suffixes(enum prometheus_type type)
     return all[type];
 }
 
-static void prometheus_note(struct prometheus_page *page, const char *own_name, const char *what,
+static void prometheus_note(struct planning *p, const char *own_name, const char *what,
                             const struct prometheus_family *family)
 {
-    if (!page->notes) return;
-    struct buf line = {0};
-    buf_printf(&line, "%s is left out: %s is taken by %s (%s)\n", own_name, what, family->own_name,
-               prometheus_type_name(family->type));
+    struct buf *notes = p->batch->notes, line = {0};
+    if (!notes) return;
+    buf_printf(&line, "%s is left out: %s is taken by %.*s (%s)\n", own_name, what, (int)family->own_name.n,
+               prometheus_at(p->page, family->own_name), prometheus_type_name(family->type));
     /* Every series of a family would say the same. */
-    if (!strstr(buf_text(page->notes), buf_text(&line))) buf_str(page->notes, buf_text(&line));
+    if (!strstr(buf_text(notes), buf_text(&line))) buf_str(notes, buf_text(&line));
     buf_free(&line);
 }
 
-/* The family of that name that an item of this type and unit may join: an old one, a new one, or NULL if the
- * name belongs to another type. */
-static struct prometheus_family *prometheus_family(struct prometheus_page *page, const struct item *item,
-                                                   const struct buf *name, enum prometheus_type type,
-                                                   const char *unit)
+static void prometheus_help_of(struct planning *p, struct prometheus_family *f, const struct item *item)
 {
-    struct buf sample = {0};
-    const struct prometheus_family *owner = prometheus_owner(page, name->data, name->len);
-    if (owner && owner->type == type && !strcmp(owner->unit, unit) && !strcmp(owner->name, name->data))
-        return (struct prometheus_family *)(uintptr_t)owner;
-    for (const char *const *s = prometheus_suffixes(type); *s; s++) {
-        buf_reset(&sample);
-        buf_printf(&sample, "%s%s", name->data, *s);
-        owner = prometheus_owner(page, buf_text(&sample), sample.len);
-        if (owner) {
-            prometheus_note(page, item->own_name, buf_text(&sample), owner);
-            buf_free(&sample);
-            return NULL;
-        }
-    }
+    if (f->help.n || !*item->help) return;
+    f->help = text_add(p->page, item->help, strlen(item->help));
+    f->plain = prometheus_is_plain(item->help);
+}
+
+static struct prometheus_family *prometheus_family_new(struct planning *p, const struct item *item,
+                                                       enum prometheus_type type, const char *unit)
+{
+    struct prometheus_page *page = p->page;
     struct prometheus_family *f = region_alloc(&page->region, sizeof *f);
-    char *copy = region_copy(&page->region, name->data, name->len);
-    page->failed |= !f || !copy;
-    if (page->failed) return NULL;
-    *f = (struct prometheus_family){
-        .name = copy, .unit = unit, .help = item->help, .own_name = item->own_name, .type = type};
+    if (!f) return NULL;
+    const char *suffix = prometheus_type_suffix(type);
+    *f = (struct prometheus_family){.unit = unit, .type = type, .plain = true};
+    f->name = f->head = text_add(page, p->name.data, p->name.len);
+    f->head.n += text_add(page, suffix, strlen(suffix)).n;
+    f->own_name = text_add(page, item->own_name, strlen(item->own_name));
+    f->plain = prometheus_is_plain(item->own_name);
     for (const char *const *s = prometheus_suffixes(type); *s; s++) {
-        buf_reset(&sample);
-        buf_printf(&sample, "%s%s", name->data, *s);
-        prometheus_claim(page, f, buf_text(&sample), sample.len);
+        buf_reset(&p->sample);
+        buf_mem(&p->sample, p->name.data, p->name.len);
+        buf_str(&p->sample, *s);
+        if (buf_ok(&p->sample)) prometheus_claim(p, f, &p->sample);
     }
-    buf_free(&sample);
     *(page->last ? &page->last->next : &page->first) = f;
     page->last = f;
     return f;
 }
 
-/* Room for `n` rows of an item in the family that they belong to; NULL if they have no place on the page. */
-static metrics_row_t *prometheus_member(struct prometheus_page *page, const struct item *item,
-                                        enum prometheus_type type, const char *part, bool with_unit, size_t n)
+/* The family of the name in p->name that an item of this type and unit may join: an old one, a new one, or
+ * NULL if the name belongs to another type. */
+static struct prometheus_family *prometheus_family(struct planning *p, const struct item *item,
+                                                   enum prometheus_type type, const char *unit)
 {
-    struct buf name = {0};
+    struct prometheus_family *owner = prometheus_owner(p, &p->name);
+    if (owner && owner->type == type && !strcmp(owner->unit, unit) &&
+        text_is(p->page, owner->name, p->name.data))
+        return owner;
+    for (const char *const *s = prometheus_suffixes(type); *s; s++) {
+        buf_reset(&p->sample);
+        buf_mem(&p->sample, p->name.data, p->name.len);
+        buf_str(&p->sample, *s);
+        if (!buf_ok(&p->sample)) return NULL;
+        owner = prometheus_owner(p, &p->sample);
+        if (owner) {
+            prometheus_note(p, item->own_name, p->sample.data, owner);
+            return NULL;
+        }
+    }
+    return prometheus_family_new(p, item, type, unit);
+}
+
+/* The same by the item's name; `part` is what stands behind it, `key` a number for the part. */
+static struct prometheus_family *prometheus_home(struct planning *p, const struct item *item,
+                                                 enum prometheus_type type, int key, const char *part,
+                                                 bool with_unit)
+{
+    struct planned *last = &p->last;
+    if (!last->name || strcmp(last->name, item->name) || strcmp(last->unit, item->unit))
+        *last = (struct planned){.name = item->name, .unit = item->unit};
+    for (size_t i = 0; i < last->n; i++)
+        if (last->families[i].key == key && last->families[i].type == type) return last->families[i].family;
     const char *unit = with_unit ? item->unit : "";
-    prometheus_family_name(item->name, unit, part, &name);
-    struct prometheus_family *f = NULL;
-    if (buf_ok(&name))
-        f = prometheus_family(page, item, &name, type, prometheus_unit(unit).base);
+    buf_reset(&p->name);
+    prometheus_family_name(item->name, unit, part, &p->name);
+    if (!buf_ok(&p->name)) {
+        p->page->failed = true;
+        return NULL;
+    }
+    struct prometheus_family *f = prometheus_family(p, item, type, prometheus_unit(unit).base);
+    if (f) f->mixed |= !text_is(p->page, f->own_name, item->own_name);
+    if (last->n < sizeof last->families / sizeof *last->families)
+        last->families[last->n++] = (struct planned_family){key, type, f};
+    return f;
+}
+
+/* --- Members ----------------------------------------------------------------------------------------------
+ */
+
+/* Makes room for one more element of an array of which n are used. */
+static void *planning_room(struct planning *p, void *array, size_t *room, size_t n, size_t size)
+{
+    if (n < *room) return array;
+    size_t more = *room ? *room * 2 : 64;
+    void *grown = n < UINT32_MAX / 2 ? realloc(array, more * size) : NULL;
+    if (grown)
+        *room = more;
     else
-        page->failed = true;
-    buf_free(&name);
-    if (!f) return NULL;
-    struct prometheus_member *m = region_alloc(&page->region, sizeof *m);
-    metrics_row_t *rows = region_alloc(&page->region, n * sizeof *rows);
-    page->failed |= !m || !rows;
-    if (page->failed) return NULL;
-    *m = (struct prometheus_member){.item = item, .rows = rows, .n = n};
-    *(f->last ? &f->last->next : &f->first) = m;
-    f->last = m;
-    f->mixed |= strcmp(f->own_name, item->own_name) != 0;
-    if (!*f->help) f->help = item->help;
-    return rows;
+        p->page->failed = true;
+    return grown ? grown : array;
+}
+
+/* Appends one label to p->label; a name that stands there already gets both values, with a semicolon between.
+ */
+static void planning_label(struct planning *p, const char *name, const char *value)
+{
+    struct buf *l = &p->label;
+    size_t n = strlen(name);
+    char *at = l->len ? l->data : NULL;
+    for (; at && (at = strstr(at, name)); at += n)
+        if ((at == l->data || at[-1] == ',') && at[n] == '=' && at[n + 1] == '"') break;
+    if (at) {
+        char *end = at + n + 2;
+        while (*end != '"') end += *end == '\\' ? 2 : 1;
+        char *rest = strdup(end);
+        buf_cut(l, (size_t)(end - l->data));
+        buf_char(l, ';');
+        prometheus_label_value(value, l);
+        buf_str(l, rest ? rest : "");
+        if (!rest) l->failed = true;
+        free(rest);
+        return;
+    }
+    if (l->len) buf_char(l, ',');
+    buf_mem(l, name, n);
+    buf_mem(l, "=\"", 2);
+    prometheus_label_value(value, l);
+    buf_char(l, '"');
+}
+
+/* The label set of a row. An empty value is the same as no label. */
+static struct prometheus_text planning_labels(struct planning *p, const struct item *item,
+                                              const metrics_row_t *row)
+{
+    struct prometheus_page *page = p->page;
+    buf_reset(&p->label);
+    page->failed |= !item_tags(item, row, &p->tags);
+    for (size_t i = 0; !page->failed && i < p->tags.n; i++) {
+        if (!p->tags.at[i].value[0]) continue;
+        buf_reset(&p->quoted);
+        prometheus_label_name(p->tags.at[i].key, &p->quoted);
+        planning_label(p, buf_text(&p->quoted), p->tags.at[i].value);
+        page->failed |= !buf_ok(&p->quoted) || !buf_ok(&p->label);
+    }
+    struct prometheus_text text = text_add(page, "{", 1);
+    text.n += text_add(page, buf_text(&p->label), p->label.len).n;
+    text.n += text_add(page, "} ", 2).n;
+    return text;
+}
+
+/* Puts rows of an item that begin at `row` into a family. */
+static void planning_member(struct planning *p, struct prometheus_family *f, const struct item *item,
+                            const metrics_row_t *rows, size_t row)
+{
+    struct prometheus_page *page = p->page;
+    page->members = planning_room(p, page->members, &p->member_room, (size_t)page->member_count + 1,
+                                  sizeof *page->members);
+    page->failed |= row >= 1u << 24;
+    if (page->failed) return;
+    uint32_t at = ++page->member_count;
+    page->members[at] = (struct prometheus_member){.item = (uint32_t)(item - p->batch->view->items),
+                                                   .row = row & 0xffffff,
+                                                   .unit = prometheus_unit_number(item->unit),
+                                                   .labels = planning_labels(p, item, &rows[row])};
+    *(f->last ? &page->members[f->last].next : &f->first) = at;
+    f->last = at;
+    f->n++;
+    prometheus_help_of(p, f, item);
 }
 
 /* --- From rows to families ---------------------------------------------------------------------------------
  */
 
-/* What the rows of one label set have in them. */
-struct prometheus_shape {
-    bool buckets, sum, total, level, fact;
-};
-
-static struct prometheus_shape prometheus_shape(const metrics_row_t *rows, size_t n)
+static enum prometheus_type prometheus_type(const metrics_row_t *rows, size_t n)
 {
-    struct prometheus_shape s = {0};
+    bool buckets = false, sum = false, total = false, fact = false;
     for (size_t i = 0; i < n; i++) {
-        s.buckets |= rows[i].nature == METRICS_BUCKET;
-        s.sum |= rows[i].attribute == METRICS_SUM;
-        s.total |= rows[i].nature == METRICS_TOTAL;
-        s.level |= rows[i].nature == METRICS_LEVEL;
-        s.fact |= rows[i].nature == METRICS_FACT;
+        buckets |= rows[i].nature == METRICS_BUCKET;
+        sum |= rows[i].attribute == METRICS_SUM;
+        total |= rows[i].nature == METRICS_TOTAL;
+        fact |= rows[i].nature == METRICS_FACT;
     }
-    return s;
+    return buckets ? PROMETHEUS_HISTOGRAM
+           : sum   ? PROMETHEUS_SUMMARY
+           : total ? PROMETHEUS_COUNTER
+           : fact  ? PROMETHEUS_INFO
+                   : PROMETHEUS_GAUGE;
 }
 
 /* True if the row is part of the family that stands for the whole series, not one of its own. */
@@ -227,58 +351,202 @@ static bool prometheus_is_main(const metrics_row_t *row, enum prometheus_type ty
 
 /* A row that has a family of its own: a rate, a minimum, a sum of squares. Quantiles that are left over stand
  * beside buckets, from which the server computes better ones. */
-static void prometheus_apart(struct prometheus_page *page, const struct item *item, const metrics_row_t *row)
+static void prometheus_apart(struct planning *p, const struct item *item, const metrics_row_t *rows,
+                             size_t at)
 {
     char part[24];
+    const metrics_row_t *row = &rows[at];
     if (row->nature == METRICS_DISTRIBUTION || row->nature == METRICS_QUANTILE) return;
+    enum prometheus_type type = row->nature == METRICS_TOTAL ? PROMETHEUS_COUNTER : PROMETHEUS_GAUGE;
     bool with_unit = row->nature == METRICS_STATISTIC;
-    metrics_row_t *own =
-        prometheus_member(page, item, row->nature == METRICS_TOTAL ? PROMETHEUS_COUNTER : PROMETHEUS_GAUGE,
-                          metrics_row_suffix(row, part, sizeof part), with_unit, 1);
-    if (own) *own = *row;
+    struct prometheus_family *f = prometheus_home(p, item, type, 1 + (int)row->attribute,
+                                                  metrics_row_suffix(row, part, sizeof part), with_unit);
+    if (f) planning_member(p, f, item, rows, at);
 }
 
-/* One label set of an item: its main family, then the rest. */
-static void prometheus_rows(struct prometheus_page *page, const struct item *item, const metrics_row_t *rows,
-                            size_t n)
+/* One label set of an item, rows [from, to): its main family, then the rest. */
+static void prometheus_rows(struct planning *p, const struct item *item, const metrics_row_t *rows,
+                            size_t from, size_t to)
 {
-    struct prometheus_shape s = prometheus_shape(rows, n);
-    enum prometheus_type type = s.buckets ? PROMETHEUS_HISTOGRAM
-                                : s.sum   ? PROMETHEUS_SUMMARY
-                                : s.total ? PROMETHEUS_COUNTER
-                                : s.fact  ? PROMETHEUS_INFO
-                                          : PROMETHEUS_GAUGE;
-    size_t count = 0, at = 0;
-    for (size_t i = 0; i < n; i++) count += prometheus_is_main(&rows[i], type);
-    if (count) {
-        metrics_row_t *main = prometheus_member(page, item, type, "", type != PROMETHEUS_INFO, count);
-        for (size_t i = 0; main && i < n; i++)
-            if (prometheus_is_main(&rows[i], type)) main[at++] = rows[i];
-        if (!main) return; /* its relatives would have no home either */
+    enum prometheus_type type = prometheus_type(rows + from, to - from);
+    bool distribution = type == PROMETHEUS_HISTOGRAM || type == PROMETHEUS_SUMMARY;
+    size_t main = from;
+    while (main < to && !prometheus_is_main(&rows[main], type)) main++;
+    if (main < to) {
+        struct prometheus_family *f = prometheus_home(p, item, type, 0, "", type != PROMETHEUS_INFO);
+        if (!f) return; /* its relatives would have no home either */
+        planning_member(p, f, item, rows, distribution ? from : main);
     }
-    for (size_t i = 0; i < n; i++)
-        if (!prometheus_is_main(&rows[i], type)) prometheus_apart(page, item, &rows[i]);
+    for (size_t i = from; i < to; i++)
+        if (!prometheus_is_main(&rows[i], type)) prometheus_apart(p, item, rows, i);
 }
 
-bool prometheus_page_build(struct prometheus_page *page, const struct batch *batch)
+/* --- Rows that come and go ---------------------------------------------------------------------------------
+ */
+
+uint32_t prometheus_shape_hash(const metrics_row_t *rows, size_t n)
 {
+    uint64_t h = 1;
+    for (size_t i = 0; i < n; i++) {
+        const metrics_row_t *r = &rows[i];
+        bool many = r->nature == METRICS_BUCKET || r->nature == METRICS_QUANTILE;
+        uint64_t word = (uint64_t)r->nature | (many ? 0 : (uint64_t)r->attribute << 8 | (uint64_t)i << 16);
+        h = (h ^ word ^ (uint64_t)r->worker << 40) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 32;
+    }
+    return (uint32_t)h;
+}
+
+/* True if the rows of an item can only be what they are: running totals, which do not go away, and what
+ * stands beside them in the same family. */
+static bool prometheus_is_steady(const struct planning *p, const metrics_row_t *rows, size_t n)
+{
+    const uint32_t others =
+        ~(METRICS_ATTR(METRICS_VALUE) | METRICS_ATTR(METRICS_COUNT) | METRICS_ATTR(METRICS_SUM) |
+          METRICS_ATTR(METRICS_PERCENTILE) | METRICS_ATTR(METRICS_BUCKETS_LE));
+    if (!n || p->batch->view->selection->attributes.mask & others) return false;
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].nature != METRICS_TOTAL && rows[i].nature != METRICS_BUCKET &&
+            rows[i].nature != METRICS_QUANTILE && rows[i].nature != METRICS_FACT)
+            return false;
+    return true;
+}
+
+static void planning_shape(struct planning *p, const struct item *item, const struct rows *rows)
+{
+    struct prometheus_page *page = p->page;
+    if (!p->numbered || prometheus_is_steady(p, rows->at, rows->n)) return;
+    page->shapes = planning_room(p, page->shapes, &p->shape_room, page->shape_count, sizeof *page->shapes);
+    if (page->failed) return;
+    page->shapes[page->shape_count++] =
+        (struct prometheus_shape){item->number, prometheus_shape_hash(rows->at, rows->n)};
+}
+
+/* --- Label sets --------------------------------------------------------------------------------------------
+ */
+
+/* Now that it is known which families are shared: their members say who they are. */
+static void planning_mix(struct planning *p, struct prometheus_member *m)
+{
+    struct prometheus_page *page = p->page;
+    struct prometheus_text old = m->labels;
+    buf_reset(&p->label);
+    planning_label(p, "mtx_name", p->batch->view->items[m->item].own_name);
+    page->failed |= !buf_ok(&p->label);
+    m->labels = text_add(page, "{", 1);
+    m->labels.n += text_add(page, buf_text(&p->label), p->label.len).n;
+    m->labels.n += text_add(page, ",", old.n > 3).n;
+    /* It must not move while it is copied. */
+    if (buf_room(&page->text, old.n))
+        m->labels.n += text_add(page, prometheus_at(page, old) + 1, old.n - 1).n;
+}
+
+/* True if no member of the family had that label set before. */
+static bool planning_first(struct planning *p, uint32_t member, size_t mask)
+{
+    const struct prometheus_page *page = p->page;
+    struct prometheus_text labels = page->members[member].labels, other;
+    size_t at = prometheus_hash(prometheus_at(page, labels), labels.n) & mask;
+    for (; p->seen[at]; at = (at + 1) & mask) {
+        other = page->members[p->seen[at]].labels;
+        if (other.n == labels.n && !memcmp(prometheus_at(page, other), prometheus_at(page, labels), labels.n))
+            return false;
+    }
+    p->seen[at] = member;
+    return true;
+}
+
+static void planning_double(struct planning *p, const struct prometheus_family *f,
+                            const struct prometheus_member *m)
+{
+    const struct prometheus_page *page = p->page;
+    if (p->batch->notes)
+        buf_printf(p->batch->notes, "%s is left out: another series is %.*s%.*s already\n",
+                   p->batch->view->items[m->item].own_name, (int)f->name.n, prometheus_at(page, f->name),
+                   (int)m->labels.n - 1, prometheus_at(page, m->labels));
+}
+
+/* A label set stands once in a family: later ones are taken out. */
+static void planning_unique(struct planning *p, struct prometheus_family *f)
+{
+    struct prometheus_page *page = p->page;
+    size_t size = 4;
+    while (size < (size_t)f->n * 2) size *= 2;
+    if (f->n < 2) return;
+    if (size > p->seen_room) {
+        free(p->seen);
+        p->seen = malloc(size * sizeof *p->seen);
+        p->seen_room = p->seen ? size : 0;
+    }
+    if (!p->seen) {
+        page->failed = true;
+        return;
+    }
+    memset(p->seen, 0, size * sizeof *p->seen);
+    for (uint32_t *link = &f->first; *link;) {
+        struct prometheus_member *m = &page->members[*link];
+        if (planning_first(p, *link, size - 1)) {
+            link = &m->next;
+        } else {
+            planning_double(p, f, m);
+            *link = m->next;
+        }
+    }
+}
+
+static void planning_labels_all(struct planning *p)
+{
+    struct prometheus_page *page = p->page;
+    for (struct prometheus_family *f = page->first; f && !page->failed; f = f->next) {
+        for (uint32_t at = f->mixed ? f->first : 0; at && !page->failed; at = page->members[at].next)
+            planning_mix(p, &page->members[at]);
+        if (!page->failed) planning_unique(p, f);
+    }
+}
+
+/* --- The whole ---------------------------------------------------------------------------------------------
+ */
+
+static void planning_end(struct planning *p)
+{
+    free(p->names.slots);
+    free(p->seen);
+    region_free(&p->keys);
+    tags_free(&p->tags);
+    buf_free(&p->name);
+    buf_free(&p->sample);
+    buf_free(&p->label);
+    buf_free(&p->quoted);
+}
+
+bool prometheus_page_build(struct prometheus_page *page, const struct batch *batch, bool numbered)
+{
+    struct planning p = {.page = page, .batch = batch, .numbered = numbered};
     struct rows rows = {0};
-    page->notes = batch->notes;
+    page->text.limit = UINT32_MAX - PROMETHEUS_SLACK;
     for (size_t i = batch->from; i < batch->to && !page->failed; i++) {
         const struct item *item = &batch->view->items[i];
         if (!item_rows(batch->view, item, METRICS_LIFETIME, &rows)) page->failed = true;
         for (size_t at = 0, end; !page->failed && at < rows.n; at = end) {
             for (end = at + 1; end < rows.n && rows.at[end].worker == rows.at[at].worker;) end++;
-            prometheus_rows(page, item, rows.at + at, end - at);
+            prometheus_rows(&p, item, rows.at, at, end);
         }
+        if (!page->failed) planning_shape(&p, item, &rows);
     }
+    planning_labels_all(&p);
+    for (uint32_t i = 1; numbered && i <= page->member_count; i++)
+        page->members[i].item = batch->view->items[page->members[i].item].number;
+    page->failed |= page->region.failed || p.keys.failed || !buf_room(&page->text, PROMETHEUS_SLACK);
     rows_free(&rows);
-    return !page->failed && !page->region.failed;
+    planning_end(&p);
+    return !page->failed;
 }
 
 void prometheus_page_free(struct prometheus_page *page)
 {
-    free(page->names.slots);
     region_free(&page->region);
+    buf_free(&page->text);
+    free(page->members);
+    free(page->shapes);
     *page = (struct prometheus_page){0};
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prometheus_family.h - groups the series of a view into the families of a Prometheus page: what type each
- * has, which names it takes, which of our series share it.
+ * prometheus_family.h - the plan of a Prometheus page: all of it but the numbers.
+ *
+ * The series of a view are grouped into the families of a page: what type each has, which names it takes,
+ * which of our series share it, what the labels of each look like. None of this changes while the series stay
+ * the same, so a plan is made once and printed many times (prometheus_print.h).
  *
  * Two of our names that look the same to Prometheus (a.b and a-b) share a family if they are of one type;
  * each of its series then says its own name in the label mtx_name. Of different types the later one is left
- * out, and the notes say so. One thread at a time.
+ * out, and the notes say so.
+ *
+ * A plan is made by one thread and then only read, by any number of them. It keeps nothing of the view.
  */
 #ifndef EXPORTERS_PROMETHEUS_FAMILY_H
 #define EXPORTERS_PROMETHEUS_FAMILY_H
@@ -20,45 +25,70 @@ enum prometheus_type {
     PROMETHEUS_INFO
 };
 
-/* One series: rows of one label set, to be printed together. */
+/* A stretch of the plan's text. */
+struct prometheus_text {
+    uint32_t at, n;
+};
+
+/* One series: the rows of one label set, which are printed together. */
 struct prometheus_member {
-    struct prometheus_member *next;
-    const struct item *item;
-    const metrics_row_t *rows; /* of this type only */
-    size_t n;
+    uint32_t next;                 /* of its family, a place among the plan's members; 0: none */
+    uint32_t item;                 /* which item its rows belong to */
+    uint32_t row : 24;             /* where they begin among the item's rows */
+    uint32_t unit : 8;             /* prometheus_unit_numbered() */
+    struct prometheus_text labels; /* {a="1",b="2"} and a blank; {} and a blank without labels */
 };
 
 struct prometheus_family {
     struct prometheus_family *next;
-    const char *name; /* without the suffix of the type; ends with the unit */
+    struct prometheus_text name; /* without the suffix of the type; ends with the unit */
+    struct prometheus_text head; /* with the suffix that every sample has: the name and some more */
+    struct prometheus_text help; /* as the user wrote it, empty if nowhere */
+    struct prometheus_text own_name;
     const char *unit; /* base unit, "" if none */
-    const char *help; /* as the user wrote it, "" if nowhere */
-    const char *own_name;
     enum prometheus_type type;
+    bool plain; /* the help can be printed as it is */
     bool mixed; /* members have different names of their own */
-    struct prometheus_member *first, *last;
+    uint32_t first, last, n;
 };
+
+/* What the rows of an item were like, for those whose rows may come and go; see prometheus_page_fits(). */
+struct prometheus_shape {
+    uint32_t item, hash;
+};
+
+/* The text has PROMETHEUS_SLACK bytes more than it uses, so that short pieces can be copied in a fixed size.
+ */
+enum { PROMETHEUS_SLACK = 16 };
 
 struct prometheus_page {
     struct prometheus_family *first, *last;
-    struct region region;
-    struct buf *notes; /* may be NULL */
-    struct prometheus_names {
-        struct prometheus_name *slots;
-        size_t n, size;
-    } names;
+    struct prometheus_member *members; /* from 1 on */
+    uint32_t member_count;
+    struct prometheus_shape *shapes;
+    uint32_t shape_count;
+    struct buf text;
+    struct region region; /* of the families */
     bool failed;
 };
 
-/* Groups the items of a batch. page must be zero; prometheus_page_free() gives it back. False without memory.
- */
-bool prometheus_page_build(struct prometheus_page *page, const struct batch *batch);
+/* Groups the items [from, to) of a batch; `numbered`: members say the number of their item, else its place in
+ * the view. page must be zero; prometheus_page_free() gives it back. False without memory. */
+bool prometheus_page_build(struct prometheus_page *page, const struct batch *batch, bool numbered);
 void prometheus_page_free(struct prometheus_page *page);
 
-/* True if that label set of that family is new; it is remembered. */
-bool prometheus_page_first(struct prometheus_page *page, const struct prometheus_family *family,
-                           const char *labels, size_t n);
+/* A number for what decides about families in the rows of an item: equal numbers, equal places on the page.
+ */
+uint32_t prometheus_shape_hash(const metrics_row_t *rows, size_t n);
 
 const char *prometheus_type_name(enum prometheus_type type);
+
+/* What the type adds to the name of each sample: "_total" of a counter; "" where that differs. */
+const char *prometheus_type_suffix(enum prometheus_type type);
+
+static inline const char *prometheus_at(const struct prometheus_page *page, struct prometheus_text text)
+{
+    return page->text.data + text.at;
+}
 
 #endif

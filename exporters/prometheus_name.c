@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prometheus_name.h"
 
+#include "digits.h"
 #include "json.h"
 
 #include <ctype.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,15 +54,28 @@ static const struct prometheus_spelling {
 
 static const struct prometheus_spelling *prometheus_spelling(const char *unit)
 {
+    if (!*unit) return NULL;
     for (size_t i = 0; i < sizeof prometheus_spellings / sizeof *prometheus_spellings; i++)
         if (!strcmp(prometheus_spellings[i].name, unit)) return &prometheus_spellings[i];
     return NULL;
 }
 
-struct prometheus_unit prometheus_unit(const char *unit)
+unsigned char prometheus_unit_number(const char *unit)
 {
     const struct prometheus_spelling *s = prometheus_spelling(unit);
-    return s ? (struct prometheus_unit){s->base, s->times, s->per} : (struct prometheus_unit){"", 1, 1};
+    return s ? (unsigned char)(s - prometheus_spellings + 1) : 0;
+}
+
+struct prometheus_unit prometheus_unit_numbered(unsigned char number)
+{
+    if (!number) return (struct prometheus_unit){"", 1, 1};
+    const struct prometheus_spelling *s = &prometheus_spellings[number - 1];
+    return (struct prometheus_unit){s->base, s->times, s->per};
+}
+
+struct prometheus_unit prometheus_unit(const char *unit)
+{
+    return prometheus_unit_numbered(prometheus_unit_number(unit));
 }
 
 /* Letters, digits and underscores, no two of them in a row, no digit first. */
@@ -136,13 +149,17 @@ static void prometheus_escape(const char *text, const char *what, struct buf *ou
     buf_free(&valid);
 }
 
+bool prometheus_is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\') return false;
+    return true;
+}
+
 void prometheus_label_value(const char *value, struct buf *out)
 {
-    size_t n = strlen(value);
-    bool plain = true;
-    for (size_t i = 0; plain && i < n; i++) plain = value[i] > 0x1f && value[i] != '"' && value[i] != '\\';
-    if (plain)
-        buf_mem(out, value, n); /* nearly all of them */
+    if (prometheus_is_plain(value))
+        buf_str(out, value); /* nearly all of them */
     else
         prometheus_escape(value, "\\\"\n", out);
 }
@@ -152,26 +169,9 @@ void prometheus_help(const char *help, bool openmetrics, struct buf *out)
     prometheus_escape(help, openmetrics ? "\\\"\n" : "\\\n", out);
 }
 
-/* The shortest digits that read back as v, and where the point stands: 0.d1d2d3... x 10^point. */
-static int prometheus_digits(double v, char digits[20])
-{
-    char text[40];
-    for (int n = 14; n < 17; n++) {
-        snprintf(text, sizeof text, "%.*e", n, v);
-        if (strtod(text, NULL) == v) break;
-    }
-    char *e = strchr(text, 'e');
-    size_t n = 0;
-    for (char *c = text; c < e; c++)
-        if (isdigit((unsigned char)*c) && n < 19) digits[n++] = *c;
-    while (n > 1 && digits[n - 1] == '0') n--;
-    digits[n] = '\0';
-    return atoi(e + 1) + 1;
-}
-
 void prometheus_number(double v, struct buf *out)
 {
-    char digits[20];
+    char digits[DIGITS_MOST];
     if (!isfinite(v) || v == 0) {
         if (v == 0)
             buf_str(out, "0.0");
@@ -179,17 +179,18 @@ void prometheus_number(double v, struct buf *out)
             buf_f64(out, v);
         return;
     }
-    int point = prometheus_digits(fabs(v), digits), n = (int)strlen(digits);
+    struct digits d = digits_shortest(fabs(v));
+    int n = (int)(digits_u64(digits, d.digits) - digits), point = d.exponent + n;
     if (v < 0) buf_char(out, '-');
     if (point - 1 < -4 || point > 6) {
         buf_char(out, digits[0]);
-        if (n > 1) buf_printf(out, ".%s", digits + 1);
+        if (n > 1) buf_printf(out, ".%.*s", n - 1, digits + 1);
         buf_printf(out, "e%c%02d", point > 0 ? '+' : '-', abs(point - 1));
     } else if (point <= 0) {
-        buf_printf(out, "0.%.*s%s", -point, "0000", digits);
+        buf_printf(out, "0.%.*s%.*s", -point, "0000", n, digits);
     } else if (n <= point) {
-        buf_printf(out, "%s%.*s.0", digits, point - n, "000000");
+        buf_printf(out, "%.*s%.*s.0", n, digits, point - n, "000000");
     } else {
-        buf_printf(out, "%.*s.%s", point, digits, digits + point);
+        buf_printf(out, "%.*s.%.*s", point, digits, n - point, digits + point);
     }
 }

@@ -16,6 +16,10 @@ struct prometheus_unit {
 };
 struct prometheus_unit prometheus_unit(const char *unit);
 
+/* The same in a byte: a number for the unit's name, 0 for all that cannot be measured; and back. */
+unsigned char prometheus_unit_number(const char *unit);
+struct prometheus_unit prometheus_unit_numbered(unsigned char number);
+
 /*
  * The family's name without type suffix: "http.request.time", "seconds", "" gives http_request_time_seconds.
  * Other characters become one underscore, an old `_total` and a spelt-out unit at the end go, the base unit
@@ -30,6 +34,9 @@ void prometheus_label_name(const char *key, struct buf *out);
 /* A label's value or a help text, escaped, as valid UTF-8. A help text escapes quotes in OpenMetrics only. */
 void prometheus_label_value(const char *value, struct buf *out);
 void prometheus_help(const char *help, bool openmetrics, struct buf *out);
+
+/* True if a text needs no escape in any place and form. */
+bool prometheus_is_plain(const char *text);
 
 /* The canonical form of `le` and `quantile`, which are part of a series' identity: 0.005, 1.0, 1e+06, +Inf.
  */

@@ -17,6 +17,9 @@
 #define SERVE_THREADS     4
 #define SERVE_IDLE_S      15
 #define SERVE_WORTH_GZIP  1024
+/* What a connection may use: the request's headers, and half of it for a piece of a body. */
+#define SERVE_MEMORY (128 * 1024)
+#define SERVE_PIECE  (64 * 1024)
 
 struct serve {
     struct MHD_Daemon *daemon;
@@ -83,15 +86,51 @@ static void serve_answer(struct serve *serve, const struct serve_request *reques
     if (!answer->status) answer->status = MHD_HTTP_OK;
 }
 
+/* --- Bodies in pieces --------------------------------------------------------------------------------------
+ */
+
+static ssize_t serve_piece(void *arg, uint64_t position, char *to, size_t n)
+{
+    struct serve_answer *answer = arg;
+    (void)position;
+    size_t got = n ? answer->more(answer->owner, to, n) : 0;
+    if (got == SERVE_BROKEN) return MHD_CONTENT_READER_END_WITH_ERROR;
+    return got ? (ssize_t)got : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void serve_piece_free(void *arg)
+{
+    struct serve_answer *answer = arg;
+    answer->release(answer->owner);
+    free(answer);
+}
+
+static struct MHD_Response *serve_pieces(const struct serve_answer *answer)
+{
+    struct serve_answer *copy = malloc(sizeof *copy);
+    if (!copy) return NULL;
+    *copy = *answer;
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SERVE_PIECE, serve_piece, copy, serve_piece_free);
+    if (!response) free(copy);
+    return response;
+}
+
+static struct MHD_Response *serve_response(const struct serve_answer *answer)
+{
+    struct MHD_Response *response = answer->more
+                                        ? serve_pieces(answer)
+                                        : MHD_create_response_from_buffer_with_free_callback_cls(
+                                              answer->n, (void *)(uintptr_t)(answer->n ? answer->body : ""),
+                                              answer->release ? answer->release : NULL, answer->owner);
+    if (!response && answer->release) answer->release(answer->owner);
+    return response;
+}
+
 static enum MHD_Result serve_send(struct MHD_Connection *connection, const struct serve_answer *answer)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        answer->n, (void *)(uintptr_t)(answer->n ? answer->body : ""),
-        answer->release ? answer->release : NULL, answer->owner);
-    if (!response) {
-        if (answer->release) answer->release(answer->owner);
-        return MHD_NO;
-    }
+    struct MHD_Response *response = serve_response(answer);
+    if (!response) return MHD_NO;
     if (answer->type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
     if (answer->coding) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, answer->coding);
     MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
@@ -204,11 +243,12 @@ struct serve *serve_start(const char *listen, const struct serve_route *routes, 
     if (serve) {
         serve->routes = routes;
         serve_name(fd, serve->address);
-        serve->daemon = MHD_start_daemon(
-            MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve_handle, serve,
-            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS,
-            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S, MHD_OPTION_THREAD_POOL_SIZE,
-            (unsigned)SERVE_THREADS, MHD_OPTION_END);
+        serve->daemon =
+            MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve_handle,
+                             serve, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                             (unsigned)SERVE_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                             (unsigned)SERVE_IDLE_S, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)SERVE_THREADS,
+                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_MEMORY, MHD_OPTION_END);
     }
     if (serve && serve->daemon) return serve;
     buf_printf(why, "cannot start the server on %s: %s", listen, strerror(errno));

@@ -17,6 +17,8 @@ struct serve_request {
     const char *accept_encoding;
 };
 
+#define SERVE_BROKEN SIZE_MAX
+
 /* What it answers. Zero means: 200, no body. */
 struct serve_answer {
     unsigned status;
@@ -24,6 +26,10 @@ struct serve_answer {
     const char *coding; /* Content-Encoding of the body: a constant; NULL = as it is */
     const void *body;   /* read until release(owner) is called, perhaps from another thread */
     size_t n;
+    /* Instead of a body: writes its next piece, at most n >= 1 bytes; how many; 0 at its end; SERVE_BROKEN to
+     * break the connection off, so that the client knows that something is missing. Called when the client
+     * has taken what came before; by one thread at a time. */
+    size_t (*more)(void *owner, char *to, size_t n);
     void (*release)(void *owner); /* NULL: the body is a constant */
     void *owner;
 };

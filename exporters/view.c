@@ -172,17 +172,20 @@ bool view_add(struct view *view, const metrics_snapshot_t *now, const metrics_sn
         item->name = view_name(view, name);
         item->unit = metrics_reading_unit(reading);
         item->help = metrics_reading_help(reading);
+        item->number = view->numbered + (uint32_t)i;
         item->start_wall_ns = metrics_reading_start(reading);
         item->now = reading;
         if (!item->name) return false;
         view_base(view, item, now, base);
         view->n++;
     }
+    view->numbered += (uint32_t)metrics_snapshot_count(now);
     return true;
 }
 
 bool view_add_level(struct view *view, const char *name, const char *help, double value)
 {
+    uint32_t number = view->numbered++;
     if (!selection_passes(view->selection, name)) return true;
     struct item *item = view_room(view);
     metrics_row_t *row = region_alloc(&view->region, sizeof *row);
@@ -199,6 +202,7 @@ bool view_add_level(struct view *view, const char *name, const char *help, doubl
     item->help = help;
     item->fixed = row;
     item->fixed_count = 1;
+    item->number = number;
     if (!item->name) return false;
     view->n++;
     return true;
@@ -216,9 +220,33 @@ static int view_item_order(const void *a, const void *b)
     return order;
 }
 
+/* The first item that has no place behind the one before it, from the second pair on. */
+static size_t view_unsorted(const struct view *view)
+{
+    size_t i = 2;
+    while (i < view->n && view_item_order(&view->items[i - 1], &view->items[i]) <= 0) i++;
+    return i;
+}
+
+/* Nearly always one snapshot, sorted already, stands behind one level. */
 void view_sort(struct view *view)
 {
-    if (view->n) qsort(view->items, view->n, sizeof *view->items, view_item_order);
+    if (view_unsorted(view) < view->n) {
+        qsort(view->items, view->n, sizeof *view->items, view_item_order);
+        return;
+    }
+    size_t from = 1, to = view->n;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (view_item_order(&view->items[middle], &view->items[0]) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    if (from < 2) return;
+    struct item first = view->items[0];
+    memmove(view->items, view->items + 1, (from - 1) * sizeof first);
+    view->items[from - 1] = first;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------------------
@@ -240,6 +268,14 @@ static bool rows_reserve(struct rows *rows, size_t n)
     return true;
 }
 
+bool rows_set(struct rows *rows, const metrics_row_t *from, size_t n)
+{
+    if (!rows_reserve(rows, n)) return false;
+    if (n) memcpy(rows->at, from, n * sizeof *rows->at);
+    rows->n = n;
+    return true;
+}
+
 /* Durations leave the registry in seconds. */
 static void item_convert(const struct selection *sel, metrics_row_t *row)
 {
@@ -251,9 +287,9 @@ static void item_convert(const struct selection *sel, metrics_row_t *row)
     row->unit = sel->time_unit;
 }
 
-bool item_rows(const struct view *view, const struct item *item, enum metrics_scope totals, struct rows *rows)
+bool reading_rows(const struct selection *sel, const metrics_reading_t *now, const metrics_reading_t *base,
+                  enum metrics_scope totals, struct rows *rows)
 {
-    const struct selection *sel = view->selection;
     const metrics_row_options_t options = {
         .size = sizeof options,
         .attributes = sel->attributes.mask,
@@ -263,14 +299,21 @@ bool item_rows(const struct view *view, const struct item *item, enum metrics_sc
         .sampled = sel->backend->wants.sampled,
         .empty_zero = sel->settings->empty == BACKEND_EMPTY_ZERO,
     };
-    rows->n = item->now ? metrics_reading_rows(item->now, item->base, &options, rows->at, rows->room)
-                        : item->fixed_count;
+    rows->n = metrics_reading_rows(now, base, &options, rows->at, rows->room);
     if (rows->n > rows->room) {
         if (!rows_reserve(rows, rows->n)) return false;
-        if (item->now) metrics_reading_rows(item->now, item->base, &options, rows->at, rows->room);
+        metrics_reading_rows(now, base, &options, rows->at, rows->room);
     }
-    if (!item->now) memcpy(rows->at, item->fixed, rows->n * sizeof *rows->at);
-    for (size_t i = 0; i < rows->n; i++) item_convert(sel, &rows->at[i]);
+    if (sel->time_factor != 1)
+        for (size_t i = 0; i < rows->n; i++) item_convert(sel, &rows->at[i]);
+    return true;
+}
+
+bool item_rows(const struct view *view, const struct item *item, enum metrics_scope totals, struct rows *rows)
+{
+    if (item->now) return reading_rows(view->selection, item->now, item->base, totals, rows);
+    if (!rows_set(rows, item->fixed, item->fixed_count)) return false;
+    for (size_t i = 0; i < rows->n; i++) item_convert(view->selection, &rows->at[i]);
     return true;
 }
 

@@ -62,6 +62,8 @@ struct item {
     const metrics_reading_t *now, *base; /* base NULL: deltas count from zero. now NULL: `fixed` is all */
     const metrics_row_t *fixed;          /* rows that come from no segment */
     size_t fixed_count;
+    uint32_t number; /* in the order in which levels and readings were added, those that do not pass counted,
+                        too */
     bool rebased;
 };
 
@@ -69,6 +71,7 @@ struct view {
     const struct selection *selection;
     struct item *items; /* in the order of the snapshot: by name, then by tags */
     size_t n, room;
+    uint32_t numbered; /* how many levels and readings were added */
     uint64_t wall_ns, interval_ns;
     size_t rebased;
     struct region region;
@@ -110,7 +113,14 @@ struct rows {
  */
 bool item_rows(const struct view *view, const struct item *item, enum metrics_scope totals,
                struct rows *rows);
+
+/* The same of a reading of which there is no item; base may be NULL. */
+bool reading_rows(const struct selection *sel, const metrics_reading_t *now, const metrics_reading_t *base,
+                  enum metrics_scope totals, struct rows *rows);
 void rows_free(struct rows *rows);
+
+/* Copies n rows into `rows`. False without memory. */
+bool rows_set(struct rows *rows, const metrics_row_t *from, size_t n);
 
 /* The unit in which the item's values are sent: the backend's for durations, else the family's; "" if none.
  */

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "edit.h"
 #include "fuzz.h"
+#include "pages.h"
 #include "view.h"
 #include "walk.h"
 #include "wrap.h"
@@ -124,6 +125,34 @@ static int is_text(const char *backend)
     return !strcmp(backend, "prometheus") || !strcmp(backend, "file") || !strcmp(backend, "console");
 }
 
+/* A page made piece by piece is the page made at once. */
+static void check_pieces(const struct view *view, const struct config_backend *b, unsigned form,
+                         const struct buf *whole)
+{
+    const struct backend_pages *pages = b->type->pages;
+    const metrics_reading_t **readings = calloc(view->numbered + 1, sizeof(*readings));
+    struct batch batch = {.view = view, .to = view->n, .settings = b->settings};
+    struct page_values values = {.selection = view->selection, .readings = readings, .n = view->numbered};
+    struct buf out = {0};
+    if (!readings) abort();
+    for (size_t i = 0; i < view->n; i++) readings[view->items[i].number] = view->items[i].now;
+    void *plan = pages->plan(&batch);
+    FUZZ_HOLDS(plan && pages->fits(plan, &values), "a plan fits what it was made for");
+    void *printer = pages->begin(plan, &values, b->settings, form);
+    for (size_t n = 1; n;) {
+        char *room = buf_room(&out, 97);
+        n = pages->print(printer, room, 1 + out.len % 97);
+        FUZZ_HOLDS(n != PAGES_BROKEN, "there is memory");
+        out.len += n;
+    }
+    FUZZ_HOLDS(out.len == whole->len && !memcmp(out.data, buf_text(whole), out.len),
+               "the pieces are the page");
+    pages->end(&printer);
+    pages->forget(&plan);
+    free(readings);
+    buf_free(&out);
+}
+
 static void encode(const struct view *view, const struct config_backend *b, unsigned form)
 {
     struct buf notes = {0};
@@ -143,6 +172,7 @@ static void encode(const struct view *view, const struct config_backend *b, unsi
         FUZZ_HOLDS(walk_is_utf8(buf_text(body), body->len), "the text is UTF-8");
         FUZZ_HOLDS(strlen(buf_text(body)) == body->len, "the text has no zeros");
     }
+    if (b->type->pages) check_pieces(view, b, form, body);
     if (!strcmp(b->type->name, "prometheus")) check_page(body);
     if (!strcmp(b->type->name, "file")) check_json(body);
     if (session) b->type->session->close(&session);

@@ -25,8 +25,42 @@ static void big(void *arg, const struct serve_request *request, struct serve_ans
     serve_text(answer, request, "text/plain", &text);
 }
 
-static const struct serve_route routes[] = {
-    {"/hello", hello, "hi", "says hi"}, {"/big", big, NULL, NULL}, {NULL, NULL, NULL, NULL}};
+/* A body in pieces: `lines` lines, and then its end, or, if `broken`, none. */
+struct pieces {
+    int lines, at;
+    bool broken;
+};
+static int pieces_alive;
+
+static size_t pieces_more(void *owner, char *to, size_t n)
+{
+    struct pieces *p = owner;
+    size_t got = 0;
+    while (p->at < p->lines && n - got > 16) got += (size_t)sprintf(to + got, "line %d\n", p->at++);
+    return got ? got : p->broken ? SERVE_BROKEN : 0;
+}
+
+static void pieces_release(void *owner)
+{
+    __atomic_fetch_sub(&pieces_alive, 1, __ATOMIC_RELAXED);
+    free(owner);
+}
+
+static void in_pieces(void *arg, const struct serve_request *request, struct serve_answer *answer)
+{
+    struct pieces *p = malloc(sizeof *p);
+    (void)request;
+    *p = (struct pieces){.lines = 100000, .broken = arg != NULL};
+    __atomic_fetch_add(&pieces_alive, 1, __ATOMIC_RELAXED);
+    *answer = (struct serve_answer){
+        .type = "text/plain", .more = pieces_more, .release = pieces_release, .owner = p};
+}
+
+static const struct serve_route routes[] = {{"/hello", hello, "hi", "says hi"},
+                                            {"/big", big, NULL, NULL},
+                                            {"/pieces", in_pieces, NULL, NULL},
+                                            {"/broken", in_pieces, "broken", NULL},
+                                            {NULL, NULL, NULL, NULL}};
 
 /* Sends the request as it is and reads until the server closes; at most n bytes. */
 static size_t ask(const char *address, const char *request, char *out, size_t n)
@@ -103,6 +137,71 @@ UNIT(serve, gzip)
     CHECK(strstr(out, "Content-Encoding") == NULL);
     CHECK(strstr(out, "line 9999\n") != NULL);
     serve_stop(&serve);
+    buf_free(&why);
+}
+
+/* A body in pieces arrives whole, with an end of its own in HTTP/1.1 and with that of the connection in 1.0;
+ * one that is broken off has no such end. Who only asks for the headers, and who goes away, gets none of it;
+ * all of them are released. */
+UNIT(serve, pieces)
+{
+    static char out[2000000];
+    struct buf why = {0};
+    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
+    REQUIRE(serve);
+    out[ask(serve_address(serve), "GET /pieces" END "\r\n", out, sizeof out - 1)] = '\0';
+    CHECK(strstr(out, "Transfer-Encoding: chunked") != NULL);
+    CHECK(strstr(out, "line 99999\n") != NULL);
+    CHECK(!strcmp(out + strlen(out) - 5, "0\r\n\r\n"));
+    size_t n = ask(serve_address(serve), "GET /pieces HTTP/1.0\r\n\r\n", out, sizeof out - 1);
+    out[n] = '\0';
+    char *body = strstr(out, "\r\n\r\n");
+    REQUIRE(body);
+    CHECK(!strstr(out, "chunked"));
+    CHECK_EQ_U64(strlen(body + 4), 1088890);
+    out[ask(serve_address(serve), "GET /broken" END "\r\n", out, sizeof out - 1)] = '\0';
+    CHECK(strstr(out, "line 99999\n") != NULL);
+    CHECK(strcmp(out + strlen(out) - 5, "0\r\n\r\n") != 0);
+    out[ask(serve_address(serve), "HEAD /pieces" END "\r\n", out, sizeof out - 1)] = '\0';
+    CHECK(!strstr(out, "line 0"));
+    CHECK_EQ_U64(ask(serve_address(serve), "GET /pieces" END "\r\n", out, 1000), 1000);
+    serve_stop(&serve);
+    CHECK_EQ_I64(pieces_alive, 0);
+    buf_free(&why);
+}
+
+/* While a client takes nothing of a long body, and another one says nothing at all, all others, more of them
+ * than there are threads, are answered; and when the first one goes on it gets the rest. */
+UNIT(serve, slow_client)
+{
+    static char out[2000000];
+    struct buf why = {0};
+    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
+    REQUIRE(serve);
+    int slow[8];
+    static const char request[] = "GET /pieces" END "\r\n";
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atoi(strrchr(serve_address(serve), ':') + 1))};
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    for (int i = 0; i < 8; i++) {
+        int little = 4096;
+        slow[i] = socket(AF_INET, SOCK_STREAM, 0);
+        setsockopt(slow[i], SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+        CHECK(!connect(slow[i], (struct sockaddr *)&to, sizeof to));
+        CHECK(send(slow[i], request, sizeof request - 1, MSG_NOSIGNAL) > 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        out[ask(serve_address(serve), "GET /hello" END "\r\n", out, sizeof out - 1)] = '\0';
+        CHECK(strstr(out, "hi accept=-\n") != NULL);
+    }
+    size_t got = 0;
+    for (ssize_t r; got < sizeof out - 1 && (r = recv(slow[0], out + got, sizeof out - 1 - got, 0)) > 0;)
+        got += (size_t)r;
+    out[got] = '\0';
+    CHECK(strstr(out, "line 99999\n") != NULL);
+    for (int i = 0; i < 8; i++) close(slow[i]);
+    serve_stop(&serve);
+    CHECK_EQ_I64(pieces_alive, 0);
     buf_free(&why);
 }
 

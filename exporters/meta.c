@@ -31,6 +31,8 @@ static const struct meta_family {
     {"mtx.exporter.queue", "readings", "Readings that wait for a backend."},
     {"mtx.exporter.lag", "seconds", "How far a backend is behind the newest snapshot."},
     {"mtx.exporter.snapshot.time", "seconds", "How long it takes to read the whole segment."},
+    {"mtx.exporter.log.time", "seconds",
+     "How long it takes to put a snapshot into the log: its file, and older intervals that are merged."},
     {"mtx.exporter.scrape.time", "seconds", "How long it takes to answer a scrape."},
     {"mtx.exporter.scrape.bytes", "bytes", "Bytes of scrape answers before compression."},
     {"mtx.exporter.log.bytes", "bytes", "Memory of the snapshots that wait in packed form."},
@@ -102,10 +104,13 @@ void meta_sent(struct meta *meta, const char *backend, uint64_t ns)
     pthread_mutex_unlock(&meta->lock);
 }
 
-void meta_sampled(struct meta *meta, uint64_t ns)
+void meta_sampled(struct meta *meta, uint64_t read_ns, uint64_t log_ns)
 {
     pthread_mutex_lock(&meta->lock);
-    if (meta->registry) metrics_timer_update(metrics_timer(meta->registry, "mtx.exporter.snapshot.time"), ns);
+    if (meta->registry) {
+        metrics_timer_update(metrics_timer(meta->registry, "mtx.exporter.snapshot.time"), read_ns);
+        metrics_timer_update(metrics_timer(meta->registry, "mtx.exporter.log.time"), log_ns);
+    }
     pthread_mutex_unlock(&meta->lock);
 }
 

@@ -21,8 +21,8 @@ bool meta_attach(struct meta *meta, const char *path, struct buf *why);
 /* A payload went to a backend's transport and took this long. */
 void meta_sent(struct meta *meta, const char *backend, uint64_t ns);
 
-/* A snapshot was taken and took this long. */
-void meta_sampled(struct meta *meta, uint64_t ns);
+/* A snapshot was taken: this long to read it, this long to put it into the log. */
+void meta_sampled(struct meta *meta, uint64_t read_ns, uint64_t log_ns);
 
 /* A scrape was answered: how long, how many bytes. */
 void meta_scraped(struct meta *meta, const char *backend, uint64_t ns, uint64_t bytes);

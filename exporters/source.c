@@ -156,6 +156,7 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
     metrics_error_t error = {0};
     uint64_t start = clock_mono(clock);
     metrics_snapshot_t *snapshot = metrics_leader_sample(source->leader, &error);
+    uint64_t taken = clock_mono(clock);
     int appended = snapshot ? log_append(source->log, snapshot) : -1;
     uint64_t now = clock_mono(clock);
     if (appended < 0) {
@@ -167,7 +168,7 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
     complain_over(&source->trouble, now, "takes snapshots again", "segment", source->path);
     metrics_leader_logged(source->leader, snapshot);
     if (meta) {
-        meta_sampled(meta, now - start);
+        meta_sampled(meta, taken - start, now - taken);
         source_tell(source, meta, snapshot);
     }
     source_remember(source, snapshot);

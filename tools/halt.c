@@ -21,6 +21,8 @@ void halt_begin(void)
     static const int signals[] = {SIGINT, SIGTERM};
     struct sigaction note = {.sa_handler = halt_note};
     sigset_t ours;
+    /* A service that hangs up is a failed request, no reason to die. */
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&ours);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaddset(&ours, signals[i]);
     sigprocmask(SIG_BLOCK, &ours, NULL);

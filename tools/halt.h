@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* From now on. Once, before threads. */
+/* From now on, and SIGPIPE is ignored. Once, before threads, and after children that are to have it. */
 void halt_begin(void);
 
 /* How many came. The first asks for an end, the second for one at once. */

@@ -15,6 +15,7 @@ import tempfile
 import termios
 import threading
 import time
+import urllib.parse
 
 import fake
 import harness
@@ -41,7 +42,12 @@ class Fake(fake.Service):
         need(r.headers.get("content-encoding") == self.encoding, f"the encoding {r.headers.get('content-encoding')}")
 
     def parse(self, r):
-        return r.json()
+        def once(pairs):
+            need(len(dict(pairs)) == len(pairs), f"a member stands there twice: {pairs}")
+            return dict(pairs)
+
+        r.json()
+        return json.loads(r.body, object_pairs_hook=once)
 
     def reply(self, path, body):
         return 200, b"", ()
@@ -148,6 +154,51 @@ equal(run("librato", [{"name": "a", "value": 1}], url=service.url).returncode, 0
 service.script(fake.status(403, b'{"error": "no"}'))
 equal(run("librato", [{"name": "a", "value": 1}], url=service.url).returncode, 4, "librato: another one is not")
 service.stop()
+
+# --- What was captured from the services' own clients -------------------------------------------------------------------
+
+
+def environment(backend, options):
+    """Options that are secrets come by the environment."""
+    names = {("librato", "token"): "LIBRATO_TOKEN", ("librato", "user"): "LIBRATO_USER", ("apptuit", "token"): "APPTUIT_API_TOKEN",
+             ("anodot20", "token"): "ANODOT_TOKEN", ("anodot30", "token"): "ANODOT_TOKEN", ("anodot30", "access_key"): "ANODOT_ACCESS_KEY",
+             ("wavefront", "token"): "WAVEFRONT_TOKEN"}
+    env = {names[backend, k]: v for k, v in options.items() if (backend, k) in names}
+    text = lambda v: str(v).lower() if isinstance(v, bool) else str(v)
+    words = [w for k, v in options.items() if (backend, k) not in names and k not in ("url", "tcp") for w in ("--set", f"{k}={text(v)}")]
+    return env, words
+
+
+class Anything(fake.Service):
+    def accept(self, r):
+        return 200, b'{"errors": []}', ()
+
+
+def captured(backend, case):
+    service, env_words = Anything(), environment(backend, case["options"])
+    if "tcp" in case["options"]:
+        return  # the same lines, tried on a socket below
+    done = run(backend, case["points"], *env_words[1], "--json", url=service.url, env={"WAVEFRONT_TOKEN": "", **env_words[0]})
+    what = f"{backend}, {case['case']}"
+    equal(done.returncode, 1 if case.get("left out") else 0, f"{what}: exit code, {done.stderr}")
+    equal(len(service.requests), len(case["requests"]), f"{what}: requests")
+    for got, want in zip(service.requests, case["requests"]):
+        path = f"{got.path}?{got.query}" if got.query else got.path
+        equal((got.method, urllib.parse.unquote_plus(path)), (want["method"], urllib.parse.unquote_plus(want["path"])), f"{what}: path")
+        for name, value in want["headers"].items():
+            equal(got.headers.get(name), value, f"{what}: {name}")
+        body = got.body.decode().splitlines() if "lines" in want else got.json()
+        wanted = want.get("lines", want.get("body"))
+        if backend.startswith("anodot"):  # the service wants them in the order of their times
+            wanted = sorted(wanted, key=lambda s: s["timestamp"])
+        equal(body, wanted, f"{what}: body")
+    service.stop()
+
+
+for backend in ("anodot20", "anodot30", "apptuit", "librato", "wavefront"):
+    with open(f"{os.path.dirname(__file__)}/../golden/vendors/{backend}.json") as f:
+        for case in json.load(f)["cases"]:
+            captured(backend, case)
 
 # --- Lines, the summary, exit codes ------------------------------------------------------------------------------------
 
@@ -575,7 +626,8 @@ for words, says in [(["--milliseconds"], "are for --send"), (["--send", "nowhere
 
 
 def start(service, *words):
-    return subprocess.Popen([harness.MTXCTL, "send", "librato", "--set", f"url={service.url}", "--set", "retry_least=1ms", *words], env=ENV, text=True,
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started the suite may ignore it
+    return subprocess.Popen(preexec_fn=heard, args=[harness.MTXCTL, "send", "librato", "--set", f"url={service.url}", "--set", "retry_least=1ms", *words], env=ENV, text=True,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

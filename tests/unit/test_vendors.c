@@ -15,13 +15,14 @@
 #include "../fixture.h"
 #include "config.h"
 #include "json.h"
-#include "points.h"
+#include "points_line.h"
 #include "transport_http.h"
 #include "view.h"
 
 #include <ctype.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define VENDORS_DIR MTX_TESTS_DIR "/golden/vendors/"
 
@@ -29,96 +30,6 @@ static const char *no_env(const char *name)
 {
     (void)name;
     return NULL;
-}
-
-/* --- A line of JSON becomes a point -----------------------------------------------------------------------
- */
-
-static int tag_order(const void *a, const void *b)
-{
-    return strcmp(((const metrics_tag_t *)a)->key, ((const metrics_tag_t *)b)->key);
-}
-
-static void read_tags(struct points *points, struct point *p, json_t *given)
-{
-    const char *key;
-    json_t *value;
-    metrics_tag_t *tags = region_alloc(&points->region, (json_object_size(given) + 1) * sizeof *tags);
-    REQUIRE(tags);
-    json_object_foreach(given, key, value) tags[p->tag_count++] =
-        (metrics_tag_t){key, json_string_value(value)};
-    qsort(tags, p->tag_count, sizeof *tags, tag_order);
-    p->tags = tags;
-}
-
-static void read_value(struct points *points, struct point *p, json_t *value, double factor)
-{
-    if (json_is_array(value)) {
-        const char **texts = region_alloc(&points->region, json_array_size(value) * sizeof *texts);
-        REQUIRE(texts);
-        for (; p->element_count < json_array_size(value); p->element_count++)
-            texts[p->element_count] = json_string_value(json_array_get(value, p->element_count));
-        p->elements = texts;
-    } else if (json_is_integer(value)) {
-        p->value_type = METRICS_I64;
-        p->value.i = json_integer_value(value) * (int64_t)factor;
-    } else {
-        p->value_type = METRICS_F64;
-        p->value.f = json_real_value(value) * factor;
-    }
-}
-
-static void read_centroids(struct points *points, struct point *p, json_t *given)
-{
-    size_t n = json_array_size(given);
-    metrics_centroid_t *at = n ? region_alloc(&points->region, n * sizeof *at) : NULL;
-    for (size_t i = 0; at && i < n; i++) {
-        json_t *pair = json_array_get(given, i);
-        at[i] = (metrics_centroid_t){json_number_value(json_array_get(pair, 0)),
-                                     json_number_value(json_array_get(pair, 1))};
-        p->summary.count += (uint64_t)at[i].weight;
-    }
-    p->centroids = at;
-    p->centroid_count = n;
-}
-
-static void read_fields(struct points *points, struct point *p, json_t *given)
-{
-    struct point_field *at = region_alloc(&points->region, (json_object_size(given) + 1) * sizeof *at);
-    const char *key;
-    json_t *value;
-    REQUIRE(at);
-    json_object_foreach(given, key, value) at[p->field_count++] =
-        (struct point_field){key, json_number_value(value), false};
-    p->fields = at;
-}
-
-static double number_of(json_t *line, const char *key)
-{
-    json_t *value = json_object_get(line, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-static void read_point(struct points *points, const struct backend_points *backend, json_t *line)
-{
-    const struct point_word *word = backend->words;
-    const char *type = json_string_value(json_object_get(line, "type"));
-    while (type && strcmp(word->word, type)) word++;
-    struct point p = {.type = word->type, .extra = line, .attribute = METRICS_VALUE};
-    double time = json_number_value(json_object_get(line, "time"));
-    p.name = json_string_value(json_object_get(line, "name"));
-    p.source = json_string_value(json_object_get(line, "source"));
-    p.time_ns = (uint64_t)time * 1000000000 + (uint64_t)llround((time - floor(time)) * 1e9);
-    p.item = points->n;
-    read_tags(points, &p, json_object_get(line, "tags"));
-    read_value(points, &p, json_object_get(line, "value"), word->factor != 0 ? word->factor : 1);
-    read_centroids(points, &p, json_object_get(line, "centroids"));
-    read_fields(points, &p, json_object_get(line, "measurements"));
-    if (p.type == POINT_SUMMARY)
-        p.summary = (struct point_summary){(uint64_t)number_of(line, "count"), number_of(line, "sum"),
-                                           number_of(line, "min"), number_of(line, "max"),
-                                           number_of(line, "sum_squares")};
-    points_add(points, &p);
 }
 
 /* --- What was sent, as JSON -------------------------------------------------------------------------------
@@ -259,21 +170,38 @@ static void compare_records(const char *what, const struct payload *p, json_t *w
     json_decref(commands);
 }
 
+/* The way of points by hand. */
+static void read_point(struct point_lines *lines, const struct backend_points *backend, json_t *line,
+                       size_t i)
+{
+    struct point_reader reader = {.backend = backend, .prefix = "", .next_item = i};
+    struct buf why = {0};
+    char *text = json_dumps(line, 0);
+    REQUIRE(text);
+    if (!point_lines_add(lines, &reader, text, strlen(text), i + 1, &why))
+        UNIT_FAIL("%s: %s\n", text, buf_text(&why));
+    buf_free(&why);
+    free(text);
+}
+
 static void run_case(const struct config_backend *b, json_t *one)
 {
     const char *name = json_string_value(json_object_get(one, "case"));
     json_t *want = json_object_get(one, "requests"), *records = json_object_get(one, "records"), *line;
     json_t *refused = json_array(), *told = json_object_get(one, "left out");
     struct payload payloads[PAYLOADS] = {{.points = 0}};
-    struct points points = {0};
+    struct point_lines lines = {.root_count = 0};
+    signed char where[64];
     struct buf why = {0};
     size_t i, requests = 0;
     void *session = b->type->session ? b->type->session->open(b->settings, &why) : NULL;
-    json_array_foreach(json_object_get(one, "points"), i, line) read_point(&points, b->type->points, line);
+    json_array_foreach(json_object_get(one, "points"), i, line) read_point(&lines, b->type->points, line, i);
+    const struct points points = lines.points;
+    REQUIRE(points.n <= sizeof where);
     for (size_t from = 0; from < points.n;) {
         for (int k = 0; k < PAYLOADS; k++) payload_reset(&payloads[k]);
         from += points_write(b->type->points, &points.at[from], points.n - from, b->settings, session,
-                             payloads, left_out, &refused);
+                             payloads, where, left_out, &refused);
         for (int k = 0; k < PAYLOADS; k++) {
             if (!payloads[k].body.len) continue;
             if (records) {
@@ -291,7 +219,7 @@ static void run_case(const struct config_backend *b, json_t *one)
     if (told || json_array_size(refused)) compare(name, refused, told);
     for (int k = 0; k < PAYLOADS; k++) payload_free(&payloads[k]);
     if (session) b->type->session->close(&session);
-    points_free(&points);
+    point_lines_free(&lines);
     buf_free(&why);
     json_decref(refused);
 }
@@ -376,8 +304,11 @@ static size_t write_chunk(const struct config_backend *b, const struct points *p
 {
     struct payload payloads[PAYLOADS] = {{.points = 0}};
     json_t *refused = json_array();
+    signed char *where = malloc(points->n);
+    REQUIRE(where);
     size_t taken = points_write(b->type->points, &points->at[from], points->n - from, b->settings, session,
-                                payloads, left_out, &refused);
+                                payloads, where, left_out, &refused);
+    free(where);
     for (int k = 0; k < PAYLOADS; k++) {
         if (payloads[k].body.len) *(*size)++ = payloads[k].points;
         payload_free(&payloads[k]);

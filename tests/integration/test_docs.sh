@@ -1,11 +1,12 @@
 #!/bin/bash
-# Promise: every configuration that the documentation shows is one that mtx-exporter takes.
+# Promises: every configuration that the documentation shows is one that mtx-exporter takes; every line of points that it
+# shows is one that mtxctl send takes.
 set -u
-exporter=${MTX_BUILD:?}/exporters/mtx-exporter
+exporter=${MTX_BUILD:?}/exporters/mtx-exporter mtxctl=$MTX_BUILD/tools/mtxctl
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export MTX_SEGMENT=$work/none.seg APPTUIT_API_TOKEN=x LIBRATO_TOKEN=x ANODOT_TOKEN=x ANODOT_ACCESS_KEY=x WAVEFRONT_TOKEN=x
-passed=0 failed=0
+passed=0 failed=0 lines=0
 for page in "${MTX_SOURCE:?}"/docs/*.md "$MTX_SOURCE"/docs/backends/*.md "$MTX_SOURCE"/README.md; do
     rm -f "$work"/block*
     awk -v dir="$work" '/^```yaml/ { on = 1; n++; next } /^```/ { on = 0 } on { print > (dir "/block" n ".yml") }' "$page"
@@ -19,6 +20,23 @@ for page in "${MTX_SOURCE:?}"/docs/*.md "$MTX_SOURCE"/docs/backends/*.md "$MTX_S
             cat "$work/out"
         fi
     done
+    # ```jsonl BACKEND
+    rm -f "$work"/points*
+    awk -v dir="$work" '/^```jsonl / { on = 1; n++; file = dir "/points" n "." $2; next } /^```/ { on = 0 } on { print > file }' "$page"
+    for block in "$work"/points*; do
+        [ -e "$block" ] || continue
+        backend=${block##*.}
+        set -- --strict --dry-run "$block"
+        [ "$backend" = wavefront ] && set -- --set url=http://127.0.0.1:9 "$@"
+        [ "$backend" = apptuit ] && set -- --tag dc=eu "$@"
+        if "$mtxctl" send "$backend" "$@" >"$work/out" 2>&1; then
+            lines=$((lines + 1))
+        else
+            failed=$((failed + 1))
+            echo "FAIL ${page#"$MTX_SOURCE"/}: points for $backend:"
+            cat "$work/out"
+        fi
+    done
 done
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -ge 7 ]
+echo "$((passed + lines)) passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -ge 7 ] && [ $lines -ge 7 ]

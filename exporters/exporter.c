@@ -72,6 +72,11 @@ static void exporter_choose_meta(struct exporter *e, const struct source *source
     struct buf why = {0};
     if (!meta_attach(e->meta, source ? source->path : NULL, &why))
         say(SAY_WARN, "no meta-metrics", "segment", source->path, "reason", buf_text(&why), NULL);
+    metrics_snapshot_t *fresh = source ? fresh_get(source->fresh) : NULL;
+    if (fresh) {
+        meta_recall(e->meta, e->ledger, fresh);
+        metrics_snapshot_release(&fresh);
+    }
     e->meta_source = source;
     buf_free(&why);
 }

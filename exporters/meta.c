@@ -10,6 +10,7 @@ struct meta {
     pthread_mutex_t lock;                     /* of all below; the ledger's is taken under it */
     metrics_registry_t *registry;             /* NULL: none */
     struct ledger_page told[LEDGER_BACKENDS]; /* what the counters have been given so far */
+    bool recalled;                            /* what an earlier exporter left untold has been looked for */
 };
 
 /* What is written, for the reader of a dashboard. */
@@ -196,6 +197,84 @@ void meta_ledger(struct meta *meta, struct ledger *ledger)
             meta_account(meta->registry, now[i].name, ledger_signal_name((enum ledger_signal)s), &own, &told);
         }
     memcpy(meta->told, now, n * sizeof *now);
+    pthread_mutex_unlock(&meta->lock);
+}
+
+/* --- After an earlier exporter -----------------------------------------------------------------------------
+ */
+
+/* The counters that an account is told by; those that are sums of others go with them. */
+static uint64_t *meta_field(struct ledger_account *a, const char *name, const char *reason)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } fields[] = {{"mtx.exporter.send.successful", offsetof(struct ledger_account, delivered)},
+                  {"mtx.exporter.send.points", offsetof(struct ledger_account, points)},
+                  {"mtx.exporter.send.retries", offsetof(struct ledger_account, retries)},
+                  {"mtx.exporter.taken", offsetof(struct ledger_account, taken)},
+                  {"mtx.exporter.merged", offsetof(struct ledger_account, merged)},
+                  {"mtx.exporter.rebased", offsetof(struct ledger_account, rebased)}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!strcmp(name, fields[i].name)) return (uint64_t *)(void *)((char *)a + fields[i].at);
+    for (int r = 0; reason && !strcmp(name, "mtx.exporter.dropped") && r < LEDGER_REASON_COUNT; r++)
+        if (!strcmp(reason, ledger_reason_name((enum ledger_reason)r))) return &a->dropped[r];
+    return NULL;
+}
+
+static const char *meta_tag(const metrics_reading_t *reading, const char *key)
+{
+    size_t n;
+    const metrics_tag_t *tags = metrics_reading_tags(reading, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(tags[i].key, key)) return tags[i].value;
+    return NULL;
+}
+
+/* Adds up what the segment's counters say of one account. */
+static void meta_read_told(const metrics_snapshot_t *snapshot, const char *backend, const char *signal,
+                           struct ledger_account *told)
+{
+    metrics_row_options_t options = {.size = sizeof options, .attributes = METRICS_ATTR(METRICS_COUNT)};
+    metrics_row_t row;
+    for (size_t i = 0, n = metrics_snapshot_count(snapshot); i < n; i++) {
+        const metrics_reading_t *reading = metrics_snapshot_reading(snapshot, i);
+        if (strncmp(metrics_reading_name(reading), "mtx.exporter.", 13)) continue;
+        const char *b = meta_tag(reading, "backend"), *s = meta_tag(reading, "signal");
+        if (!b || !s || strcmp(b, backend) || strcmp(s, signal)) continue;
+        uint64_t *field = meta_field(told, metrics_reading_name(reading), meta_tag(reading, "reason"));
+        if (field && metrics_reading_rows(reading, NULL, &options, &row, 1) == 1 && row.type == METRICS_U64)
+            *field += row.value.u;
+    }
+}
+
+/* Counters never fall: where the segment knows more than the log's file, that stays as it is. */
+static uint64_t meta_missing(uint64_t counted, uint64_t told)
+{
+    return counted > told ? counted - told : 0;
+}
+
+void meta_recall(struct meta *meta, struct ledger *ledger, const metrics_snapshot_t *snapshot)
+{
+    struct ledger_page now[LEDGER_BACKENDS];
+    pthread_mutex_lock(&meta->lock);
+    size_t n = meta->recalled ? 0 : ledger_read(ledger, now);
+    meta->recalled = true;
+    for (size_t i = 0; i < n; i++)
+        for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++) {
+            const struct ledger_account *was = &now[i].restored[s];
+            struct ledger_account told = {0}, *owed = &meta->told[i].account[s];
+            meta_read_told(snapshot, now[i].name, ledger_signal_name((enum ledger_signal)s), &told);
+            /* Told less than nothing: the next difference is as much larger. */
+            owed->delivered -= meta_missing(was->delivered, told.delivered);
+            owed->points -= meta_missing(was->points, told.points);
+            owed->retries -= meta_missing(was->retries, told.retries);
+            owed->taken -= meta_missing(was->taken, told.taken);
+            owed->merged -= meta_missing(was->merged, told.merged);
+            owed->rebased -= meta_missing(was->rebased, told.rebased);
+            for (int r = 0; r < LEDGER_REASON_COUNT; r++)
+                owed->dropped[r] -= meta_missing(was->dropped[r], told.dropped[r]);
+        }
     pthread_mutex_unlock(&meta->lock);
 }
 

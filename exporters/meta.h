@@ -18,6 +18,13 @@ void meta_free(struct meta **meta);
  */
 bool meta_attach(struct meta *meta, const char *path, struct buf *why);
 
+/*
+ * Once, after the first meta_attach(): what an earlier exporter counted and did not live to tell the segment,
+ * is told with the next meta_ledger(). What it had told is in the snapshot, a fresh one of that segment; what
+ * it had counted is what ledger_restore() brought.
+ */
+void meta_recall(struct meta *meta, struct ledger *ledger, const metrics_snapshot_t *snapshot);
+
 /* A payload went to a backend's transport and took this long. */
 void meta_sent(struct meta *meta, const char *backend, uint64_t ns);
 

@@ -14,6 +14,7 @@ totals of increments wrong).
 """
 import collections
 import glob
+import json
 import os
 import random
 import re
@@ -291,6 +292,7 @@ class Round:
             equal(a["taken"], a["delivered"] + a["merged"] + a["dropped"] + a.get("queued", 0), f"{name}: the last ledger: {a}")
             equal((a.get("queued", 0), a["merged"]), (0, 0), f"{name}: nothing waits, nothing was thinned: {a}")
             tally[f"readings taken by {name}"] += a["taken"]
+            self.judge_told(name, a)
         equal(sorted(dropped), sorted(s.book.name for s in self.services), "all backends end with a ledger")
         for word in ("damaged", "cannot be written", "runtime error", "Sanitizer"):
             check(word not in log, f"the log says {word!r}")
@@ -299,6 +301,22 @@ class Round:
         check(len(want) > 50, f"there was load: {len(want)} series")
         for s in self.services:
             self.judge_service(s, want, dropped.get(s.book.name))
+
+    def told(self):
+        """{backend: {word: number}} of the exporter's own metrics in the segment."""
+        out = collections.defaultdict(collections.Counter)
+        for r in json.loads(self.bench.ctl("get", "--json", "mtx.exporter.*"))["readings"]:
+            if "backend" in r["tags"]:
+                what = r["name"].removeprefix("mtx.exporter.")
+                out[r["tags"]["backend"]][what] += sum(v["value"] for v in r["values"] if v["attribute"] == "count")
+        return out
+
+    def judge_told(self, name, a):
+        """The metrics say what the ledger says. More only where a kill came between the segment and the file."""
+        told = self.told()[name]
+        for what, n in (("taken", a["taken"]), ("send.successful", a["delivered"]), ("dropped", a["dropped"])):
+            check(told[what] >= n, f"{name}: mtx.exporter.{what} is {told[what]}, the ledger says {n}")
+            tally[f"told too often of {what}"] += told[what] - n
 
     def judge_service(self, s, want, dropped):
         name = s.book.name

@@ -41,7 +41,29 @@ static metrics__reservoir_params_t params_of(const struct metrics__settings *s)
                                          .window_s = s->window_s};
 }
 
-/* Copy the reservoir twice, after its count (ORD-6), and keep what both copies agree on. */
+/*
+ * Copy the reservoir twice, after its count (ORD-6), and keep what both copies agree on: into scratch 0. One
+ * that is hardly filled is copied in part. How many bytes; 0 = there was trouble.
+ */
+static size_t copy_samples(struct metrics_reader *r, uint64_t at, size_t n,
+                           const metrics__reservoir_params_t *p)
+{
+    char *copy = metrics__scratch(r, 0, n), *again = metrics__scratch(r, 1, n);
+    size_t first = metrics__reservoir_first(p);
+    if (!copy || !again) return 0;
+    bool good = first <= n && !view_read(&r->view, at, copy, first);
+    if (good && first < n && metrics__reservoir_has_room((metrics__reservoir_t *)copy, p))
+        n = first;
+    else
+        good = good && !view_read(&r->view, at + first, copy + first, n - first);
+    if (!good || view_read(&r->view, at, again, n)) {
+        r->trouble = METRICS__TRUNCATED;
+        return 0;
+    }
+    metrics__reservoir_confirm((metrics__reservoir_t *)copy, (metrics__reservoir_t *)again, n, p);
+    return n;
+}
+
 static bool load_samples(const struct metrics__taking *t, const struct metrics__series_read *s,
                          struct metrics__distribution_read *out, double factor)
 {
@@ -49,20 +71,17 @@ static bool load_samples(const struct metrics__taking *t, const struct metrics__
     const struct metrics__plan *plan = &s->family->shape->plan;
     metrics__reservoir_params_t p = params_of(&s->family->shape->settings);
     uint64_t at = s->storage[1] + (plan->rate ? METRICS__RATE_BLOCK : 0), n = plan->reservoir;
-    metrics__reservoir_t *copy = metrics__scratch(r, 0, n), *again = metrics__scratch(r, 1, n);
+    metrics__reservoir_t *copy = metrics__scratch(r, 0, n);
     metrics_centroid_t *samples =
         metrics__scratch(r, 2, (metrics__reservoir_capacity(&p) + 1) * sizeof *samples);
-    if (!copy || !again || !samples) return false;
-    if (view_read(&r->view, at, copy, n) || view_read(&r->view, at, again, n)) {
-        r->trouble = METRICS__TRUNCATED;
-        return false;
-    }
-    metrics__reservoir_confirm(copy, again, &p);
-    size_t found = metrics__reservoir_samples(copy, &p, 0, t->tick, samples);
+    if (!copy || !samples) return false;
+    n = copy_samples(r, at, n, &p);
+    if (!n) return false;
+    size_t found = metrics__reservoir_samples(copy, n, &p, 0, t->tick, samples);
     bool good = keep_sample(&t->snapshot->pool, samples, found, factor, &out->recent);
     if (good && t->epoch) {
         uint32_t from = (uint32_t)(t->from / 125000000) + 1;
-        found = metrics__reservoir_samples(copy, &p, from, t->tick, samples);
+        found = metrics__reservoir_samples(copy, n, &p, from, t->tick, samples);
         good = keep_sample(&t->snapshot->pool, samples, found, factor, &out->interval);
     }
     return good;

@@ -2,6 +2,9 @@
 #include "estimate.h"
 
 #include <math.h>
+#include <string.h>
+
+enum { BINS = 1024, SPREAD_MIN = 128 };
 
 /* --- Sorting ------------------------------------------------------------------------------------------- */
 
@@ -67,6 +70,68 @@ static void quick_sort(metrics_centroid_t *a, size_t n, int depth)
     insertion_sort(a, n);
 }
 
+/* An integer that compares like the number. */
+static uint64_t rank_of(double x)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & sign ? ~bits : bits | sign;
+}
+
+/* How the numbers are spread over bins. */
+struct spread {
+    uint64_t low;
+    int shift;
+    uint32_t begin[BINS + 1];
+};
+
+static size_t bin_of(const struct spread *s, const metrics_centroid_t *x)
+{
+    return (size_t)((rank_of(x->mean) - s->low) >> s->shift);
+}
+
+static void survey(struct spread *s, const metrics_centroid_t *a, size_t n)
+{
+    uint64_t high = 0;
+    s->low = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t rank = rank_of(a[i].mean);
+        if (rank < s->low) s->low = rank;
+        if (rank > high) high = rank;
+    }
+    s->shift = 0;
+    while ((high - s->low) >> s->shift >= BINS) s->shift++;
+    memset(s->begin, 0, sizeof s->begin);
+    for (size_t i = 0; i < n; i++) s->begin[bin_of(s, &a[i]) + 1]++;
+    for (size_t bin = 0; bin < BINS; bin++) s->begin[bin + 1] += s->begin[bin];
+}
+
+/*
+ * Into bins first, by the leading bits of the range, in place: most bins then hold a few. What is spread like
+ * the logarithm of times or sizes needs hardly any comparison. (P. M. McIlroy, K. Bostic, M. D. McIlroy:
+ * Engineering radix sort, Computing Systems 6 (1993), 5-27: the "American flag".)
+ */
+static void spread_sort(metrics_centroid_t *a, size_t n, int depth)
+{
+    struct spread s;
+    uint32_t next[BINS];
+    survey(&s, a, n);
+    memcpy(next, s.begin, sizeof next);
+    for (size_t bin = 0; bin < BINS; bin++) {
+        while (next[bin] < s.begin[bin + 1]) {
+            metrics_centroid_t x = a[next[bin]];
+            for (size_t to; (to = bin_of(&s, &x)) != bin;) {
+                metrics_centroid_t *place = &a[next[to]++], y = *place;
+                *place = x;
+                x = y;
+            }
+            a[next[bin]++] = x;
+        }
+        if (next[bin] - s.begin[bin] > 1) quick_sort(a + s.begin[bin], next[bin] - s.begin[bin], depth);
+    }
+}
+
 size_t metrics__estimate_sort(metrics_centroid_t *samples, size_t n)
 {
     size_t kept = 0;
@@ -76,7 +141,10 @@ size_t metrics__estimate_sort(metrics_centroid_t *samples, size_t n)
             samples[kept++] = samples[i];
     }
     for (size_t m = kept; m; m /= 2) depth += 2;
-    quick_sort(samples, kept, depth);
+    if (kept < SPREAD_MIN || kept > UINT32_MAX)
+        quick_sort(samples, kept, depth);
+    else
+        spread_sort(samples, kept, depth);
     return kept;
 }
 
@@ -103,7 +171,8 @@ bool metrics__estimate_summary(const metrics_centroid_t *samples, size_t n, metr
 
 static double between(double a, double b, double part)
 {
-    return fmin(fmax(a * (1 - part) + b * part, a), b);
+    double x = a * (1 - part) + b * part;
+    return x >= a ? (x <= b ? x : b) : a; /* also when it is no number */
 }
 
 bool metrics__estimate_quantile(const metrics_centroid_t *samples, size_t n, uint64_t values, double p,
@@ -145,15 +214,15 @@ size_t metrics__estimate_compress(metrics_centroid_t *samples, size_t n)
     double total = 0, before = samples[0].weight;
     for (size_t i = 0; i < n; i++) total += samples[i].weight;
     size_t last = 1; /* the centroid being filled; the first entry stays the minimum */
-    double end = end_of_centroid(before / total);
+    double end = end_of_centroid(before / total) * total;
     for (size_t i = 2; i + 1 < n; i++) {
         metrics_centroid_t *c = &samples[last], x = samples[i];
-        if ((before + c->weight + x.weight) / total <= end) {
+        if (before + c->weight + x.weight <= end) {
             c->weight += x.weight;
             c->mean = between(c->mean, x.mean, x.weight / c->weight);
         } else {
             before += c->weight;
-            end = end_of_centroid(before / total);
+            end = end_of_centroid(before / total) * total;
             samples[++last] = x;
         }
     }

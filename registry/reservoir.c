@@ -286,15 +286,41 @@ void metrics__reservoir_offer(metrics__reservoir_t *r, const metrics__reservoir_
 
 /* --- Reading ------------------------------------------------------------------------------------------- */
 
-size_t metrics__reservoir_confirm(metrics__reservoir_t *copy, const metrics__reservoir_t *again,
+size_t metrics__reservoir_first(const metrics__reservoir_params_t *p)
+{
+    struct shape s;
+    if (!shape_of(p, &s)) return 0;
+    bool in_order = p->kind == METRICS_RESERVOIR_DECAYING || p->kind == METRICS_RESERVOIR_UNIFORM;
+    if (!in_order || s.slots <= METRICS__RESERVOIR_GROUP) return size_of(&s);
+    return s.slots_at + METRICS__RESERVOIR_GROUP * sizeof(metrics__reservoir_slot_t);
+}
+
+bool metrics__reservoir_has_room(const metrics__reservoir_t *copy, const metrics__reservoir_params_t *p)
+{
+    struct shape s;
+    if (!shape_of(p, &s)) return true;
+    const metrics__reservoir_slot_t *slots = copied_slots(copy, &s, 0);
+    for (uint32_t i = 0; i < s.slots && i < METRICS__RESERVOIR_GROUP; i++)
+        if (!slots[i].tick) return true;
+    return false;
+}
+
+/* How many slots of all banks are in so many bytes. */
+static size_t slots_in(const struct shape *s, size_t bytes)
+{
+    size_t all = (size_t)s->banks * s->slots, n = sizeof(metrics__reservoir_slot_t);
+    return bytes < s->slots_at ? 0 : (bytes - s->slots_at) / n < all ? (bytes - s->slots_at) / n : all;
+}
+
+size_t metrics__reservoir_confirm(metrics__reservoir_t *copy, const metrics__reservoir_t *again, size_t bytes,
                                   const metrics__reservoir_params_t *p)
 {
     struct shape s;
     if (!shape_of(p, &s)) return 0;
     metrics__reservoir_slot_t *a = slots_of(copy, &s, 0);
     const metrics__reservoir_slot_t *b = copied_slots(again, &s, 0);
-    size_t marked = 0;
-    for (size_t i = 0; i < (size_t)s.banks * s.slots; i++) {
+    size_t marked = 0, n = slots_in(&s, bytes);
+    for (size_t i = 0; i < n; i++) {
         if (a[i].pair.lo == b[i].pair.lo && a[i].pair.hi == b[i].pair.hi) continue;
         a[i].tick = UNCONFIRMED;
         marked++;
@@ -306,6 +332,7 @@ size_t metrics__reservoir_confirm(metrics__reservoir_t *copy, const metrics__res
 struct view {
     const struct shape *shape;
     const metrics__reservoir_slot_t *slots;
+    uint32_t count;     /* of them are there; the others are empty */
     uint32_t from, now; /* ticks wanted */
     bool decayed;       /* weigh by w / P, else by 1 / P */
     uint32_t number;    /* sliding time window: which sub-window this bank must hold */
@@ -331,8 +358,8 @@ static bool has_room(const struct view *v, const metrics__reservoir_slot_t *slot
 static void survey(struct view *v)
 {
     uint64_t lowest = UINT64_MAX;
-    v->full = true;
-    for (uint32_t i = 0; i < v->shape->slots; i++) {
+    v->full = v->count == v->shape->slots;
+    for (uint32_t i = 0; i < v->count; i++) {
         const metrics__reservoir_slot_t *slot = &v->slots[i];
         if (has_room(v, slot)) v->full = false;
         if (!plausible(v, slot)) continue;
@@ -360,14 +387,32 @@ static double weight_of(const struct view *v, uint32_t tick)
     return (v->decayed ? exp(log_w) : 1) / -expm1(-exp(excess));
 }
 
+/* A weight follows from the tick alone, and busy ticks have many samples. */
+struct weights {
+    uint32_t tick[256]; /* 0 = none yet */
+    double weight[256];
+};
+
+static double known_weight(struct weights *known, const struct view *v, uint32_t tick)
+{
+    uint32_t i = tick % 256;
+    if (known->tick[i] != tick) {
+        known->tick[i] = tick;
+        known->weight[i] = weight_of(v, tick);
+    }
+    return known->weight[i];
+}
+
 static size_t bank_samples(struct view *v, metrics_centroid_t *out)
 {
     size_t n = 0;
+    struct weights known;
+    memset(known.tick, 0, sizeof known.tick);
     survey(v);
-    for (uint32_t i = 0; i < v->shape->slots; i++) {
+    for (uint32_t i = 0; i < v->count; i++) {
         const metrics__reservoir_slot_t *slot = &v->slots[i];
         if (!plausible(v, slot) || slot->tick < v->from || (v->full && i == v->smallest)) continue;
-        double weight = weight_of(v, slot->tick);
+        double weight = known_weight(&known, v, slot->tick);
         if (weight > 0) out[n++] = (metrics_centroid_t){slot->value, weight};
     }
     return n;
@@ -377,7 +422,7 @@ static size_t bank_samples(struct view *v, metrics_centroid_t *out)
 static size_t ring_samples(const struct view *v, uint64_t tickets, metrics_centroid_t *out)
 {
     size_t n = 0;
-    for (uint32_t i = 0; i < v->shape->slots; i++) {
+    for (uint32_t i = 0; i < v->count; i++) {
         const metrics__reservoir_slot_t *slot = &v->slots[i];
         if (!slot->tick || slot->tick < v->from || slot->tick > v->now || !isfinite(slot->value)) continue;
         if ((int32_t)((uint32_t)tickets - slot->ticket) > (int32_t)v->shape->slots) continue;
@@ -386,19 +431,22 @@ static size_t ring_samples(const struct view *v, uint64_t tickets, metrics_centr
     return n;
 }
 
-size_t metrics__reservoir_samples(const metrics__reservoir_t *copy, const metrics__reservoir_params_t *p,
-                                  uint32_t from, uint32_t now, metrics_centroid_t *out)
+size_t metrics__reservoir_samples(const metrics__reservoir_t *copy, size_t bytes,
+                                  const metrics__reservoir_params_t *p, uint32_t from, uint32_t now,
+                                  metrics_centroid_t *out)
 {
     struct shape s;
     if (!shape_of(p, &s)) return 0;
-    struct view wanted = {.shape = &s, .from = from, .now = now, .decayed = !from};
+    size_t there = slots_in(&s, bytes);
+    struct view wanted = {.shape = &s, .count = s.slots, .from = from, .now = now, .decayed = !from};
+    if (there < s.slots) wanted.count = (uint32_t)there;
     if (s.window && now >= s.window && from <= now - s.window) wanted.from = now - s.window + 1;
     if (p->kind == METRICS_RESERVOIR_SLIDING) {
         wanted.slots = copied_slots(copy, &s, 0);
         return ring_samples(&wanted, copy->tickets, out);
     }
     size_t n = 0;
-    for (uint32_t bank = 0; bank < s.banks; bank++) {
+    for (uint32_t bank = 0; bank < s.banks && (bank + 1) * (size_t)wanted.count <= there; bank++) {
         struct view v = wanted;
         v.slots = copied_slots(copy, &s, bank);
         if (s.sub) {

@@ -153,8 +153,8 @@ float metrics__reservoir_noise(uint64_t draw);
  * READING. Copy the block twice (pread), then confirm; then take the samples from the confirmed copy:
  *
  *     pread(fd, a, size, offset), pread(fd, b, size, offset);
- *     metrics__reservoir_confirm(a, b, &params);
- *     n = metrics__reservoir_samples(a, &params, 0, now_tick, samples);
+ *     metrics__reservoir_confirm(a, b, size, &params);
+ *     n = metrics__reservoir_samples(a, size, &params, 0, now_tick, samples);
  *
  * A copy made while writers run may hold the time of one event beside the value of another. A slot that is
  * the same in both copies is whole: had the first copy mixed two events, then one of its halves was already,
@@ -163,8 +163,16 @@ float metrics__reservoir_noise(uint64_t draw);
  * many were marked; if that is too many, copy and confirm again. `copy` is changed, `again` is not; both are
  * private.
  */
-size_t metrics__reservoir_confirm(metrics__reservoir_t *copy, const metrics__reservoir_t *again,
+size_t metrics__reservoir_confirm(metrics__reservoir_t *copy, const metrics__reservoir_t *again, size_t bytes,
                                   const metrics__reservoir_params_t *p);
+
+/*
+ * How many bytes to copy first: with metrics__reservoir_has_room() in such a copy, they hold all samples that
+ * were kept before they were copied, else the rest of the block is needed, too. (Slots are filled group by
+ * group and never become empty again. Sliding windows are always copied whole.) Pure.
+ */
+size_t metrics__reservoir_first(const metrics__reservoir_params_t *p);
+bool metrics__reservoir_has_room(const metrics__reservoir_t *copy, const metrics__reservoir_params_t *p);
 
 /*
  * The weighted sample in a confirmed private copy, in no particular order: .mean is a value, .weight its
@@ -179,7 +187,8 @@ size_t metrics__reservoir_confirm(metrics__reservoir_t *copy, const metrics__res
  * now must not be older than the copy. Bytes that make no sense (ticks after now, values or noise that are
  * not numbers) are left out. Pure; nothing in the copy can make it fail.
  */
-size_t metrics__reservoir_samples(const metrics__reservoir_t *copy, const metrics__reservoir_params_t *p,
-                                  uint32_t from, uint32_t now, metrics_centroid_t *out);
+size_t metrics__reservoir_samples(const metrics__reservoir_t *copy, size_t bytes,
+                                  const metrics__reservoir_params_t *p, uint32_t from, uint32_t now,
+                                  metrics_centroid_t *out);
 
 #endif

@@ -220,11 +220,12 @@ static void load_hidden(const struct metrics__taking *t)
     }
 }
 
-static bool load_rate(const struct metrics__taking *t, struct metrics_reading *reading, bool whole)
+static bool load_rate(const struct metrics__taking *t, struct metrics_reading *reading, uint64_t ahead,
+                      bool whole)
 {
     const struct metrics__series_read *s = reading->series;
     const metrics__rate_block_t *block =
-        metrics__arena_at(t->r, &t->r->values, s->storage[1], sizeof *block, METRICS__WINDOW);
+        metrics__arena_at(t->r, &t->r->values, s->storage[1], sizeof *block, ahead);
     if (s->kind != KIND_timer && !reading->more.any)
         reading->more.any = metrics__pool_take(&t->snapshot->pool, sizeof *reading->more.rates);
     if (!block || !reading->more.any) return false;
@@ -235,6 +236,14 @@ static bool load_rate(const struct metrics__taking *t, struct metrics_reading *r
     if (whole) metrics__rate_now(bank, s->created, reading->count, t->now, out->ewma);
     metrics__rate_mean(s->created, reading->count, t->now, &out->mean);
     return true;
+}
+
+/* Is it worth while to read on from the i-th rate block to the next? Those of timers are far apart. */
+static uint64_t ahead_of(const struct metrics__series_list *rated, size_t i)
+{
+    enum { GAP = 2048 };
+    bool near = i + 1 < rated->count && rated->items[i + 1]->storage[1] - rated->items[i]->storage[1] < GAP;
+    return near ? METRICS__WINDOW : 0;
 }
 
 /*
@@ -252,7 +261,7 @@ static void load_rates(const struct metrics__taking *t)
         metrics__window_forget(&r->values);
         for (size_t i = 0; i < rated->count && !r->trouble; i++) {
             struct metrics_reading *reading = &t->snapshot->readings[rated->items[i]->place];
-            if (reading->series && !load_rate(t, reading, try < FOLD_TRIES))
+            if (reading->series && !load_rate(t, reading, ahead_of(rated, i), try < FOLD_TRIES))
                 leave_out(t->snapshot, rated->items[i]->place, true);
         }
         if (view_read(&r->view, offsetof(struct segment_header, fold), &fold, sizeof fold)) {

@@ -82,7 +82,8 @@ static metrics_centroid_t samples[66000];
 
 static size_t take(const struct rig *rig, uint32_t from, uint32_t now)
 {
-    size_t n = metrics__reservoir_samples(rig->block, &rig->params, from, now, samples);
+    size_t n = metrics__reservoir_samples(rig->block, metrics__reservoir_size(&rig->params), &rig->params,
+                                          from, now, samples);
     return metrics__estimate_sort(samples, n);
 }
 
@@ -788,8 +789,8 @@ UNIT(reservoir, garbage_in_no_garbage_out)
             if (r % 51 == 0) w[i] = UINT64_MAX << (r & 63);
         }
         for (int i = 0; i < 50; i++) record(&rig, 2000 + (uint32_t)i, i);
-        metrics__reservoir_confirm(rig.block, (void *)again, &p);
-        size_t n = metrics__reservoir_samples(rig.block, &p, round & 8 ? 0 : 900, 3000, samples);
+        metrics__reservoir_confirm(rig.block, (void *)again, words * 8, &p);
+        size_t n = metrics__reservoir_samples(rig.block, words * 8, &p, round & 8 ? 0 : 900, 3000, samples);
         CHECK(n <= metrics__reservoir_capacity(&p));
         for (size_t i = 0; i < n; i++) {
             if (!isfinite(samples[i].mean) || !(samples[i].weight > 0) || !isfinite(samples[i].weight))
@@ -879,7 +880,7 @@ static void hammer_run(struct rig *rig, double decay, double *keys, size_t *wron
     while (__atomic_load_n(&running, __ATOMIC_RELAXED)) {
         copy_block(a, rig->block, size);
         copy_block(b, rig->block, size);
-        metrics__reservoir_confirm((void *)a, (void *)b, &rig->params);
+        metrics__reservoir_confirm((void *)a, (void *)b, size, &rig->params);
         *wrong += wrong_pairs((void *)((char *)a + at), rig->params.slots);
     }
     for (int t = 0; t < THREADS; t++) {
@@ -913,6 +914,33 @@ UNIT(reservoir, hammer)
     }
 }
 
+/* Breaks if a block that is copied in part shows other samples than the whole: however far it is filled. */
+UNIT(reservoir, first_part_is_enough)
+{
+    const params_t params[] = {DECAYING,
+                               {METRICS_RESERVOIR_UNIFORM, 200, 0, 0},
+                               {METRICS_RESERVOIR_DECAYING, 10, 0.015, 0},
+                               {METRICS_RESERVOIR_SLIDING, 200, 0, 0},
+                               {METRICS_RESERVOIR_SLIDING_TIME, 200, 0, 60}};
+    static metrics_centroid_t whole[66000];
+    for (int k = 0; k < 5; k++) {
+        struct rig rig = rig_new(params[k], (uint64_t)k);
+        size_t size = metrics__reservoir_size(&rig.params), part = metrics__reservoir_first(&rig.params);
+        CHECK(k < 2 ? part < size : part == size);
+        for (int n = 0; n < 300; n++) {
+            bool enough = metrics__reservoir_has_room(rig.block, &rig.params);
+            if (part < size) CHECK_EQ_I64(enough, n < 64);
+            size_t bytes = enough ? part : size;
+            size_t all = metrics__reservoir_samples(rig.block, size, &rig.params, 0, 5000, whole);
+            size_t some = metrics__reservoir_samples(rig.block, bytes, &rig.params, 0, 5000, samples);
+            CHECK_EQ_U64(some, all);
+            CHECK(!memcmp(samples, whole, all * sizeof *whole));
+            record(&rig, 100 + (uint32_t)n, n);
+        }
+        free(rig.block);
+    }
+}
+
 /* A half-changed copy. Breaks if confirming lets through a slot that two copies disagree on, or drops others.
  */
 UNIT(reservoir, confirm_drops_what_differs)
@@ -923,12 +951,12 @@ UNIT(reservoir, confirm_drops_what_differs)
     metrics__reservoir_t *a = malloc(size), *b = malloc(size);
     memcpy(a, rig.block, size);
     memcpy(b, rig.block, size);
-    CHECK_EQ_U64(metrics__reservoir_confirm(a, b, &rig.params), 0);
+    CHECK_EQ_U64(metrics__reservoir_confirm(a, b, size, &rig.params), 0);
     metrics__reservoir_slot_t *slots = (void *)((char *)a + 256);
     slots[3].value = -5;
     slots[7].noise += 1;
-    CHECK_EQ_U64(metrics__reservoir_confirm(a, b, &rig.params), 2);
-    size_t n = metrics__reservoir_samples(a, &rig.params, 0, 100, samples);
+    CHECK_EQ_U64(metrics__reservoir_confirm(a, b, size, &rig.params), 2);
+    size_t n = metrics__reservoir_samples(a, size, &rig.params, 0, 100, samples);
     CHECK_NEAR((double)n, SLOTS - 3, 0);                         /* the two, and the threshold */
     for (size_t i = 0; i < n; i++) CHECK(samples[i].weight > 2); /* and it is still known to be full */
     free(a);

@@ -7,14 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Or the end. */
+static bool is_replaced(const struct anodot_settings *s, unsigned char c)
+{
+    return !c || c == ' ' || c == '.' || (s->strict && (c == '=' || c < ' ' || c >= 127));
+}
+
 void anodot_text(const struct anodot_settings *s, const char *text, struct buf *out)
 {
-    for (const char *c = text; *c; c++) {
-        unsigned char u = (unsigned char)*c;
+    for (const char *c = text;; c++) {
+        const char *from = c;
+        while (!is_replaced(s, (unsigned char)*c)) c++;
+        buf_mem(out, from, (size_t)(c - from));
+        if (!*c) return;
         /* One underscore for each character, however many bytes it has. */
-        if (s->strict && (u & 0xc0) == 0x80) continue;
-        bool bad = u == ' ' || u == '.' || (s->strict && (u == '=' || u < ' ' || u >= 127));
-        buf_char(out, bad ? '_' : *c);
+        if (((unsigned char)*c & 0xc0) != 0x80) buf_char(out, '_');
     }
 }
 
@@ -58,51 +65,61 @@ static size_t count_words(const char *const *words)
     return n;
 }
 
-/* One dimension; 0 = left out, 1 = written, -1 = the service would refuse it. */
-static int put_dimension(struct json *j, const struct anodot_settings *s, const metrics_tag_t *tag,
-                         const char *const *reserved, struct points *seen, struct buf *why)
+/* What one object of dimensions is written with. The text holds the keys that it has so far, each ended by a
+ * zero, then the next key and its value. */
+struct dimensions {
+    const struct anodot_settings *settings;
+    const char *const *reserved;
+    struct buf *text;
+    size_t n;
+};
+
+static bool was_written(const struct buf *text, size_t end, const char *key)
 {
-    struct buf key = {0}, value = {0};
-    int result = 1;
-    anodot_text(s, tag->key, &key);
-    if (was_there(reserved, count_words(reserved), buf_text(&key))) {
-        buf_reset(&key);
-        buf_printf(&key, "tag_%s", tag->key);
+    for (size_t at = 0; at < end; at += strlen(text->data + at) + 1)
+        if (!strcmp(text->data + at, key)) return true;
+    return false;
+}
+
+/* False if the service would refuse it. Of two keys that become one, the first counts. */
+static bool put_dimension(struct json *j, struct dimensions *d, const metrics_tag_t *tag, struct buf *why)
+{
+    struct buf *text = d->text;
+    size_t key = text->len;
+    anodot_text(d->settings, tag->key, text);
+    if (was_there(d->reserved, count_words(d->reserved), buf_text(text) + key)) {
+        buf_cut(text, key);
+        buf_printf(text, "tag_%s", tag->key);
     }
-    anodot_text(s, *tag->value ? tag->value : "empty", &value);
-    for (size_t i = 0; i < seen->n; i++)
-        if (!strcmp(seen->at[i].name, buf_text(&key))) result = 0;
-    if (key.len > ANODOT_KEY || value.len > ANODOT_VALUE) {
-        buf_printf(why, "its dimension %s is too long (keys have up to %d characters, values up to %d)",
-                   buf_text(&key), ANODOT_KEY, ANODOT_VALUE);
-        result = -1;
+    buf_char(text, '\0');
+    size_t value = text->len;
+    anodot_text(d->settings, *tag->value ? tag->value : "empty", text);
+    if (!buf_ok(text)) return true;
+    const char *k = text->data + key;
+    if (value - key - 1 > ANODOT_KEY || text->len - value > ANODOT_VALUE) {
+        buf_printf(why, "its dimension %s is too long (keys have up to %d characters, values up to %d)", k,
+                   ANODOT_KEY, ANODOT_VALUE);
+        return false;
     }
-    if (result > 0) {
-        jsonw_key_str(j, buf_text(&key), buf_text(&value));
-        points_add(seen, NULL)->name = points_text(seen, "%s", buf_text(&key));
-    }
-    buf_free(&key);
-    buf_free(&value);
-    return result;
+    bool again = was_written(text, key, k);
+    if (!again) jsonw_key_str(j, k, text->data + value);
+    d->n += !again;
+    buf_cut(text, again ? key : value);
+    return true;
 }
 
 bool anodot_dimensions(struct json *j, const struct point *p, const struct anodot_settings *s,
-                       const char *const *reserved, size_t most, struct buf *why)
+                       const char *const *reserved, size_t most, struct buf *scratch, struct buf *why)
 {
-    struct points seen = {0}; /* names alone */
-    size_t n = 0;
+    struct dimensions d = {.settings = s, .reserved = reserved, .text = scratch};
     bool good = true;
-    for (size_t i = 0; i < p->tag_count && good; i++) {
-        int one = put_dimension(j, s, &p->tags[i], reserved, &seen, why);
-        good = one >= 0;
-        n += one > 0;
-    }
-    if (seen.failed) j->out->failed = true;
-    points_free(&seen);
-    if (good && n > most) {
-        buf_printf(why, "it has %zu dimensions; the service takes %zu", n, most);
+    buf_reset(scratch);
+    for (size_t i = 0; i < p->tag_count && good; i++) good = put_dimension(j, &d, &p->tags[i], why);
+    if (good && d.n > most) {
+        buf_printf(why, "it has %zu dimensions; the service takes %zu", d.n, most);
         good = false;
     }
+    if (!buf_ok(scratch)) j->out->failed = true;
     return good;
 }
 

@@ -57,10 +57,11 @@ void anodot_map(struct points *out, const struct view *view, const struct item *
 /*
  * The dimensions of a point, as members of the object that is open. Those named as one of `reserved`
  * (NULL-terminated) get the prefix "tag_"; of two that become one the first counts; an empty value becomes
- * "empty". False, with the reason, if there are more than `most` or one is too long.
+ * "empty". The scratch is written anew. False, with the reason, if there are more than `most` or one is too
+ * long.
  */
 bool anodot_dimensions(struct json *j, const struct point *p, const struct anodot_settings *s,
-                       const char *const *reserved, size_t most, struct buf *why);
+                       const char *const *reserved, size_t most, struct buf *scratch, struct buf *why);
 
 /* "tags": {"owner": ["ops"]}, if there are any. */
 void anodot_labels(struct json *j, const struct point *p, const struct anodot_settings *s);

@@ -76,23 +76,13 @@ char *buf_room(struct buf *b, size_t n)
     return b->data + b->len;
 }
 
-void buf_mem(struct buf *b, const void *data, size_t n)
+void buf_mem_slowly(struct buf *b, const void *data, size_t n)
 {
     char *to = buf_room(b, n);
     if (!to) return;
     if (n) memcpy(to, data, n);
     to[n] = '\0';
     b->len += n;
-}
-
-void buf_str(struct buf *b, const char *s)
-{
-    buf_mem(b, s, strlen(s));
-}
-
-void buf_char(struct buf *b, char c)
-{
-    buf_mem(b, &c, 1);
 }
 
 void buf_fill(struct buf *b, char c, size_t n)
@@ -108,10 +98,14 @@ void buf_vprintf(struct buf *b, const char *format, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, format, again);
+    /* Nearly always it fits into what is there. */
+    size_t free_now = b->failed ? 0 : b->cap - b->len;
+    int n = vsnprintf(free_now ? b->data + b->len : NULL, free_now, format, again);
     va_end(again);
     char *to = n < 0 ? NULL : buf_room(b, (size_t)n);
-    if (to) b->len += (size_t)vsnprintf(to, (size_t)n + 1, format, ap);
+    if (to && (size_t)n >= free_now) vsnprintf(to, (size_t)n + 1, format, ap);
+    if (to) b->len += (size_t)n;
+    if (!to && free_now) b->data[b->len] = '\0';
     if (n < 0) b->failed = true;
 }
 

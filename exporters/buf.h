@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *data;   /* NUL after the last byte once anything was appended; NULL before */
@@ -47,9 +48,26 @@ char *buf_take(struct buf *b);
  * bytes there and adds what it wrote to b->len itself (for read(2), deflate and their like). */
 char *buf_room(struct buf *b, size_t n);
 
-void buf_mem(struct buf *b, const void *data, size_t n);
-void buf_str(struct buf *b, const char *s);
-void buf_char(struct buf *b, char c);
+/* Encoders append a few bytes at a time, so what nearly always happens is inline. */
+void buf_mem_slowly(struct buf *b, const void *data, size_t n);
+static inline void buf_mem(struct buf *b, const void *data, size_t n)
+{
+    if (!n || b->cap - b->len <= n || b->failed || b->limit) {
+        buf_mem_slowly(b, data, n);
+        return;
+    }
+    memcpy(b->data + b->len, data, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+}
+static inline void buf_str(struct buf *b, const char *s)
+{
+    buf_mem(b, s, strlen(s));
+}
+static inline void buf_char(struct buf *b, char c)
+{
+    buf_mem(b, &c, 1);
+}
 void buf_fill(struct buf *b, char c, size_t n);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));

@@ -65,11 +65,41 @@ static const char *jsonw_escape_of(unsigned char c, char text[7])
     return text;
 }
 
+static bool jsonw_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The same of eight bytes at once: in each, the top bit is set if it is the byte asked for, or below it. See
+ * "Bit Twiddling Hacks", determine if a word has a zero byte; a wrong hit behind a right one does no harm
+ * here. */
+static bool jsonw_plain_word(const char *s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t w;
+    memcpy(&w, s, sizeof w);
+    uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\', del = w ^ ones * 0x7f;
+    uint64_t bad = ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
+                   ((del - ones) & ~del) | w;
+    return !(bad & tops);
+}
+
+/* How many bytes at `s` need neither an escape nor a look at their sequence. */
+static size_t jsonw_run(const char *s, size_t n)
+{
+    size_t at = 0;
+    while (n - at >= 8 && jsonw_plain_word(s + at)) at += 8;
+    while (at < n && jsonw_plain((unsigned char)s[at])) at++;
+    return at;
+}
+
 void jsonw_escape(struct buf *out, const char *s, size_t n)
 {
     size_t from = 0, at = 0;
     while (at < n) {
         char text[7];
+        at += jsonw_run(s + at, n - at);
+        if (at == n) break;
         const char *instead = jsonw_escape_of((unsigned char)s[at], text);
         size_t len = jsonw_sequence((const unsigned char *)s + at, n - at);
         if (!len) instead = jsonw_replacement;

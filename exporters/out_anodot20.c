@@ -22,23 +22,22 @@ static bool is_counter(const struct point *p)
 }
 
 static bool put_properties(struct json *j, const struct point *p, const struct anodot_settings *s,
-                           struct buf *why)
+                           struct buf *scratch, struct buf *why)
 {
     static const char *const reserved[] = {"what", "ver", "target_type", NULL};
     const json_t *version = p->extra ? json_object_get(p->extra, "version") : NULL;
-    struct buf what = {0};
-    anodot_text(s, p->name, &what);
+    buf_reset(scratch);
+    anodot_text(s, p->name, scratch);
     jsonw_key(j, "properties");
     jsonw_object(j);
-    jsonw_key_str(j, "what", buf_text(&what));
+    jsonw_key_str(j, "what", buf_text(scratch));
     jsonw_key(j, "ver");
     jsonw_i64(j, json_is_integer(version) ? json_integer_value(version) : s->version);
     jsonw_key_str(j, "target_type", is_counter(p) ? "counter" : "gauge");
-    bool good = what.len <= ANODOT_VALUE;
+    bool good = scratch->len <= ANODOT_VALUE;
     if (!good) buf_printf(why, "its name is longer than %d characters", ANODOT_VALUE);
-    good = good && anodot_dimensions(j, p, s, reserved, ANODOT_PROPERTIES - 3, why);
+    good = good && anodot_dimensions(j, p, s, reserved, ANODOT_PROPERTIES - 3, scratch, why);
     jsonw_object_end(j);
-    buf_free(&what);
     return good;
 }
 
@@ -60,7 +59,7 @@ static bool anodot20_add(struct payload *payloads, const struct point *p, const 
     jsonw_key(&j, "value");
     jsonw_float(&j, point_number(p));
     if (p->time_ns) jsonw_key_u64(&j, "timestamp", p->time_ns / 1000000000);
-    bool good = put_properties(&j, p, s, why);
+    bool good = put_properties(&j, p, s, &payloads[0].scratch, why);
     anodot_labels(&j, p, s);
     jsonw_object_end(&j);
     if (good)

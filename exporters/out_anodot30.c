@@ -440,7 +440,8 @@ static const struct point_field *fields_of(const struct point *p, struct point_f
     return one;
 }
 
-static size_t put_measurements(struct json *j, const struct point *p, const struct anodot_settings *s)
+static size_t put_measurements(struct json *j, const struct point *p, const struct anodot_settings *s,
+                               struct buf *scratch)
 {
     struct point_field one;
     size_t n = 0, count;
@@ -448,12 +449,11 @@ static size_t put_measurements(struct json *j, const struct point *p, const stru
     jsonw_key(j, "measurements");
     jsonw_object(j);
     for (size_t i = 0; i < count; i++) {
-        struct buf name = {0};
         if (!isfinite(fields[i].value)) continue;
-        anodot_text(s, fields[i].name, &name);
-        jsonw_key(j, buf_text(&name));
+        buf_reset(scratch);
+        anodot_text(s, fields[i].name, scratch);
+        jsonw_key(j, buf_text(scratch));
         jsonw_float(j, fields[i].value);
-        buf_free(&name);
         n++;
     }
     jsonw_object_end(j);
@@ -492,9 +492,9 @@ static bool anodot30_add(struct payload *payloads, const struct point *p, const 
     if (p->time_ns) jsonw_key_u64(&j, "timestamp", p->time_ns / 1000000000);
     jsonw_key(&j, "dimensions");
     jsonw_object(&j);
-    bool good = anodot_dimensions(&j, p, &s->anodot, none, ANODOT_PROPERTIES, why);
+    bool good = anodot_dimensions(&j, p, &s->anodot, none, ANODOT_PROPERTIES, &payloads[0].scratch, why);
     jsonw_object_end(&j);
-    if (!put_measurements(&j, p, &s->anodot) && good) {
+    if (!put_measurements(&j, p, &s->anodot, &payloads[0].scratch) && good) {
         buf_str(why, "it has no finite number");
         good = false;
     }

@@ -211,6 +211,14 @@ static bool is_allowed(int sanitizer, ucs4_t c)
     return sanitizer == SANITIZE_PROMETHEUS ? c < 0x80 && (isalnum((int)c) || c == '_') : is_plain(c);
 }
 
+/* How many bytes at `at` are ASCII that every mode leaves as it is. */
+static size_t plain_run(const char *at)
+{
+    size_t n = 0;
+    while ((unsigned)((at[n] | 0x20) - 'a') < 26 || (unsigned)(at[n] - '0') < 10) n++;
+    return n;
+}
+
 /* Appends a name as the mode has it: each character that is not allowed becomes an underscore, and a run of
  * these one. False, with the reason, in mode none for a name that would have to change. */
 static bool put_name(int mode, const char *name, struct buf *out, struct buf *why)
@@ -219,6 +227,9 @@ static bool put_name(int mode, const char *name, struct buf *out, struct buf *wh
     ucs4_t c;
     if (mode == SANITIZE_PROMETHEUS && isdigit((unsigned char)name[0])) buf_char(out, '_');
     for (const char *at = name, *end = name + strlen(name); at < end; at += n) {
+        n = plain_run(at);
+        buf_mem(out, at, n);
+        if (n) continue;
         n = next_character(at, end, &c);
         bool good = is_allowed(mode, c);
         if (!good && mode == SANITIZE_NONE) {

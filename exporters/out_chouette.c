@@ -190,6 +190,19 @@ struct chouette {
     uint64_t host; /* hash of its name: other hosts' records are others */
 };
 
+/* Three numbers of 16 digits and one of as many as it takes, hexadecimal. */
+static void put_member(struct buf *out, const uint64_t numbers[3], uint64_t last)
+{
+    static const char hex[] = "0123456789abcdef";
+    char text[3 * 17 + 16], *at = text;
+    for (int i = 0; i < 3; i++, *at++ = '-')
+        for (int shift = 60; shift >= 0; shift -= 4) *at++ = hex[numbers[i] >> shift & 15];
+    int shift = 60;
+    while (shift && !(last >> shift)) shift -= 4;
+    for (; shift >= 0; shift -= 4) *at++ = hex[last >> shift & 15];
+    buf_mem(out, text, (size_t)(at - text));
+}
+
 /* Score, member and record wait in the scratch, each ended by a zero. */
 static bool chouette_add(struct payload *payloads, const struct point *p, const void *settings,
                          const void *session, struct buf *why)
@@ -207,10 +220,9 @@ static bool chouette_add(struct payload *payloads, const struct point *p, const 
         return false;
     }
     uint64_t score = (p->time_ns - p->time_ns % s->window) / 1000000000;
-    buf_printf(out, "%" PRIu64, score);
+    buf_u64(out, score);
     buf_char(out, '\0');
-    buf_printf(out, "%016" PRIx64 "-%016" PRIx64 "-%016" PRIx64 "-%zx", series_hash(p, type), p->time_ns,
-               c->host, p->item);
+    put_member(out, (uint64_t[]){series_hash(p, type), p->time_ns, c->host}, p->item);
     buf_char(out, '\0');
     put_record(out, p, type);
     buf_char(out, '\0');

@@ -86,14 +86,24 @@ static const struct option librato_options[] = {
 
 static bool is_taken(unsigned char c, const char *also)
 {
-    return (isalnum(c) && c < 0x80) || strchr(also, c);
+    bool letter = (unsigned)((c | 0x20) - 'a') < 26, digit = (unsigned)(c - '0') < 10;
+    return letter || digit || strchr(also, c);
 }
 
-/* Each run of what the service does not take becomes one dash. */
+/* Nearly every text is fit as it is. */
+static bool is_clean(const char *text, const char *also, size_t most)
+{
+    size_t n = 0;
+    while (text[n] && n <= most && is_taken((unsigned char)text[n], also)) n++;
+    return !text[n] && n <= most;
+}
+
+/* Each run of what the service does not take becomes one dash. The text itself, if it is fit. */
 static const char *clean(struct points *out, const char *text, const char *also, size_t most)
 {
     struct buf b = {0};
     bool run = false;
+    if (is_clean(text, also, most)) return text;
     for (const char *c = text; *c && b.len < most; c++) {
         bool good = is_taken((unsigned char)*c, also);
         if (good || !run) buf_char(&b, good ? *c : '-');

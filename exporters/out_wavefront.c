@@ -245,6 +245,11 @@ static size_t delta_prefix(const char *name)
     return !strncmp(name, "\xe2\x88\x86", 3) ? 3 : !strncmp(name, "\xce\x94", 2) ? 2 : 0;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c && c < 128 && (isalnum(c) || strchr(",-._", c));
+}
+
 /* Letters, digits, comma, dash, point, underscore; each other character becomes a dash, but for a leading ~
  * or delta sign, and a ~ behind that. */
 static void put_name(struct buf *out, const char *name, bool delta)
@@ -257,11 +262,14 @@ static void put_name(struct buf *out, const char *name, bool delta)
         buf_str(out, "\xe2\x88\x86");
     name += sign;
     if (*name == '~') buf_char(out, *name++);
-    for (; *name; name++) {
-        unsigned char c = (unsigned char)*name;
-        bool plain = c < 128 && isalnum(c);
-        if ((c & 0xc0) == 0x80) continue; /* one dash for a character, however many bytes it has */
-        buf_char(out, plain || strchr(",-._", c) ? (char)c : '-');
+    while (*name) {
+        size_t plain = 0;
+        while (is_plain((unsigned char)name[plain])) plain++;
+        buf_mem(out, name, plain);
+        name += plain;
+        if (!*name) break;
+        /* One dash for a character, however many bytes it has. */
+        if (((unsigned char)*name++ & 0xc0) != 0x80) buf_char(out, '-');
     }
     buf_char(out, '"');
 }
@@ -277,14 +285,13 @@ static size_t put_text(struct buf *out, const char *text, size_t most)
     if (n > most) n = most;
     buf_char(out, '"');
     for (size_t i = 0; i < n; i++) {
-        if (text[i] == '"')
-            buf_str(out, "\\\"");
-        else if (text[i] == '\n')
-            buf_str(out, "\\n");
-        else if (text[i] == 4) /* ends a line, to a receiver */
-            buf_char(out, ' ');
-        else
-            buf_char(out, text[i]);
+        size_t plain = strcspn(text + i, "\"\n\4");
+        if (plain > n - i) plain = n - i;
+        buf_mem(out, text + i, plain);
+        i += plain;
+        if (i == n) break;
+        /* 4 ends a line, to a receiver */
+        buf_str(out, text[i] == '"' ? "\\\"" : text[i] == '\n' ? "\\n" : " ");
     }
     if (n && text[n - 1] == '\\') buf_char(out, ' ');
     buf_char(out, '"');

@@ -38,14 +38,14 @@ struct point *points_add(struct points *list, const struct point *like)
 
 void points_reset(struct points *list)
 {
-    region_free(&list->region);
+    region_reset(&list->region);
     list->n = 0;
     list->failed = false;
 }
 
 void points_free(struct points *list)
 {
-    points_reset(list);
+    region_free(&list->region);
     free(list->at);
     *list = (struct points){.n = 0};
 }

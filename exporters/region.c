@@ -38,6 +38,19 @@ char *region_copy(struct region *region, const char *text, size_t n)
     return copy;
 }
 
+void region_reset(struct region *region)
+{
+    struct region_chunk *first = region->chunks;
+    if (first) {
+        region->chunks = first->next;
+        region_free(region);
+        first->next = NULL;
+        first->used = 0;
+        region->chunks = first;
+    }
+    region->failed = false;
+}
+
 void region_free(struct region *region)
 {
     for (struct region_chunk *chunk = region->chunks, *next; chunk; chunk = next) {

@@ -21,6 +21,9 @@ void *region_alloc(struct region *region, size_t n);
 /* A copy of a string. */
 char *region_copy(struct region *region, const char *text, size_t n);
 
+/* All pieces are gone, and some memory is kept for the next ones. */
+void region_reset(struct region *region);
+
 /* Gives everything back; the region is empty. */
 void region_free(struct region *region);
 

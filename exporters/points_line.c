@@ -2,6 +2,7 @@
 #include "points_line.h"
 
 #include "instant.h"
+#include "json.h"
 #include "nearest.h"
 #include "quantity.h"
 
@@ -632,7 +633,18 @@ static bool read_line(struct line *l, size_t number)
     return make_points(l, &like);
 }
 
-bool point_lines_add(struct point_lines *lines, struct point_reader *reader, const char *text, size_t n,
+/* A reason quotes what came: cut in the middle of a character, or never one, or one that moves a terminal. */
+static void make_printable(struct buf *why)
+{
+    struct buf clean = {0};
+    for (size_t i = 0; i < why->len; i++)
+        if ((unsigned char)why->data[i] < ' ' || why->data[i] == 127) why->data[i] = ' ';
+    jsonw_utf8(&clean, buf_text(why), why->len);
+    buf_free(why);
+    *why = clean;
+}
+
+static bool add_line(struct point_lines *lines, struct point_reader *reader, const char *text, size_t n,
                      size_t line, struct buf *why)
 {
     size_t before = lines->points.n;
@@ -649,6 +661,14 @@ bool point_lines_add(struct point_lines *lines, struct point_reader *reader, con
     lines->points.n = before;
     json_decref(root);
     return false;
+}
+
+bool point_lines_add(struct point_lines *lines, struct point_reader *reader, const char *text, size_t n,
+                     size_t line, struct buf *why)
+{
+    bool good = add_line(lines, reader, text, n, line, why);
+    if (!good) make_printable(why);
+    return good;
 }
 
 void point_lines_reset(struct point_lines *lines)

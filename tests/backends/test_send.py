@@ -225,6 +225,8 @@ done = run("librato", "", f"{WORK}/a", f"{WORK}/b", "--json", url=service.url)
 equal([(r["file"], r["line"]) for r in json.loads(done.stdout)["refusals"]], [(f"{WORK}/a", 2), (f"{WORK}/b", 1)], "files: where")
 equal([m["name"] for m in service.got[-1][1]["gauges"]], ["a", "b"], "files: both")
 equal(run("librato", "", f"{WORK}/none", url=service.url).returncode, 2, "files: a missing one")
+run("librato", '\r\n  {"name": "a", "value": 1} \r\n\n{"name": "b", "value": 1}\r\n', url=service.url)
+equal([m["name"] for m in service.got[-1][1]["gauges"]], ["a", "b"], "blanks and carriage returns around lines")
 # A line beyond a mebibyte, split over many reads; the next one is read.
 long = json.dumps({"name": "x" * (3 << 20), "value": 1}) + "\n" + lines({"name": "after", "value": 1})
 done = run("librato", long, url=service.url)
@@ -363,6 +365,18 @@ check(done.returncode == 4 and "access_key is missing" in done.stderr, f"anodot3
 done = run("anodot30", [sample, {"name": "jobs", "type": "counter", "value": 1}], "--dry-run", url=service.url)
 check('"refreshToken":"***"' in done.stdout and '"schemaId":"dry-run-' in done.stdout and "open" not in done.stdout,
       f"anodot30: a dry run shows the schemas that it would make, and no key: {done.stdout}")
+# A login that has ended is renewed once; one that is refused is no reason to try again and again.
+as_usual = lambda handler, request: handler.reply(*service.accept(request))
+service.script(as_usual, fake.status(401, b"expired"))
+service.got.clear()
+done = run("anodot30", [sample], "--json", url=service.url)
+equal((done.returncode, [p.split("?")[0] for p, _ in service.got].count("/api/v2/access-token"), json.loads(done.stdout)["accepted"]), (0, 2, 1),
+      f"anodot30: the bearer ends: {done.stderr}")
+for status in (401, 400):
+    service.script(*[fake.status(status, b"never")] * 9)
+    done = run("anodot30", [sample], "--json", url=service.url)
+    equal((done.returncode, len(service.tricks), json.loads(done.stdout)["unsent"]), (4, 8, 1), f"anodot30: a login refused with {status}: {done.stderr}")
+    service.tricks.clear()
 service.stop()
 
 # --- Apptuit -----------------------------------------------------------------------------------------------------------
@@ -489,6 +503,27 @@ equal(run("wavefront", [{"name": "g", "value": 1}], url=service.url, env={"WAVEF
 service.violations.clear()
 service.script(fake.status(401), fake.status(401))
 equal(run("wavefront", [{"name": "g", "value": 1}], url=service.url).returncode, 4, "wavefront: 401")
+service.stop()
+
+
+class Platform(Wavefront):
+    """The service and the cloud-services platform at one address."""
+
+    def accept(self, r):
+        if r.path != "/csp/gateway/am/api/auth/api-tokens/authorize":
+            return super().accept(r)
+        need(r.body == b"api_token=open%20sesame" and "authorization" not in r.headers, f"the login: {r.body}")
+        return 200, b'{"access_token": "bearer", "expires_in": 1000}', ()
+
+
+with open(f"{WORK}/csp", "w") as f:
+    f.write("open sesame\n")
+service = Platform("Bearer bearer")
+words = ["--set", f"csp_api_token_file={WORK}/csp", "--set", f"csp_url={service.url}"]
+done = run("wavefront", hand, *words, url=service.url, env={"WAVEFRONT_TOKEN": ""})
+equal((done.returncode, service.violations, [b for _, b in service.got]), (0, [], [metrics, distributions]), f"wavefront: a login first: {done.stderr}")
+done = run("wavefront", hand, *words, "--dry-run", url=service.url, env={"WAVEFRONT_TOKEN": ""})
+check("\napi_token=***\n" in done.stdout and "sesame" not in done.stdout, f"wavefront: which a dry run shows without the token: {done.stdout}")
 service.stop()
 service = Wavefront(None)
 equal(sent(service, "wavefront", hand, "--set", "mode=proxy", env={"WAVEFRONT_TOKEN": ""}),

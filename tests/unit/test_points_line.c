@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "backend.h"
+#include "json.h"
 #include "points_line.h"
 
 static const metrics_tag_t base_tags[] = {{"dc", "eu"}, {"host", "web-7"}};
@@ -212,6 +213,25 @@ UNIT(points_line, bad)
         if (taken || !strstr(buf_text(&t.why), cases[i].says) || t.lines.points.n)
             UNIT_FAIL("%s %s: expected \"%s\", got \"%s\" (%zu points)\n", cases[i].type, cases[i].line,
                       cases[i].says, taken ? "no fault" : buf_text(&t.why), t.lines.points.n);
+        finish(&t);
+    }
+}
+
+/* A reason is a line of text whatever the bytes were: a terminal and JSON take it. */
+UNIT(points_line, reasons_are_text)
+{
+    static const char *const bad[] = {
+        "\xff\x1b[2J", "{\"\x01\":", "{\"name\":\"a\",\"value\":1,\"n\\u001b[2J\":1}",
+        "{\"name\":\"a\",\"value\":1,"
+        "\"0123456789012345678901234567890123456789012345678901234567\xe2\x82\xac\xe2\x82\xac\":1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct taken t = {.reader = reader_of("librato")};
+        struct buf same = {0};
+        CHECK(!take(&t, bad[i]));
+        jsonw_utf8(&same, buf_text(&t.why), t.why.len);
+        CHECK_STR(buf_text(&t.why), buf_text(&same));
+        for (size_t c = 0; c < t.why.len; c++) CHECK((unsigned char)t.why.data[c] >= ' ');
+        buf_free(&same);
         finish(&t);
     }
 }

@@ -31,6 +31,7 @@ struct backend_common {
     int empty;                     /* enum backend_empty */
     int time_unit;                 /* enum backend_time_unit: durations are converted to it */
     uint64_t max_lag;              /* older intervals are sent as one */
+    uint64_t queue_bytes;          /* of snapshots that wait for it; 0 = no bound of its own */
     uint64_t retry_least, retry_most;
     int on_ambiguous; /* enum backend_ambiguous */
     char *path;       /* scraped ones: where the page stands */

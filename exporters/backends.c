@@ -62,6 +62,15 @@ static const struct option backend_push_rows[] = {
      .min = 1e9,
      .max = 30 * 86400e9,
      .help = "after an outage, intervals older than this are merged into one"},
+    {.name = "queue_bytes",
+     .type = OPTION_SIZE,
+     COMMON(queue_bytes),
+     .def = "0B",
+     .min = 0,
+     .max = 0x1p40,
+     .help = "so much of the log may wait for this backend, compressed; beyond it waiting intervals are "
+             "merged; 0B: "
+             "as much as `log.size` allows"},
     {.name = "retry_least",
      .type = OPTION_DURATION,
      COMMON(retry_least),

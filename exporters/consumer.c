@@ -255,7 +255,7 @@ static bool consumer_take(struct consumer *c)
     for (struct feed **at = &c->feeds, *f; (f = *at); at = &f->next) {
         if (f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection);
         if (f->cursor == LEDGER_NONE) continue;
-        if (!log_next(f->log, f->cursor, c->settings->max_lag, &w->next)) continue;
+        if (!log_next(f->log, f->cursor, &w->next)) continue;
         const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
         w->feed = f;
         w->most = consumer_most(c);

@@ -16,9 +16,10 @@
 
 /* Why a reading was never delivered. */
 #define LEDGER_REASONS(X)                                                                                    \
-    X(LEDGER_REFUSED, "refused")     /* the backend said never */                                            \
-    X(LEDGER_TOO_LARGE, "too_large") /* alone already more than the backend takes */                         \
-    X(LEDGER_THINNED, "thinned")     /* a level between two others, lost when intervals were merged */       \
+    X(LEDGER_REFUSED, "refused")       /* the backend said never */                                          \
+    X(LEDGER_TOO_LARGE, "too_large")   /* alone already more than the backend takes */                       \
+    X(LEDGER_THINNED, "thinned")       /* a level between two others, lost when intervals were merged */     \
+    X(LEDGER_QUEUE_FULL, "queue_full") /* more than queue_bytes even as one interval */                      \
     X(LEDGER_REMOVED, "removed")     /* its backend, or its name in the backend's filter, left the config */ \
     X(LEDGER_SHUTDOWN, "shutdown")   /* still queued when the exporter had to end */                         \
     X(LEDGER_AMBIGUOUS, "ambiguous") /* its answer never came, and on_ambiguous says drop */                 \

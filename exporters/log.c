@@ -28,7 +28,7 @@ static void log_take(struct log *log, struct log_cursor *c, uint64_t n)
     c->account_here.queued += n;
     c->dirty = true;
 }
-static void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n)
+void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n)
 {
     ledger_drop(log->ledger, c->account, LEDGER_METRICS, reason, n);
     c->account_here.dropped[reason] += n;
@@ -47,7 +47,7 @@ static void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64
 /* --- Entries ---------------------------------------------------------------------------------------------
  */
 
-static void log_entry_free(struct log *log, struct log_entry *e)
+void log_entry_free(struct log *log, struct log_entry *e)
 {
     log_mirror_gone(log, e);
     *(e->prev ? &e->prev->next : &log->first) = e->next;
@@ -59,17 +59,8 @@ static void log_entry_free(struct log *log, struct log_entry *e)
     free(e);
 }
 
-/* Entries that every cursor has passed are no longer needed (the bases have references of their own). */
-static void log_trim(struct log *log)
-{
-    uint64_t needed = log->next_seq;
-    for (int i = 0; i < LOG_CURSORS; i++)
-        if (log->cursors[i].name && log->cursors[i].at < needed) needed = log->cursors[i].at;
-    while (log->first && log->first->seq < needed) log_entry_free(log, log->first);
-}
-
 /* Makes the bytes, if they are not there. */
-static bool log_encode(struct log *log, struct log_entry *e)
+bool log_encode(struct log *log, struct log_entry *e)
 {
     void *bytes;
     size_t n;
@@ -82,7 +73,7 @@ static bool log_encode(struct log *log, struct log_entry *e)
 }
 
 /* Swaps the snapshot for its bytes. Without memory it stays as it is. */
-static void log_pack(struct log *log, struct log_entry *e)
+void log_pack(struct log *log, struct log_entry *e)
 {
     if (e->snapshot && log_encode(log, e)) metrics_snapshot_release(&e->snapshot);
 }
@@ -92,96 +83,6 @@ metrics_snapshot_t *log_unpack(const struct log_entry *e)
 {
     return e->snapshot ? metrics_snapshot_retain(e->snapshot)
                        : metrics_snapshot_decode(e->packed, e->packed_n, NULL);
-}
-
-/* Puts another snapshot in an entry's place; takes over the reference. */
-static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t *snapshot)
-{
-    bool packed = e->snapshot == NULL;
-    metrics_snapshot_release(&e->snapshot);
-    log->bytes -= e->packed_n;
-    free(e->packed);
-    e->packed = NULL;
-    e->packed_n = 0;
-    e->snapshot = snapshot;
-    e->interval_ns = metrics_snapshot_header(snapshot)->interval_ns;
-    if (log->store && log_encode(log, e)) log_mirror_put(log, e);
-    if (packed) log_pack(log, e);
-}
-
-/* An entry is merged away before this cursor saw it: levels are lost, all else lives on in the next one. */
-static void log_account_merge(struct log *log, struct log_cursor *c, const struct log_entry *e)
-{
-    const struct selection_count *count = &e->counts[c - log->cursors];
-    uint64_t merged = count->readings - count->levels;
-    log_lose(log, c, LEDGER_THINNED, count->levels);
-    ledger_merge(log->ledger, c->account, LEDGER_METRICS, merged);
-    c->account_here.merged += merged;
-    c->account_here.queued -= merged;
-}
-
-/* How much older than the newest one; 0 if the wall clock was set back in between. */
-static uint64_t log_age(const struct log *log, const struct log_entry *e)
-{
-    return log->last->wall_ns > e->wall_ns ? log->last->wall_ns - e->wall_ns : 0;
-}
-
-/* --- Thinning --------------------------------------------------------------------------------------------
- */
-
-/* True if the entry may be merged into its successor: no cursor stands between the two, or is reading either.
- */
-static bool log_mergeable(const struct log *log, const struct log_entry *e)
-{
-    if (!e->next) return false;
-    for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
-        if (!c->name || c->at > e->next->seq) continue;
-        if (c->at == e->next->seq || (c->at > e->seq && c->at < e->next->seq)) return false;
-        if (c->at == e->seq && (c->busy || c->position)) return false;
-        if (c->busy && c->busy_through >= e->seq) return false;
-    }
-    return true;
-}
-
-/* Merges an entry into the next one. False without memory: the log is as it was. */
-static bool log_merge(struct log *log, struct log_entry *e)
-{
-    metrics_snapshot_t *older = log_unpack(e), *newer = log_unpack(e->next);
-    metrics_snapshot_t *both = older && newer ? metrics_snapshot_merge(older, newer, NULL) : NULL;
-    if (older) metrics_snapshot_release(&older);
-    if (newer) metrics_snapshot_release(&newer);
-    if (!both) return false;
-    log_replace(log, e->next, both);
-    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
-        if (c->name && c->at <= e->seq) log_account_merge(log, c, e);
-    log_entry_free(log, e);
-    return true;
-}
-
-/* The pair that makes the shortest interval when merged: so resolution fades evenly. */
-static struct log_entry *log_shortest_pair(const struct log *log)
-{
-    struct log_entry *best = NULL;
-    uint64_t least = UINT64_MAX;
-    for (struct log_entry *e = log->first; e && e->next; e = e->next) {
-        uint64_t sum = e->interval_ns + e->next->interval_ns;
-        if (sum >= least || !log_mergeable(log, e)) continue;
-        least = sum;
-        best = e;
-    }
-    return best;
-}
-
-static void log_thin(struct log *log)
-{
-    struct log_entry *e = log->first;
-    while (e && e->next && log_age(log, e) > log->limits.age_ns) {
-        struct log_entry *next = e->next;
-        if (log_mergeable(log, e) && !log_merge(log, e)) return;
-        e = next;
-    }
-    while (log->bytes > log->limits.size && (e = log_shortest_pair(log)))
-        if (!log_merge(log, e)) return;
 }
 
 /* --- Appending -------------------------------------------------------------------------------------------
@@ -267,7 +168,7 @@ static void log_add(struct log *log, struct log_entry *e, metrics_snapshot_t *sn
     log->incarnation = h->incarnation;
     log->any = true;
     log_link(log, e);
-    if (log->store && log_encode(log, e)) log_mirror_put(log, e);
+    if ((log->store || log_is_bounded(log)) && log_encode(log, e)) log_mirror_put(log, e);
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
         if (c->name) log_count(log, c, e, snapshot);
     log_trim(log);
@@ -324,7 +225,8 @@ static void log_pass(struct log *log, struct log_cursor *c, uint64_t through, me
     if (c->base) metrics_snapshot_release(&c->base);
     c->base = snapshot;
     c->base_seq = through;
-    c->at = through + 1;
+    c->at = c->gap_to > through ? c->gap_to : through + 1;
+    c->gap_from = c->gap_to = 0;
     c->position = 0;
     c->dirty = true;
     log_mirror_rebase(log, old_base);
@@ -409,6 +311,8 @@ int log_attach(struct log *log, const char *name, const struct selection *sel)
     if (c) {
         c->account = ledger_open(log->ledger, name);
         c->sel = sel;
+        c->max_lag = sel->settings->max_lag;
+        c->queue_bytes = sel->settings->queue_bytes;
         log_count_queue(log, c);
     }
     log_mirror_commit(log);
@@ -463,40 +367,23 @@ void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name
     pthread_mutex_unlock(&log->lock);
 }
 
-/* Folds the entries from `e` on that are older than max_lag into one snapshot for this cursor alone; *e
- * becomes the last one folded. Other cursors still see them one by one. */
-static metrics_snapshot_t *log_fold(struct log *log, struct log_cursor *c, struct log_entry **e,
-                                    uint64_t max_lag_ns)
-{
-    metrics_snapshot_t *sum = log_unpack(*e);
-    while (sum && !c->position && (*e)->next && log_age(log, *e) > max_lag_ns) {
-        metrics_snapshot_t *newer = log_unpack((*e)->next);
-        metrics_snapshot_t *both = newer ? metrics_snapshot_merge(sum, newer, NULL) : NULL;
-        if (newer) metrics_snapshot_release(&newer);
-        if (!both) break;
-        metrics_snapshot_release(&sum);
-        sum = both;
-        log_account_merge(log, c, *e);
-        (*e)->counts[c - log->cursors] = (struct selection_count){0};
-        *e = (*e)->next;
-    }
-    return sum;
-}
-
-bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next *next)
+bool log_next(struct log *log, int cursor, struct log_next *next)
 {
     struct log_cursor *c = &log->cursors[cursor];
-    pthread_mutex_lock(&log->lock);
-    struct log_entry *e = log_at(log, c->at);
     *next = (struct log_next){0};
-    if (e && c->name && !c->busy && !log->appending) next->snapshot = log_fold(log, c, &e, max_lag_ns);
+    pthread_mutex_lock(&log->lock);
+    struct log_entry *e = c->name && !c->busy && !log->appending ? log_at(log, c->at) : NULL;
+    if (e) {
+        c->at = c->busy_through = e->seq;
+        c->busy = true;
+        next->snapshot = log_fold(log, c, e);
+        c->busy = next->snapshot != NULL;
+    }
     if (next->snapshot) {
         next->base = c->base ? metrics_snapshot_retain(c->base) : NULL;
         next->position = c->position;
-        next->through = c->busy_through = e->seq;
+        next->through = c->busy_through;
         next->stamp = c->stamp;
-        c->at = e->seq;
-        c->busy = true;
     }
     pthread_mutex_unlock(&log->lock);
     return next->snapshot != NULL;

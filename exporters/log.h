@@ -8,8 +8,10 @@
  * takes.
  *
  * Over its bounds the log thins: two neighbouring snapshots become one that covers both intervals. Totals,
- * buckets and distinct counts stay exact; plain levels between are lost. Each cursor gets its snapshots
- * strictly in order, and never part of an interval twice.
+ * buckets and distinct counts stay exact; plain levels between are lost. A backend's own bound (queue_bytes)
+ * is for what waits behind the snapshot that it is being sent: if that is too much even as one interval, it
+ * is given up, and the totals come with a later one. Each cursor gets its snapshots strictly in order, and
+ * never part of an interval twice.
  *
  * Newest snapshots are kept as they are, older ones packed. A log from log_new() ends with the process; one
  * from log_open() is mirrored in a file, and a successor goes on with its snapshots, cursors, bases and
@@ -100,10 +102,11 @@ struct log_next {
 };
 
 /*
- * The next snapshot for the cursor. Intervals that ended more than max_lag_ns before the newest one are
- * merged into one first. False if there is none. Until log_done() or log_undo() the cursor stays where it is.
+ * The next snapshot for the cursor. Intervals that ended longer than the backend's max_lag before the newest
+ * one are merged into one first, and so are the oldest ones if more than its queue_bytes wait. False if there
+ * is none. Until log_done() or log_undo() the cursor stays where it is.
  */
-bool log_next(struct log *log, int cursor, uint64_t max_lag_ns, struct log_next *next);
+bool log_next(struct log *log, int cursor, struct log_next *next);
 
 /* What became of readings: so many were delivered, as so many points, and so many dropped for a reason. */
 struct log_outcome {

@@ -22,12 +22,15 @@ struct log_entry {
 struct log_cursor {
     char *name; /* NULL: free */
     int account;
-    const struct selection *sel; /* NULL: nobody is attached */
-    char *filter;                /* of the selection that counted the entries; NULL: none yet */
-    uint64_t counted;            /* entries from this one on were appended while nobody was attached */
-    uint64_t at;                 /* the first entry that is not settled */
-    size_t position;             /* readings settled of it */
-    bool busy;                   /* between log_next() and its end */
+    const struct selection *sel;   /* NULL: nobody is attached */
+    char *filter;                  /* of the selection that counted the entries; NULL: none yet */
+    uint64_t max_lag, queue_bytes; /* of the one who attached last; 0 = any */
+    uint64_t gap_from, gap_to;     /* entries from..to-1 were given up; both 0: none */
+    bool over;                     /* more than queue_bytes wait; of log_thin() */
+    uint64_t counted;              /* entries from this one on were appended while nobody was attached */
+    uint64_t at;                   /* the first entry that is not settled */
+    size_t position;               /* readings settled of it */
+    bool busy;                     /* between log_next() and its end */
     uint64_t busy_through;
     uint64_t of; /* readings of the entry at `at`, if position is not 0 */
     metrics_snapshot_t *base;
@@ -71,10 +74,33 @@ void log_mirror_drop(struct log *log, const char *name);
  * everything is written anew from time to time. */
 uint64_t log_mirror_commit(struct log *log);
 
+/* --- log_thin.c: likewise locked
+ * --------------------------------------------------------------------------------------------------- */
+
+/* Frees what no cursor needs any more. */
+void log_trim(struct log *log);
+
+/* Merges and gives up until the log, and each backend's part of it, is within its bounds again. */
+void log_thin(struct log *log);
+
+/* How much older than the newest one; 0 if the wall clock was set back in between. */
+uint64_t log_age(const struct log *log, const struct log_entry *e);
+
+/* True if some backend has a bound of its own. */
+bool log_is_bounded(const struct log *log);
+
+/* The snapshot that a cursor reads, from its entry `e` on, with what follows merged into it as far as max_lag
+ * and queue_bytes want; busy_through becomes the last one. NULL without memory. Unlocks and locks again. */
+metrics_snapshot_t *log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
+
 /* --- log.c
  * --------------------------------------------------------------------------------------------------- */
 
 struct log_cursor *log_cursor_named(struct log *log, const char *name);
+void log_entry_free(struct log *log, struct log_entry *e);
+bool log_encode(struct log *log, struct log_entry *e); /* makes the bytes, if they are not there */
+void log_pack(struct log *log, struct log_entry *e);   /* swaps the snapshot for its bytes */
+void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n);
 void log_link(struct log *log, struct log_entry *e);
 metrics_snapshot_t *log_unpack(const struct log_entry *e);
 

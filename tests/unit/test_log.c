@@ -23,23 +23,30 @@ struct reader {
     int cursor;
 };
 
-static void reader_attach(struct reader *r, struct log *log, const char *name)
+static void reader_attach_with(struct reader *r, struct log *log, const char *name, uint64_t max_lag,
+                               uint64_t queue_bytes)
 {
     static const struct option_tags no_tags;
-    *r = (struct reader){.settings = {.name = (char *)(uintptr_t)name}};
+    *r = (struct reader){
+        .settings = {.name = (char *)(uintptr_t)name, .max_lag = max_lag, .queue_bytes = queue_bytes}};
     CHECK(selection_compile(&r->sel, &sum_backend, &r->settings, &no_tags));
     r->cursor = log_attach(log, name, &r->sel);
     CHECK(r->cursor != LEDGER_NONE);
 }
 
+static void reader_attach(struct reader *r, struct log *log, const char *name)
+{
+    reader_attach_with(r, log, name, 0, 0);
+}
+
 /* Takes one snapshot whole and returns the sum of the deltas of the series `name`; -1 if there was none. */
-static double reader_take(struct reader *r, struct log *log, const char *name, uint64_t max_lag)
+static double reader_take(struct reader *r, struct log *log, const char *name)
 {
     struct log_next next;
     struct view view;
     struct rows rows = {0};
     double sum = 0;
-    if (!log_next(log, r->cursor, max_lag, &next)) return -1;
+    if (!log_next(log, r->cursor, &next)) return -1;
     view_begin(&view, &r->sel, 0, 0);
     CHECK(view_add(&view, next.snapshot, next.base));
     for (size_t i = 0; i < view.n; i++) {
@@ -89,11 +96,11 @@ UNIT(log, cursors_are_independent)
     for (uint64_t i = 1; i <= 5; i++) {
         append(log, &f, i * 10, 1);
         total += (double)i * 10;
-        CHECK_NEAR(reader_take(&fast, log, "jobs", UINT64_MAX), (double)i * 10, 0);
+        CHECK_NEAR(reader_take(&fast, log, "jobs"), (double)i * 10, 0);
     }
-    CHECK_NEAR(reader_take(&fast, log, "jobs", UINT64_MAX), -1, 0);
+    CHECK_NEAR(reader_take(&fast, log, "jobs"), -1, 0);
     CHECK_EQ_U64(log_lag(log, slow.cursor).snapshots, 5);
-    for (double v; (v = reader_take(&slow, log, "jobs", UINT64_MAX)) >= 0;) got += v;
+    for (double v; (v = reader_take(&slow, log, "jobs")) >= 0;) got += v;
     CHECK_NEAR(got, total, 0);
     CHECK_EQ_U64(account(ledger, "fast").delivered, 10);
     CHECK_EQ_U64(account(ledger, "slow").delivered, 10);
@@ -147,11 +154,11 @@ UNIT(log, thinning_keeps_totals)
     for (uint64_t i = 1; i <= 200; i++) {
         append(log, &f, i, 1);
         total += (double)i;
-        CHECK_NEAR(reader_take(&awake, log, "jobs", UINT64_MAX), (double)i, 0);
+        CHECK_NEAR(reader_take(&awake, log, "jobs"), (double)i, 0);
         if (log_size(log).bytes > 4096 + 2048)
             UNIT_FAIL("the log holds %" PRIu64 " bytes\n", log_size(log).bytes);
     }
-    for (double v; (v = reader_take(&asleep, log, "jobs", UINT64_MAX)) >= 0; n++) got += v;
+    for (double v; (v = reader_take(&asleep, log, "jobs")) >= 0; n++) got += v;
     CHECK_NEAR(got, total, 0);
     CHECK(n > 2 && n < 100);
     struct ledger_account a = account(ledger, "asleep"), b = account(ledger, "awake");
@@ -178,20 +185,133 @@ UNIT(log, max_lag_is_per_reader)
     fixture_open(&f);
     struct ledger *ledger = ledger_new();
     struct log *log = log_new(&wide, ledger);
-    reader_attach(&one, log, "one");
+    reader_attach_with(&one, log, "one", UINT64_C(30500000000), 0);
     reader_attach(&all, log, "all");
     for (uint64_t i = 0; i < 10; i++) append(log, &f, 7, 1);
     /* Ten intervals of 10 s; those more than 30 s behind the newest are six, and they join the seventh. */
-    CHECK_NEAR(reader_take(&one, log, "jobs", UINT64_C(30500000000)), 7 * 7, 0);
-    CHECK_NEAR(reader_take(&one, log, "jobs", UINT64_C(30500000000)), 7, 0);
+    CHECK_NEAR(reader_take(&one, log, "jobs"), 7 * 7, 0);
+    CHECK_NEAR(reader_take(&one, log, "jobs"), 7, 0);
     CHECK_EQ_U64(account(ledger, "one").merged, 6);
-    for (int i = 0; i < 10; i++) CHECK_NEAR(reader_take(&all, log, "jobs", UINT64_MAX), 7, 0);
+    for (int i = 0; i < 10; i++) CHECK_NEAR(reader_take(&all, log, "jobs"), 7, 0);
     CHECK_EQ_U64(account(ledger, "all").merged, 0);
     log_drop(log, one.cursor, LEDGER_REMOVED);
     log_drop(log, all.cursor, LEDGER_REMOVED);
     CHECK_EQ_U64(account(ledger, "one").dropped[LEDGER_REMOVED], 4);
     selection_free(&one.sel);
     selection_free(&all.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* Stuck with its first snapshot for 300 intervals: what waits for the backend stays within its queue_bytes,
+ * however large the log may be; it is merged, not lost; and the reader that is awake gets every interval. */
+UNIT(log, queue_bytes_is_kept)
+{
+    struct fixture f;
+    struct reader awake, stuck;
+    struct log_next next;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&awake, log, "awake");
+    reader_attach_with(&stuck, log, "stuck", 0, 2048);
+    double total = 0, got = 0;
+    uint64_t most = 0, n = 0;
+    for (uint64_t i = 1; i <= 300; i++) {
+        append(log, &f, i, 1);
+        total += (double)i;
+        if (i == 1) REQUIRE(log_next(log, stuck.cursor, &next));
+        CHECK_NEAR(reader_take(&awake, log, "jobs"), (double)i, 0);
+        if (log_size(log).bytes > most) most = log_size(log).bytes;
+    }
+    /* The first and the newest come on top of it. */
+    if (most > 2048 + 2 * 512) UNIT_FAIL("%" PRIu64 " bytes waited\n", most);
+    log_undo(log, stuck.cursor, &next);
+    for (double v; (v = reader_take(&stuck, log, "jobs")) >= 0; n++) got += v;
+    CHECK_NEAR(got, total, 0);
+    CHECK(n > 4 && n < 30);
+    struct ledger_account a = account(ledger, "stuck");
+    CHECK_EQ_U64(a.taken, 600);
+    CHECK_EQ_U64(a.delivered, 2 * n);
+    CHECK_EQ_U64(a.merged, 300 - n);
+    CHECK_EQ_U64(a.dropped[LEDGER_THINNED], 300 - n);
+    CHECK_EQ_U64(ledger_dropped(&a), 300 - n);
+    log_drop(log, awake.cursor, LEDGER_REMOVED);
+    log_drop(log, stuck.cursor, LEDGER_REMOVED);
+    selection_free(&awake.sel);
+    selection_free(&stuck.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* Another backend needs the intervals one by one: they stay for that one, and the one with the bound gets
+ * few. */
+UNIT(log, queue_bytes_is_its_own)
+{
+    struct fixture f;
+    struct reader all, few;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&all, log, "all");
+    reader_attach_with(&few, log, "few", 0, 2048);
+    double got = 0;
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < 100; i++) {
+        append(log, &f, 3, 1);
+        if (i == 0) CHECK_NEAR(reader_take(&all, log, "jobs"), 3, 0); /* now they stand apart */
+    }
+    for (double v; (v = reader_take(&few, log, "jobs")) >= 0; n++) got += v;
+    CHECK_NEAR(got, 300, 0);
+    CHECK(n > 4 && n < 30);
+    CHECK_EQ_U64(account(ledger, "few").delivered, 2 * n);
+    CHECK_EQ_U64(account(ledger, "few").merged, 100 - n);
+    for (uint64_t i = 1; i < 100; i++) CHECK_NEAR(reader_take(&all, log, "jobs"), 3, 0);
+    CHECK_EQ_U64(account(ledger, "all").merged, 0);
+    CHECK_EQ_U64(log_size(log).snapshots, 0);
+    log_drop(log, all.cursor, LEDGER_REMOVED);
+    log_drop(log, few.cursor, LEDGER_REMOVED);
+    selection_free(&all.sel);
+    selection_free(&few.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
+/* So little that not even one interval fits: given up and counted, nothing of it is kept, and the totals come
+ * with what is delivered at last. A backend that keeps up loses nothing. */
+UNIT(log, queue_bytes_too_small_for_one)
+{
+    struct fixture f;
+    struct reader r;
+    struct log_next next;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach_with(&r, log, "r", 0, 64);
+    for (uint64_t i = 0; i < 10; i++) {
+        append(log, &f, 2, 1);
+        CHECK_NEAR(reader_take(&r, log, "jobs"), 2, 0);
+    }
+    CHECK_EQ_U64(account(ledger, "r").delivered, 20);
+    append(log, &f, 2, 1);
+    REQUIRE(log_next(log, r.cursor, &next));
+    for (uint64_t i = 0; i < 10; i++) {
+        append(log, &f, 2, 1);
+        CHECK(log_size(log).snapshots <= 2);
+    }
+    log_undo(log, r.cursor, &next);
+    CHECK_NEAR(reader_take(&r, log, "jobs"), 2, 0);
+    CHECK_NEAR(reader_take(&r, log, "jobs"), 20, 0);
+    CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_QUEUE_FULL], 18);
+    CHECK_EQ_U64(account(ledger, "r").queued, 0);
+    append(log, &f, 2, 1);
+    CHECK_NEAR(reader_take(&r, log, "jobs"), 2, 0);
+    CHECK_EQ_U64(log_size(log).snapshots, 0);
+    log_drop(log, r.cursor, LEDGER_REMOVED);
+    selection_free(&r.sel);
     log_release(&log);
     ledger_free(&ledger);
     fixture_close(&f);
@@ -207,7 +327,7 @@ UNIT(log, detach_and_attach)
     struct log *log = log_new(&wide, ledger);
     reader_attach(&first, log, "r");
     append(log, &f, 1, 1);
-    CHECK_NEAR(reader_take(&first, log, "jobs", UINT64_MAX), 1, 0);
+    CHECK_NEAR(reader_take(&first, log, "jobs"), 1, 0);
     append(log, &f, 2, 1);
     log_detach(log, first.cursor);
     append(log, &f, 4, 1);
@@ -220,8 +340,8 @@ UNIT(log, detach_and_attach)
     CHECK_EQ_I64(second.cursor, first.cursor);
     CHECK_EQ_U64(account(ledger, "r").queued, 2);
     CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_REMOVED], 1);
-    CHECK_NEAR(reader_take(&second, log, "jobs", UINT64_MAX), 2, 0);
-    CHECK_NEAR(reader_take(&second, log, "jobs", UINT64_MAX), 4, 0);
+    CHECK_NEAR(reader_take(&second, log, "jobs"), 2, 0);
+    CHECK_NEAR(reader_take(&second, log, "jobs"), 4, 0);
     log_drop(log, second.cursor, LEDGER_REMOVED);
     selection_free(&first.sel);
     selection_free(&second.sel);
@@ -271,9 +391,9 @@ UNIT(log, goes_on_from_its_file)
             append(log, &f, life * 10 + i, 1);
             total += (double)(life * 10 + i);
         }
-        got += reader_take(&r, log, "jobs", UINT64_MAX);
+        got += reader_take(&r, log, "jobs");
         /* One of the two readings, and then the end: the next life gets the other. */
-        CHECK(log_next(log, r.cursor, UINT64_MAX, &next));
+        CHECK(log_next(log, r.cursor, &next));
         if (!next.position)
             log_settled(log, r.cursor, &next, &(struct log_outcome){.delivered = 1, .points = 1});
         log_undo(log, r.cursor, &next);
@@ -289,7 +409,7 @@ UNIT(log, goes_on_from_its_file)
     struct ledger *ledger = ledger_new();
     struct log *log = reopen(path, ledger);
     reader_attach(&r, log, "r");
-    for (double v; (v = reader_take(&r, log, "jobs", UINT64_MAX)) >= 0;) got += v;
+    for (double v; (v = reader_take(&r, log, "jobs")) >= 0;) got += v;
     CHECK_NEAR(got, total, 0);
     CHECK_EQ_U64(account(ledger, "r").delivered, 36);
     CHECK_EQ_U64(account(ledger, "r").queued, 0);
@@ -330,7 +450,7 @@ UNIT(log, damage_is_set_aside)
     reader_attach(&r, log, "r");
     CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_DAMAGED], 2);
     double got = 0;
-    for (double v; (v = reader_take(&r, log, "jobs", UINT64_MAX)) >= 0;) got += v;
+    for (double v; (v = reader_take(&r, log, "jobs")) >= 0;) got += v;
     CHECK_NEAR(got, 1 + 2 + 3 + 4, 0); /* totals close the gap */
     selection_free(&r.sel);
     log_release(&log);

@@ -24,23 +24,36 @@ struct fresh_node {
 
 struct fresh {
     const metrics_clock_t *clock;
-    pthread_mutex_t lock; /* of the reader; one thread at a time reads the segment */
-    metrics_reader_t *reader;
+    pthread_mutex_t lock;         /* of the reader; one thread at a time reads the segment */
+    metrics_reader_t *reader;     /* NULL: gone */
     struct fresh_node *published; /* RCU; written under the lock */
 };
 
-struct fresh *fresh_open(const char *path, const metrics_clock_t *clock, metrics_error_t *error)
+struct fresh *fresh_new(metrics_reader_t *reader, const metrics_clock_t *clock)
 {
     struct fresh *fresh = calloc(1, sizeof *fresh);
-    metrics_reader_options_t options = {.size = sizeof options, .clock = *clock};
-    if (fresh) fresh->reader = metrics_reader_open(path, &options, error);
-    if (!fresh || !fresh->reader) {
-        free(fresh);
-        return NULL;
-    }
+    if (!fresh) return NULL;
     fresh->clock = clock;
+    fresh->reader = reader;
     pthread_mutex_init(&fresh->lock, NULL);
     return fresh;
+}
+
+void fresh_hold(struct fresh *fresh)
+{
+    pthread_mutex_lock(&fresh->lock);
+}
+
+void fresh_let(struct fresh *fresh)
+{
+    pthread_mutex_unlock(&fresh->lock);
+}
+
+void fresh_forget(struct fresh *fresh)
+{
+    pthread_mutex_lock(&fresh->lock);
+    fresh->reader = NULL;
+    pthread_mutex_unlock(&fresh->lock);
 }
 
 /* A reference to what is published, if it is young enough. */
@@ -77,7 +90,7 @@ metrics_snapshot_t *fresh_get(struct fresh *fresh)
     /* Perhaps the one who held the lock has just made what we want. */
     uint64_t now = clock_mono(fresh->clock);
     snapshot = fresh_published(fresh, now, FRESH_NS);
-    struct fresh_node *node = snapshot ? NULL : calloc(1, sizeof *node);
+    struct fresh_node *node = snapshot || !fresh->reader ? NULL : calloc(1, sizeof *node);
     if (node) {
         node->taken = now;
         node->snapshot = metrics_snapshot_take(fresh->reader, NULL);
@@ -93,12 +106,11 @@ metrics_snapshot_t *fresh_get(struct fresh *fresh)
     return snapshot;
 }
 
-void fresh_close(struct fresh **fresh)
+void fresh_free(struct fresh **fresh)
 {
     struct fresh *f = *fresh;
     if (!f) return;
     fresh_replace(f, NULL);
-    metrics_reader_close(&f->reader);
     pthread_mutex_destroy(&f->lock);
     free(f);
     *fresh = NULL;

@@ -4,8 +4,10 @@
  *
  * A scraper must not be served the last interval's snapshot: at 15 s between scrapes of 10 s snapshots a
  * steady 100/s reads 133, 67, 133. So the segment is read afresh, at most every FRESH_NS; who comes in
- * between gets the same one. The published snapshot is an RCU pointer to a reference-counted object: readers
- * take a reference inside a read-side section and wait for nobody; the one that replaces it waits for them.
+ * between gets the same one. The reader is the leader's, whose catalog of series would otherwise be kept
+ * twice: so a snapshot waits for the leader, and the leader for one snapshot at most, never for who makes use
+ * of it. The published snapshot is an RCU pointer to a reference-counted object: readers take a reference
+ * inside a read-side section and wait for nobody; the one that replaces it waits for them.
  */
 #ifndef EXPORTERS_FRESH_H
 #define EXPORTERS_FRESH_H
@@ -16,14 +18,22 @@
 
 struct fresh;
 
-/* Opens the segment read-only. NULL with *error if that fails. */
-struct fresh *fresh_open(const char *path, const metrics_clock_t *clock, metrics_error_t *error);
+/* Reads by that reader, which belongs to somebody else, and which fresh_forget() must be told to be gone.
+ * NULL without memory. */
+struct fresh *fresh_new(metrics_reader_t *reader, const metrics_clock_t *clock);
+
+/* Between these two nobody else uses the reader, or what it is a part of: it is the caller's. */
+void fresh_hold(struct fresh *fresh);
+void fresh_let(struct fresh *fresh);
+
+/* The reader is about to go: from now on there are no new snapshots. Not while it is held. */
+void fresh_forget(struct fresh *fresh);
 
 /* A reference to a snapshot no older than FRESH_NS; if the segment cannot be read just now, the last one that
  * could; NULL if there never was one. Thread-safe. */
 metrics_snapshot_t *fresh_get(struct fresh *fresh);
 
-/* Nobody may be inside fresh_get() any more; *fresh becomes NULL. */
-void fresh_close(struct fresh **fresh);
+/* Nobody may be inside any other call any more; *fresh becomes NULL. */
+void fresh_free(struct fresh **fresh);
 
 #endif

@@ -11,11 +11,10 @@
 
 enum { PAGE_FORMS = 4, PAGE_SEGMENTS = 64, PAGE_BUSY = 503 };
 
-/* A backend's plan, and for which series it was made. */
+/* A backend's plan, for the series of the editions that refer to it. */
 struct plan {
     unsigned references; /* under the page's lock */
     void *made;
-    uint64_t series;
 };
 
 /* The numbers of one moment. All but the counts and links is immutable. */
@@ -28,7 +27,6 @@ struct edition {
     const metrics_reading_t **readings; /* NULL for the level, then those of all snapshots in a row */
     metrics_row_t level;
     struct page_values values;
-    uint64_t series; /* page_series() */
     struct plan *plan;
 };
 
@@ -169,7 +167,6 @@ static struct plan *page_plan(struct page *p, struct edition *edition)
         batch.to = view.n;
         plan->made = p->pages->plan(&batch);
         plan->references = 1;
-        plan->series = edition->series;
         page_tell(p, &notes);
     }
     if (plan) view_free(&view);
@@ -182,25 +179,30 @@ static struct plan *page_plan(struct page *p, struct edition *edition)
 /* --- Editions ----------------------------------------------------------------------------------------------
  */
 
-/*
- * A number for the series of an edition: where their names, tags, units and help texts lie. Texts of a
- * snapshot never change and never move; so, as long as the older of two editions is still held, equal numbers
- * are the same series in the same order.
- */
-static uint64_t page_series(const struct edition *e, size_t n)
+/* True if a plan made of the texts of one snapshot holds for the other. Texts never move while a snapshot is
+ * held: those at the same place are the same. */
+static bool page_alike(const metrics_snapshot_t *a, const metrics_snapshot_t *b)
 {
-    uint64_t h = e->snapshot_count;
-    for (size_t i = 1; i < n; i++) {
-        size_t tags;
-        const metrics_reading_t *r = e->readings[i];
-        uint64_t word = (uintptr_t)metrics_reading_name(r);
-        word += (uintptr_t)metrics_reading_tags(r, &tags) * UINT64_C(0x9e3779b97f4a7c15);
-        word += (uintptr_t)metrics_reading_unit(r) * UINT64_C(0xc2b2ae3d27d4eb4f);
-        word += (uintptr_t)metrics_reading_help(r) * UINT64_C(0x165667b19e3779f9);
-        h = (h ^ word ^ word >> 29) * UINT64_C(0xff51afd7ed558ccd);
-        h ^= h >> 32;
+    size_t n = metrics_snapshot_count(a), tags;
+    if (metrics_snapshot_alike(a, b)) return true;
+    if (metrics_snapshot_count(b) != n) return false;
+    for (size_t i = 0; i < n; i++) {
+        const metrics_reading_t *x = metrics_snapshot_reading(a, i), *y = metrics_snapshot_reading(b, i);
+        if (metrics_reading_name(x) != metrics_reading_name(y) ||
+            metrics_reading_tags(x, &tags) != metrics_reading_tags(y, &tags) ||
+            metrics_reading_unit(x) != metrics_reading_unit(y) ||
+            metrics_reading_help(x) != metrics_reading_help(y))
+            return false;
     }
-    return h ^ n;
+    return true;
+}
+
+static bool edition_alike(const struct edition *a, const struct edition *b)
+{
+    if (a->snapshot_count != b->snapshot_count) return false;
+    for (size_t i = 0; i < a->snapshot_count; i++)
+        if (!page_alike(a->snapshots[i], b->snapshots[i])) return false;
+    return true;
 }
 
 static bool edition_read(struct edition *e, const struct selection *selection)
@@ -222,20 +224,20 @@ static bool edition_read(struct edition *e, const struct selection *selection)
                                .worker = -1};
     e->values =
         (struct page_values){.selection = selection, .readings = e->readings, .n = n, .level = &e->level};
-    e->series = page_series(e, n);
     return true;
 }
 
 /* Under the lock: the plan of the edition before, if it still holds; else a new one. */
 static bool page_find_plan(struct page *p, struct edition *e)
 {
-    struct plan *plan = p->editions ? p->editions->plan : NULL;
-    if (plan && plan->series == e->series && p->pages->fits(plan->made, &e->values))
-        plan->references++;
-    else
-        plan = page_plan(p, e);
-    e->plan = plan;
-    return plan != NULL;
+    const struct edition *last = p->editions;
+    if (last && edition_alike(last, e) && p->pages->fits(last->plan->made, &e->values)) {
+        e->plan = last->plan;
+        e->plan->references++;
+    } else {
+        e->plan = page_plan(p, e);
+    }
+    return e->plan != NULL;
 }
 
 static void stream_cut(struct stream *s)

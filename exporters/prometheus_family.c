@@ -302,11 +302,11 @@ static void planning_member(struct planning *p, struct prometheus_family *f, con
     struct prometheus_page *page = p->page;
     page->members = planning_room(p, page->members, &p->member_room, (size_t)page->member_count + 1,
                                   sizeof *page->members);
-    page->failed |= row >= 1u << 24;
+    page->failed |= row >= 1u << 23;
     if (page->failed) return;
     uint32_t at = ++page->member_count;
     page->members[at] = (struct prometheus_member){.item = (uint32_t)(item - p->batch->view->items),
-                                                   .row = row & 0xffffff,
+                                                   .row = row & 0x7fffff,
                                                    .unit = prometheus_unit_number(item->unit),
                                                    .labels = planning_labels(p, item, &rows[row])};
     *(f->last ? &page->members[f->last].next : &f->first) = at;
@@ -412,10 +412,23 @@ static bool prometheus_is_steady(const struct planning *p, const metrics_row_t *
     return true;
 }
 
-static void planning_shape(struct planning *p, const struct item *item, const struct rows *rows)
+/* A series that is nothing but a count needs no rows. */
+static void planning_counted(struct planning *p, const metrics_row_t *rows, size_t n)
+{
+    struct prometheus_member *m = &p->page->members[p->page->member_count];
+    const struct prometheus_unit unit = prometheus_unit_numbered((unsigned char)m->unit);
+    m->counted = n == 1 && rows->attribute == METRICS_COUNT && rows->nature == METRICS_TOTAL &&
+                 rows->type == METRICS_U64 && rows->reading && unit.times == unit.per;
+}
+
+static void planning_shape(struct planning *p, const struct item *item, const struct rows *rows, bool placed)
 {
     struct prometheus_page *page = p->page;
-    if (!p->numbered || prometheus_is_steady(p, rows->at, rows->n)) return;
+    if (!p->numbered) return;
+    if (prometheus_is_steady(p, rows->at, rows->n)) {
+        if (placed) planning_counted(p, rows->at, rows->n);
+        return;
+    }
     page->shapes = planning_room(p, page->shapes, &p->shape_room, page->shape_count, sizeof *page->shapes);
     if (page->failed) return;
     page->shapes[page->shape_count++] =
@@ -526,12 +539,13 @@ bool prometheus_page_build(struct prometheus_page *page, const struct batch *bat
     page->text.limit = UINT32_MAX - PROMETHEUS_SLACK;
     for (size_t i = batch->from; i < batch->to && !page->failed; i++) {
         const struct item *item = &batch->view->items[i];
+        uint32_t members = page->member_count;
         if (!item_rows(batch->view, item, METRICS_LIFETIME, &rows)) page->failed = true;
         for (size_t at = 0, end; !page->failed && at < rows.n; at = end) {
             for (end = at + 1; end < rows.n && rows.at[end].worker == rows.at[at].worker;) end++;
             prometheus_rows(&p, item, rows.at, at, end);
         }
-        if (!page->failed) planning_shape(&p, item, &rows);
+        if (!page->failed) planning_shape(&p, item, &rows, page->member_count > members);
     }
     planning_labels_all(&p);
     for (uint32_t i = 1; numbered && i <= page->member_count; i++)

@@ -34,7 +34,8 @@ struct prometheus_text {
 struct prometheus_member {
     uint32_t next;                 /* of its family, a place among the plan's members; 0: none */
     uint32_t item;                 /* which item its rows belong to */
-    uint32_t row : 24;             /* where they begin among the item's rows */
+    uint32_t row : 23;             /* where they begin among the item's rows */
+    uint32_t counted : 1;          /* the number is metrics_reading_count(), as it is */
     uint32_t unit : 8;             /* prometheus_unit_numbered() */
     struct prometheus_text labels; /* {a="1",b="2"} and a blank; {} and a blank without labels */
 };

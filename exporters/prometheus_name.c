@@ -169,6 +169,20 @@ void prometheus_help(const char *help, bool openmetrics, struct buf *out)
     prometheus_escape(help, openmetrics ? "\\\"\n" : "\\\n", out);
 }
 
+/* n digits with a point behind the first, and an exponent of two digits or more. */
+static void prometheus_exponent(const char *digits, int n, int exponent, struct buf *out)
+{
+    buf_char(out, digits[0]);
+    if (n > 1) {
+        buf_char(out, '.');
+        buf_mem(out, digits + 1, (size_t)n - 1);
+    }
+    buf_char(out, 'e');
+    buf_char(out, exponent < 0 ? '-' : '+');
+    if (abs(exponent) < 10) buf_char(out, '0');
+    buf_u64(out, (uint64_t)abs(exponent));
+}
+
 void prometheus_number(double v, struct buf *out)
 {
     char digits[DIGITS_MOST];
@@ -183,14 +197,17 @@ void prometheus_number(double v, struct buf *out)
     int n = (int)(digits_u64(digits, d.digits) - digits), point = d.exponent + n;
     if (v < 0) buf_char(out, '-');
     if (point - 1 < -4 || point > 6) {
-        buf_char(out, digits[0]);
-        if (n > 1) buf_printf(out, ".%.*s", n - 1, digits + 1);
-        buf_printf(out, "e%c%02d", point > 0 ? '+' : '-', abs(point - 1));
+        prometheus_exponent(digits, n, point - 1, out);
     } else if (point <= 0) {
-        buf_printf(out, "0.%.*s%.*s", -point, "0000", n, digits);
+        buf_mem(out, "0.0000", 2 + (size_t)-point);
+        buf_mem(out, digits, (size_t)n);
     } else if (n <= point) {
-        buf_printf(out, "%.*s%.*s.0", n, digits, point - n, "000000");
+        buf_mem(out, digits, (size_t)n);
+        buf_fill(out, '0', (size_t)(point - n));
+        buf_mem(out, ".0", 2);
     } else {
-        buf_printf(out, "%.*s.%.*s", point, digits, n - point, digits + point);
+        buf_mem(out, digits, (size_t)point);
+        buf_char(out, '.');
+        buf_mem(out, digits + point, (size_t)(n - point));
     }
 }

@@ -16,8 +16,8 @@ enum printing_stage { PRINTING_FAMILY, PRINTING_MEMBERS, PRINTING_EOF, PRINTING_
 struct prometheus_printer {
     const struct prometheus_page *page;
     const struct page_values *values;
-    const struct prometheus_settings *settings;
-    bool openmetrics, failed;
+    int64_t bucket_limit;
+    bool openmetrics, with_created, failed;
     enum printing_stage stage;
     const struct prometheus_family *family;
     uint32_t member; /* the next one of the family */
@@ -172,7 +172,7 @@ static void printing_value(struct prometheus_printer *p, const metrics_row_t *ro
 static void printing_created(struct prometheus_printer *p, const struct prometheus_family *f,
                              const struct prometheus_member *m)
 {
-    if (!p->openmetrics || !p->settings->created) return;
+    if (!p->with_created) return;
     uint64_t start = page_values_start(p->values, m->item);
     if (!start) return;
     printing_head(p, f, m, "_created", NULL, 0);
@@ -199,28 +199,28 @@ static unsigned printing_stride(const metrics_row_t *rows, size_t n, int64_t lim
     return stride;
 }
 
-/* How far the bounds are from each other, as a whole number of steps from 1; 0 where the stride does not
- * matter. */
-static bool printing_shows(double bound, double step, unsigned stride)
+/* Which bound the first one is, counted in steps from 1; the ones that follow are one step apart each. */
+static long long printing_first_bound(const metrics_row_t *rows, size_t n)
 {
-    if (stride == 1 || isinf(bound)) return true;
-    return llround(log2(bound) / step) % (long long)stride == 0;
+    double first = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].nature != METRICS_BUCKET || isinf(rows[i].parameter)) continue;
+        if (first) return llround(log2(first) / log2(rows[i].parameter / first));
+        first = rows[i].parameter;
+    }
+    return 0;
 }
 
 static void printing_buckets(struct prometheus_printer *p, const struct prometheus_family *f,
                              const struct prometheus_member *m, const metrics_row_t *rows, size_t n,
                              struct prometheus_unit unit)
 {
-    unsigned stride = printing_stride(rows, n, p->settings->bucket_limit);
-    double first = 0, step = 0;
-    for (size_t i = 0; i < n && stride > 1 && !step; i++) {
-        if (rows[i].nature != METRICS_BUCKET) continue;
-        if (first) step = log2(rows[i].parameter / first);
-        first = rows[i].parameter;
-    }
+    unsigned stride = printing_stride(rows, n, p->bucket_limit);
+    long long bound = stride > 1 ? printing_first_bound(rows, n) : 0;
     for (size_t i = 0; i < n; i++) {
         const metrics_row_t *row = &rows[i];
-        if (row->nature != METRICS_BUCKET || !printing_shows(row->parameter, step, stride)) continue;
+        if (row->nature != METRICS_BUCKET) continue;
+        if (bound++ % (long long)stride && !isinf(row->parameter)) continue;
         printing_head(p, f, m, "_bucket", "le", row->parameter * unit.times / unit.per);
         printing_value(p, row, prometheus_plain);
     }
@@ -274,6 +274,22 @@ static void printing_distribution(struct prometheus_printer *p, const struct pro
 /* --- Samples -----------------------------------------------------------------------------------------------
  */
 
+/* One line, of a series that is nothing but a count. */
+static void printing_count(struct prometheus_printer *p, const struct prometheus_family *f,
+                           const struct prometheus_member *m)
+{
+    struct prometheus_text labels = m->labels;
+    char *room = printing_room(p, (size_t)f->head.n + labels.n + DIGITS_MOST + 2 * PROMETHEUS_SLACK),
+         *to = room;
+    if (!room) return;
+    if (labels.n == 3) labels = (struct prometheus_text){labels.at + 2, 1};
+    to = put(put(to, p->page, f->head), p->page, labels);
+    to = digits_u64(to, metrics_reading_count(p->values->readings[m->item]));
+    *to++ = '\n';
+    printing_wrote(p, room, to);
+    p->points++;
+}
+
 /* One line. */
 static void printing_single(struct prometheus_printer *p, const struct prometheus_family *f,
                             const struct prometheus_member *m, const metrics_row_t *row)
@@ -293,13 +309,17 @@ static void printing_single(struct prometheus_printer *p, const struct prometheu
         to = put_number(to, row, prometheus_unit_numbered((unsigned char)m->unit));
     printing_wrote(p, room, to);
     p->points++;
-    if (f->type == PROMETHEUS_COUNTER && p->openmetrics && p->settings->created) printing_created(p, f, m);
+    if (f->type == PROMETHEUS_COUNTER && p->with_created) printing_created(p, f, m);
 }
 
 static void printing_member(struct prometheus_printer *p, const struct prometheus_family *f,
                             const struct prometheus_member *m)
 {
     size_t n;
+    if (m->counted && !p->with_created) {
+        printing_count(p, f, m);
+        return;
+    }
     const metrics_row_t *rows = printing_rows(p, m, &n);
     if (!rows) return;
     if (f->type != PROMETHEUS_HISTOGRAM && f->type != PROMETHEUS_SUMMARY) {
@@ -457,8 +477,9 @@ struct prometheus_printer *prometheus_printer_new(const struct prometheus_page *
     if (!p) return NULL;
     *p = (struct prometheus_printer){.page = page,
                                      .values = values,
-                                     .settings = settings,
+                                     .bucket_limit = settings->bucket_limit,
                                      .openmetrics = openmetrics,
+                                     .with_created = openmetrics && settings->created,
                                      .family = page->first,
                                      .expanded = UINT32_MAX};
     return p;

@@ -91,7 +91,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     struct source *s = calloc(1, sizeof *s);
     if (s) s->path = strdup(path);
     if (s && s->path) s->leader = metrics_leader_acquire(path, &options, error);
-    if (s && s->leader) s->fresh = fresh_open(path, clock, error);
+    if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
     bool good = s && s->fresh && source_name_log(s, log) && source_open_log(s, log, ledger, error);
     if (s && !good) source_free(&s);
     return s;
@@ -116,7 +116,11 @@ struct source *source_open_rest(const char *path, const char *log_path, const st
 
 uint64_t source_tick(struct source *source)
 {
-    return source->leader ? metrics_leader_tick(source->leader) : CLOCK_SECOND;
+    if (!source->leader) return CLOCK_SECOND;
+    fresh_hold(source->fresh);
+    uint64_t pause = metrics_leader_tick(source->leader);
+    fresh_let(source->fresh);
+    return pause;
 }
 
 /* True if no total and no level differs from the last snapshot's. */
@@ -144,10 +148,18 @@ static void source_remember(struct source *source, metrics_snapshot_t *snapshot)
     source->last = snapshot;
 }
 
+static bool source_info(struct source *source, metrics_segment_info_t *info)
+{
+    fresh_hold(source->fresh);
+    bool good = metrics_reader_info(metrics_leader_reader(source->leader), info, NULL) == 0;
+    fresh_let(source->fresh);
+    return good;
+}
+
 static void source_tell(struct source *source, struct meta *meta, const metrics_snapshot_t *snapshot)
 {
     metrics_segment_info_t info;
-    if (metrics_reader_info(metrics_leader_reader(source->leader), &info, NULL) == 0)
+    if (source_info(source, &info))
         meta_segment(meta, &info, metrics_snapshot_header(snapshot), log_size(source->log));
 }
 
@@ -155,7 +167,9 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
 {
     metrics_error_t error = {0};
     uint64_t start = clock_mono(clock);
+    fresh_hold(source->fresh);
     metrics_snapshot_t *snapshot = metrics_leader_sample(source->leader, &error);
+    fresh_let(source->fresh);
     uint64_t taken = clock_mono(clock);
     int appended = snapshot ? log_append(source->log, snapshot) : -1;
     uint64_t now = clock_mono(clock);
@@ -166,7 +180,9 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
         return false;
     }
     complain_over(&source->trouble, now, "takes snapshots again", "segment", source->path);
+    fresh_hold(source->fresh);
     metrics_leader_logged(source->leader, snapshot);
+    fresh_let(source->fresh);
     if (meta) {
         meta_sampled(meta, taken - start, now - taken);
         source_tell(source, meta, snapshot);
@@ -185,11 +201,12 @@ bool source_is_drained(struct source *source)
 {
     metrics_segment_info_t info;
     if (!source->leader || source->quiet >= SOURCE_QUIET) return true;
-    return metrics_reader_info(metrics_leader_reader(source->leader), &info, NULL) == 0 && !info.attached;
+    return source_info(source, &info) && !info.attached;
 }
 
 void source_end(struct source *source)
 {
+    if (source->fresh) fresh_forget(source->fresh);
     if (source->leader) metrics_leader_release(&source->leader);
     source->ended = true;
 }
@@ -199,7 +216,7 @@ void source_free(struct source **source)
     struct source *s = *source;
     if (!s) return;
     source_end(s);
-    fresh_close(&s->fresh);
+    fresh_free(&s->fresh);
     if (s->last) metrics_snapshot_release(&s->last);
     if (s->log && s->replaced) log_spent(s->log);
     log_release(&s->log);

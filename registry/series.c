@@ -128,6 +128,10 @@ const char *metrics_reading_kind(const metrics_reading_t *r)
     const struct metrics__kind_read *k = metrics__kind_read_of(r->series->kind);
     return k ? k->name : "unknown";
 }
+uint64_t metrics_reading_count(const metrics_reading_t *r)
+{
+    return r->count;
+}
 uint64_t metrics_reading_start(const metrics_reading_t *r)
 {
     return r->series->family->wall_base + r->series->created;

@@ -379,6 +379,11 @@ const metrics_reading_t *metrics_snapshot_reading(const metrics_snapshot_t *s, s
     return i < s->count ? &s->readings[i] : NULL;
 }
 
+int metrics_snapshot_alike(const metrics_snapshot_t *a, const metrics_snapshot_t *b)
+{
+    return a == b || (a->catalog && a->catalog == b->catalog && a->order && a->order == b->order);
+}
+
 const metrics_reading_t *metrics_snapshot_find(const metrics_snapshot_t *s, const metrics_reading_t *like)
 {
     /* Snapshots of one reader have most series at the same place. */

@@ -145,3 +145,62 @@ UNIT(snapshot, order_and_retirement)
     CHECK(metrics_counter(r, "a", "k", "2") == metrics_counter(r, "a", "k", "2")); /* one handle again */
     metrics_snapshot_release(&s);
 }
+
+/* Breaks if the short way to a count says anything else than the row. */
+UNIT(snapshot, counts_without_rows)
+{
+    metrics_registry_t *r = test_open(NULL);
+    const char *const names[] = {"counter", "meter", "histogram", "buckets", "timer"};
+    metrics_describe(r, "buckets",
+                     &(metrics_family_t){.size = sizeof(metrics_family_t),
+                                         .reservoir = METRICS_BUCKETS_EXPONENTIAL,
+                                         .scale = 2,
+                                         .low = 1,
+                                         .high = 100},
+                     NULL);
+    metrics_counter_add(metrics_counter(r, "counter"), 7);
+    metrics_meter_mark(metrics_meter(r, "meter"), 9);
+    for (int i = 1; i <= 10; i++) metrics_histogram_update(metrics_histogram(r, "histogram"), i);
+    for (int i = 1; i <= 11; i++) metrics_histogram_update(metrics_histogram(r, "buckets"), i);
+    metrics_timer_update(metrics_timer(r, "timer"), 250000000);
+    metrics_snapshot_t *s = test_take();
+    REQUIRE(s != NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CHECK_NEAR((double)metrics_reading_count(test_find(s, names[i], NULL)), NUMBER(names[i], "count"), 0);
+    metrics_snapshot_release(&s);
+}
+
+/* Breaks if two snapshots are called alike though a series came, went, was made anew or got its help text
+ * between them, or not although none did. */
+UNIT(snapshot, alike)
+{
+    metrics_registry_t *r = test_open(NULL);
+    const char *name[] = {"b"};
+    metrics_family_t helped = {.size = sizeof helped, .help = "What it counts."};
+    metrics_error_t error = {0};
+    metrics_counter_inc(metrics_counter(r, "a"));
+    metrics_counter_inc(metrics_counter(r, "b"));
+    metrics_reader_t *reader = metrics_reader_open(test_path, NULL, &error);
+    REQUIRE(reader != NULL);
+    metrics_snapshot_t *last = metrics_snapshot_take(reader, &error), *other = test_take();
+    REQUIRE(last != NULL && other != NULL);
+    CHECK(metrics_snapshot_alike(last, last));
+    CHECK(!metrics_snapshot_alike(last, other));
+    for (int step = 0; step < 8; step++) {
+        bool change = step % 2;
+        if (step == 1) metrics_counter_inc(metrics_counter(r, "c"));
+        if (step == 3) metrics_retire(r, name, 1);
+        if (step == 5) metrics_counter_inc(metrics_counter(r, "b"));
+        if (step == 7) metrics_describe(r, "a", &helped, NULL);
+        metrics_counter_inc(metrics_counter(r, "a"));
+        metrics_snapshot_t *s = metrics_snapshot_take(reader, &error);
+        REQUIRE(s != NULL);
+        if (!metrics_snapshot_alike(s, last) != change)
+            UNIT_FAIL("step %d: alike %d\n", step, metrics_snapshot_alike(s, last));
+        metrics_snapshot_release(&last);
+        last = s;
+    }
+    metrics_snapshot_release(&last);
+    metrics_snapshot_release(&other);
+    metrics_reader_close(&reader);
+}

@@ -145,6 +145,13 @@ const metrics_reading_t *metrics_snapshot_find(const metrics_snapshot_t *snapsho
                                                const metrics_reading_t *like);
 
 /*
+ * 1 = the same series, with the same texts, are at the same places in both: known of two snapshots of one
+ * reader between which none came or went. 0 = that is not known. Takes no time; so what was made of the texts
+ * of one can be used for the other.
+ */
+int metrics_snapshot_alike(const metrics_snapshot_t *a, const metrics_snapshot_t *b);
+
+/*
  * Let newer stand for both intervals: a new snapshot with newer's cumulative values and an interval part that
  * covers older's interval too (extremes and samples merged). This is how a log is thinned. NULL on error.
  */
@@ -163,6 +170,9 @@ const metrics_tag_t *metrics_reading_tags(const metrics_reading_t *reading, size
 const char *metrics_reading_unit(const metrics_reading_t *reading);                     /* "" if none */
 const char *metrics_reading_help(const metrics_reading_t *reading);                     /* "" if none */
 const char *metrics_reading_kind(const metrics_reading_t *reading); /* "counter", ...: for humans */
+/* What the row METRICS_COUNT of lifetime scope says, without the row; of no meaning for a reading that has no
+ * such row. */
+uint64_t metrics_reading_count(const metrics_reading_t *reading);
 /* When the series was created, on the wall clock: the start of its cumulative values. */
 uint64_t metrics_reading_start(const metrics_reading_t *reading);
 

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ struct mark {
 struct anodot30 {
     const struct anodot30_settings *settings;
     struct schema *schemas;
+    void *newest;       /* tree of them by name */
     struct mark *marks; /* by hand: watermarks that are due */
     bool listed;
     char *bearer;
@@ -86,23 +88,34 @@ static void schema_free(struct schema *s)
     free(s);
 }
 
+static int schema_order(const void *a, const void *b)
+{
+    return strcmp(((const struct schema *)a)->name, ((const struct schema *)b)->name);
+}
+
+static void leave(void *schema)
+{
+    (void)schema; /* it is the list's */
+}
+
 static void forget_schemas(struct anodot30 *a)
 {
     for (struct schema *s = a->schemas, *next; s; s = next) {
         next = s->next;
         schema_free(s);
     }
+    if (a->newest) tdestroy(a->newest, leave);
     a->schemas = NULL;
+    a->newest = NULL;
     a->listed = false;
 }
 
 /* The newest of that name. */
 static struct schema *find_schema(const struct anodot30 *a, const char *name)
 {
-    struct schema *best = NULL;
-    for (struct schema *s = a->schemas; s; s = s->next)
-        if (!strcmp(s->name, name) && (!best || s->version > best->version)) best = s;
-    return best;
+    const struct schema like = {.name = (char *)(uintptr_t)name};
+    struct schema *const *found = tfind(&like, &a->newest, schema_order);
+    return found ? *found : NULL;
 }
 
 static struct schema *add_schema(struct anodot30 *a, const char *name, const char *id, int64_t version,
@@ -120,6 +133,9 @@ static struct schema *add_schema(struct anodot30 *a, const char *name, const cha
     s->measurements = json_incref(measurements);
     s->next = a->schemas;
     a->schemas = s;
+    struct schema **newest = tsearch(s, &a->newest, schema_order);
+    if (!newest) return NULL; /* it stays in the list, and is made again */
+    if ((*newest)->version < version) *newest = s;
     return s;
 }
 
@@ -255,6 +271,39 @@ static bool create_schema(struct anodot30 *a, void *link, const char *name, int6
 /* --- What the registry needs -------------------------------------------------------------------------------
  */
 
+/* What a series needs of its schema: the keys of its tags and its statistics. Nearly all series of a family
+ * need the same, so each need is looked at once. */
+enum { NEEDS = 64 };
+struct needs {
+    uint64_t seen[NEEDS];
+    size_t n;
+};
+
+/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t mix(uint64_t hash, const void *data, size_t n)
+{
+    const unsigned char *c = data;
+    while (n--) hash = (hash ^ *c++) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static bool is_new_need(struct needs *needs, const struct item *item, const struct rows *rows)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < item->tag_count; i++)
+        hash = mix(hash, item->tags[i].key, strlen(item->tags[i].key) + 1);
+    for (size_t i = 0; i < rows->n; i++) {
+        const metrics_row_t *row = &rows->at[i];
+        const uint32_t what[] = {row->attribute, row->nature, row->worker >= 0, item->rebased};
+        hash = mix(hash, what, sizeof what);
+        hash = mix(hash, &row->parameter, sizeof row->parameter);
+    }
+    for (size_t i = 0; i < needs->n; i++)
+        if (needs->seen[i] == hash) return false;
+    if (needs->n < NEEDS) needs->seen[needs->n++] = hash;
+    return true;
+}
+
 static void need_dimensions(const struct anodot30_settings *s, const struct item *item, json_t *dimensions)
 {
     for (size_t i = 0; i < item->tag_count; i++) {
@@ -267,12 +316,10 @@ static void need_dimensions(const struct anodot30_settings *s, const struct item
 }
 
 static void need_measurements(struct anodot30 *a, const struct view *view, const struct item *item,
-                              json_t *dimensions, json_t *measurements)
+                              const struct rows *rows, json_t *dimensions, json_t *measurements)
 {
-    struct rows rows = {0};
     struct points points = {0};
-    if (item_rows(view, item, METRICS_INTERVAL, &rows))
-        anodot_map(&points, view, item, &rows, &a->settings->anodot, NULL);
+    anodot_map(&points, view, item, rows, &a->settings->anodot, NULL);
     for (size_t i = 0; i < points.n; i++) {
         const struct point *p = &points.at[i];
         struct buf name = {0};
@@ -287,7 +334,6 @@ static void need_measurements(struct anodot30 *a, const struct view *view, const
         buf_free(&name);
     }
     points_free(&points);
-    rows_free(&rows);
 }
 
 /* Items [from, to) have one name. */
@@ -295,10 +341,15 @@ static bool prepare_family(struct anodot30 *a, void *link, const struct view *vi
                            struct answer *answer)
 {
     json_t *dimensions = json_array(), *measurements = json_object();
+    struct needs needs = {.n = 0};
+    struct rows rows = {0};
     for (size_t i = from; i < to; i++) {
-        need_dimensions(a->settings, &view->items[i], dimensions);
-        need_measurements(a, view, &view->items[i], dimensions, measurements);
+        const struct item *item = &view->items[i];
+        if (!item_rows(view, item, METRICS_INTERVAL, &rows) || !is_new_need(&needs, item, &rows)) continue;
+        need_dimensions(a->settings, item, dimensions);
+        need_measurements(a, view, item, &rows, dimensions, measurements);
     }
+    rows_free(&rows);
     struct schema *s = find_schema(a, view->items[from].name);
     bool there = !json_object_size(measurements) || (s && covers(s, dimensions, measurements));
     if (!there)

@@ -2,6 +2,7 @@
 """Tables from the benchmark's JSON objects (one per line), for tools/bench.
 
     report.py peers FILE...          mtx and its peers side by side
+    report.py delivery FILE          points per second and backend
     report.py docs PAGE FILE...      all tables as markdown, between the marks of PAGE, and on stdout; the first FILE
                                      is that of the peers
 
@@ -217,6 +218,20 @@ def grown(rows):
                   "registration, ns per series", "snapshot, ms", "a writer's own KiB", "the reader's KiB"], cells, True)
 
 
+def delivered(paths, markdown):
+    rows = []
+    for line in (line for path in paths for line in open(path, encoding="utf-8")):
+        r = json.loads(line)
+        if r["op"] != "delivery":
+            continue
+        rate = lambda key: f"{r['points'] / r[key] * 1e9:,.0f}"
+        python = f"{r['python_ns'] / r['deliver_ns']:.2f}" if r["python_ns"] else ""
+        rows.append([r["backend"], f"{r['points']:,}", f"{r['bytes'] / 1e6:.1f}", f"{r['requests']:,}", rate("encode_ns"),
+                     rate("deliver_ns"), rate("wall_ns"), f"{r['deliver_ns'] / r['zlib_ns']:.2f}", python, r["python"]])
+    return table(["backend", "points", "MB", "requests", "encoded/s", "delivered/s", "by the clock", "x zlib",
+                  "x quicker than Python", "that sends with"], rows, markdown)
+
+
 def machine():
     model = platform.machine()
     for line in open("/proc/cpuinfo", encoding="utf-8"):
@@ -233,6 +248,7 @@ def docs(page, paths):
     text = f"Made by `tools/bench --docs` on: {machine()}.\n\n### Goals\n\n{speed(figures)}"
     text += f"\n### Beside its peers\n\nMade by `tools/bench --peers`.\n\n{peers(read(paths[:1])[0], True)}"
     text += f"\n### Growth\n\nMade by `tools/bench --growth`.\n\n{grown(growth)}"
+    text += f"\n### Delivery\n\nMade by `tools/bench --delivery`.\n\n{delivered(paths, True)}"
     text += f"\n### All operations\n\nMade by `tools/bench`.\n\n{everything(figures)}"
     print(text, end="")
     whole = open(page, encoding="utf-8").read()
@@ -243,7 +259,9 @@ def docs(page, paths):
 
 
 def main():
-    if sys.argv[1] == "peers":
+    if sys.argv[1] == "delivery":
+        print(f"{machine()}\n\n{delivered(sys.argv[2:], False)}", end="")
+    elif sys.argv[1] == "peers":
         print(f"{machine()}\n\n{peers(read(sys.argv[2:])[0], False)}", end="")
     else:
         docs(sys.argv[2], sys.argv[3:])

@@ -50,22 +50,37 @@ void metrics__catalog_release(struct metrics__catalog **where)
  * --------------------------------------------------------------------------------------- */
 
 /*
- * An entry of the table is the record's offset / 64 << 30 | its number << 1 | is it a family, so that a look
- * at it alone tells whether it is the one. Numbers stay below 2^29: an index has no more entries.
+ * An entry of the table is 8 bits of the offset's hash << 24 | its number + 1 << 1 | is it a family: small,
+ * and so that most of the others are passed over without a look at them. An index has fewer entries than
+ * there are numbers.
  */
-enum { NUMBER_BITS = 30 };
+enum { NUMBERS = 1 << 23 };
+_Static_assert(SEGMENT_INDEX_LEVELS == 5 && SEGMENT_INDEX0_ENTRIES == 1024 && SEGMENT_INDEX_GROWTH == 8,
+               "all entries of the index can be numbered");
 
-static uint64_t *slot_of(uint64_t *table, size_t room, uint64_t offset)
+static uint64_t hash_offset(uint64_t offset)
 {
-    uint64_t block = offset / SEGMENT_ALIGN;
-    size_t i = (size_t)(block * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (room - 1);
-    while (table[i] && table[i] >> NUMBER_BITS != block) i = (i + 1) & (room - 1);
+    return offset / SEGMENT_ALIGN * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint64_t offset_of(const struct metrics__catalog *c, uint32_t word)
+{
+    size_t n = metrics__slot_number(word);
+    return metrics__slot_is_family(word) ? c->families[n]->offset : c->series[n]->offset;
+}
+
+static uint32_t *slot_of(const struct metrics__catalog *c, uint32_t *table, size_t room, uint64_t offset)
+{
+    uint64_t hash = hash_offset(offset);
+    size_t i = (size_t)(hash >> 24) & (room - 1);
+    for (; table[i]; i = (i + 1) & (room - 1))
+        if (table[i] >> 24 == hash >> 56 && offset_of(c, table[i]) == offset) break;
     return &table[i];
 }
 
-uint64_t *metrics__catalog_slot(struct metrics__catalog *c, uint64_t offset)
+uint32_t metrics__catalog_known(const struct metrics__catalog *c, uint64_t offset)
 {
-    return c->table_room ? slot_of(c->table, c->table_room, offset) : NULL;
+    return c->table_room ? *slot_of(c, c->table, c->table_room, offset) : 0;
 }
 
 /* Room for one more; at most three quarters are used. */
@@ -73,10 +88,10 @@ static bool make_table_room(struct metrics__catalog *c)
 {
     if (c->table_used < c->table_room / 4 * 3) return true;
     size_t room = c->table_room ? c->table_room * 2 : 64;
-    uint64_t *table = calloc(room, sizeof *table);
+    uint32_t *table = calloc(room, sizeof *table);
     if (!table) return false;
     for (size_t i = 0; i < c->table_room; i++)
-        if (c->table[i]) *slot_of(table, room, (c->table[i] >> NUMBER_BITS) * SEGMENT_ALIGN) = c->table[i];
+        if (c->table[i]) *slot_of(c, table, room, offset_of(c, c->table[i])) = c->table[i];
     free(c->table);
     c->table = table;
     c->table_room = room;
@@ -85,9 +100,9 @@ static bool make_table_room(struct metrics__catalog *c)
 
 bool metrics__catalog_enter(struct metrics__catalog *c, uint64_t offset, size_t number, bool family)
 {
-    if (!make_table_room(c)) return false;
-    *slot_of(c->table, c->table_room, offset) =
-        offset / SEGMENT_ALIGN << NUMBER_BITS | number << 1 | (uint64_t)family;
+    if (number + 1 >= NUMBERS || !make_table_room(c)) return false;
+    *slot_of(c, c->table, c->table_room, offset) =
+        (uint32_t)(hash_offset(offset) >> 56 << 24 | (number + 1) << 1 | (uint64_t)family);
     c->table_used++;
     return true;
 }
@@ -125,13 +140,13 @@ static size_t split_key(const char *at, const char *end, const char *texts[2 * M
 }
 
 static struct metrics__series_read *read_key(struct metrics__pool *pool, const struct segment_record *rec,
-                                             uint64_t have)
+                                             uint64_t have, struct metrics__family_read *family)
 {
     const char *texts[2 * METRICS_TAGS_MAX + 1], *key = (const char *)rec + RECORD_KEY;
     size_t n = rec->key_length;
     if (n < 3 || n > KEY_MOST || !key[1] || RECORD_KEY + n > have || key[0] != 'S' || key[n - 1]) return NULL;
     n = split_key(key + 1, key + n, texts);
-    return n ? metrics__series_new(pool, texts, n) : NULL;
+    return n ? metrics__series_new(pool, texts, n, family) : NULL;
 }
 
 static bool give_late(struct metrics__catalog *c, struct metrics__series_read *s)
@@ -156,9 +171,8 @@ static struct metrics__series_read *read_series(struct metrics_reader *r, uint64
     /* Memory is taken only for what is sound: whatever is not is looked at again and again. */
     struct metrics__family_read *family =
         metrics__kind_read_of(rec->kind) ? metrics__family_find(r, rec->link, rec->kind) : NULL;
-    struct metrics__series_read *s = family ? read_key(&r->catalog->pool, rec, have) : NULL;
+    struct metrics__series_read *s = family ? read_key(&r->catalog->pool, rec, have, family) : NULL;
     if (!s) return NULL;
-    s->family = family;
     s->offset = offset;
     s->kind = rec->kind;
     s->overflow = (rec->flags & RECORD_OVERFLOW) != 0;
@@ -234,10 +248,9 @@ static bool note(struct found *f, uint64_t entry)
     return true;
 }
 
-static bool is_known(struct metrics__catalog *c, uint64_t offset)
+static bool is_known(const struct metrics__catalog *c, uint64_t offset)
 {
-    const uint64_t *slot = offset % SEGMENT_ALIGN ? NULL : metrics__catalog_slot(c, offset);
-    return slot && *slot;
+    return offset % SEGMENT_ALIGN == 0 && metrics__catalog_known(c, offset);
 }
 
 /* What of a level is new. An entry may lead beyond the arena's end: see metrics__catalog_update(). */
@@ -322,10 +335,14 @@ static int renew_series(struct metrics_reader *r, size_t count)
             texts[2 * k + 1] = old->tags[k].key;
             texts[2 * k + 2] = old->tags[k].value;
         }
-        struct metrics__series_read *s = metrics__series_new(&c->pool, texts, 2 * old->tag_count + 1u);
+        struct metrics__family_read *family = old->family->newer;
+        struct metrics__series_read *s =
+            metrics__series_new(&c->pool, texts, 2 * old->tag_count + 1u, family);
         if (!s) return -1;
+        bool own_name = s->own_name;
         *s = *old; /* but for the texts */
-        s->family = old->family->newer;
+        s->family = family;
+        s->own_name = own_name;
         c->series[i] = s;
         r->order.stale = true;
     }

@@ -17,17 +17,17 @@ const struct segment_record *metrics__record_in(struct metrics_reader *r, struct
 
 /*
  * The catalog's word for an offset (a multiple of SEGMENT_ALIGN): 0 = not known, else its number and whether
- * it is a family's. NULL while the table is empty. Add one, that must not be known: false without memory.
+ * it is a family's. Enter one that is not known, before it is put at its number: false without memory.
  */
-uint64_t *metrics__catalog_slot(struct metrics__catalog *c, uint64_t offset);
+uint32_t metrics__catalog_known(const struct metrics__catalog *c, uint64_t offset);
 bool metrics__catalog_enter(struct metrics__catalog *c, uint64_t offset, size_t number, bool family);
-static inline bool metrics__slot_is_family(uint64_t word)
+static inline bool metrics__slot_is_family(uint32_t word)
 {
     return word & 1;
 }
-static inline size_t metrics__slot_number(uint64_t word)
+static inline size_t metrics__slot_number(uint32_t word)
 {
-    return (size_t)(word >> 1 & ((UINT64_C(1) << 29) - 1));
+    return (word & 0xffffff) / 2 - 1;
 }
 
 /*

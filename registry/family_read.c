@@ -126,6 +126,18 @@ static bool make_room(struct metrics__catalog *c)
     return true;
 }
 
+/* The name in the key of the family's record, which is in the window: "" if it is not like that of a series.
+ */
+static const char *read_name(struct metrics_reader *r, uint64_t offset)
+{
+    uint64_t have;
+    const struct segment_record *rec = metrics__record_in(r, &r->families, offset, &have);
+    const char *key = rec ? (const char *)rec + RECORD_KEY : NULL;
+    bool sound = rec && rec->key_length > 2 && rec->key_length <= METRICS_NAME_MAX + 2 &&
+                 RECORD_KEY + rec->key_length <= have && key[0] == 'F' && !key[rec->key_length - 1];
+    return metrics__pool_text(&r->catalog->pool, sound ? key + 1 : "", sound ? rec->key_length - 2 : 0);
+}
+
 /* A family that is not known yet, or (first: the one that is) not for series of that kind. */
 static struct metrics__family_read *read_family(struct metrics_reader *r, uint64_t offset, unsigned kind,
                                                 struct metrics__family_read *first)
@@ -136,9 +148,11 @@ static struct metrics__family_read *read_family(struct metrics_reader *r, uint64
     uint64_t text = f ? f->text : 0;
     if (!shape || !make_room(c)) return NULL;
     struct metrics__family_read *fresh = metrics__pool_take(&c->pool, sizeof *fresh);
-    if (!fresh) return NULL;
+    const char *name = read_name(r, offset);
+    if (!fresh || !name) return NULL;
     *fresh = (struct metrics__family_read){.offset = offset,
                                            .wall_base = r->view.head.created_wall,
+                                           .name = name,
                                            .unit = "",
                                            .help = "",
                                            .shape = shape,
@@ -160,12 +174,10 @@ static struct metrics__family_read *read_family(struct metrics_reader *r, uint64
 struct metrics__family_read *metrics__family_find(struct metrics_reader *r, uint64_t offset, unsigned kind)
 {
     struct metrics__catalog *c = r->catalog;
-    const uint64_t *slot = offset % SEGMENT_ALIGN || offset < SEGMENT_ARENA || offset >= r->end
-                               ? NULL
-                               : metrics__catalog_slot(c, offset);
-    if (!slot || !*slot) return read_family(r, offset, kind, NULL);
-    if (!metrics__slot_is_family(*slot)) return NULL;
-    struct metrics__family_read *first = c->families[metrics__slot_number(*slot)], *f = first;
+    uint32_t known = offset % SEGMENT_ALIGN ? 0 : metrics__catalog_known(c, offset);
+    if (!known) return read_family(r, offset, kind, NULL);
+    if (!metrics__slot_is_family(known)) return NULL;
+    struct metrics__family_read *first = c->families[metrics__slot_number(known)], *f = first;
     while (f && f->shape->kind != kind) f = f->other;
     return f ? f : read_family(r, offset, kind, first);
 }

@@ -75,13 +75,15 @@ static const struct metrics__series_read *copy_series(struct metrics__pool *pool
         texts[2 * i + 1] = from->tags[i].key;
         texts[2 * i + 2] = from->tags[i].value;
     }
-    struct metrics__series_read *to = metrics__series_new(pool, texts, 2 * from->tag_count + 1u);
+    struct metrics__family_read *family =
+        metrics__family_like(pool, last, f->unit, f->help, f->wall_base, f->merge);
+    struct metrics__series_read *to =
+        family ? metrics__series_new(pool, texts, 2 * from->tag_count + 1u, family) : NULL;
     if (!to) return NULL;
-    to->family = metrics__family_like(pool, last, f->unit, f->help, f->wall_base, f->merge);
     to->identity = from->identity;
     to->created = from->created;
     to->kind = from->kind;
-    return to->family ? to : NULL;
+    return to;
 }
 
 static double weight_of(const struct metrics__sample_read *s)

@@ -556,14 +556,16 @@ static bool make_reading(struct unpacking *u, const struct parts *p, struct metr
 {
     struct metrics__pool *pool = &u->s->pool;
     struct metrics__family_read *last = r == u->s->readings ? NULL : r[-1].series->family;
-    struct metrics__series_read *s = metrics__series_new(pool, p->texts, 2 * p->tag_count + 1);
+    struct metrics__family_read *family =
+        metrics__family_like(pool, last, p->unit, p->help, p->start - p->created, p->merge);
+    struct metrics__series_read *s =
+        family ? metrics__series_new(pool, p->texts, 2 * p->tag_count + 1, family) : NULL;
     if (!s) return false;
-    s->family = metrics__family_like(pool, last, p->unit, p->help, p->start - p->created, p->merge);
     s->identity = p->identity;
     s->created = p->created;
     s->kind = p->kind;
     *r = (struct metrics_reading){.series = s, .count = p->count};
-    return s->family && make_more(pool, p, r);
+    return make_more(pool, p, r);
 }
 
 static void get_reading(struct unpacking *u, const msgpack_object *o, struct metrics_reading *r)

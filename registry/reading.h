@@ -51,11 +51,13 @@ struct metrics__family_read {
     uint64_t offset;
     uint64_t text;      /* offset of the text record that unit and help are from; 0 = none yet */
     uint64_t wall_base; /* added to segment time: wall clock */
+    const char *name;   /* of its series, unless they have their own; "" if the family was decoded */
     const char *unit, *help;
-    const struct metrics__shape *shape; /* NULL: the family was decoded from bytes */
-    struct metrics__family_read *other; /* the same family for another kind: damage */
-    struct metrics__family_read *newer; /* the same with its text, which came late */
-    uint8_t merge;                      /* gauges: enum metrics_merge */
+    const struct metrics__series_read *latest; /* of its series: the next one shares its texts */
+    const struct metrics__shape *shape;        /* NULL: the family was decoded from bytes */
+    struct metrics__family_read *other;        /* the same family for another kind: damage */
+    struct metrics__family_read *newer;        /* the same with its text, which came late */
+    uint8_t merge;                             /* gauges: enum metrics_merge */
 };
 
 /*
@@ -68,24 +70,25 @@ struct metrics__series_read {
     uint64_t created;  /* segment time, ns */
     uint64_t offset, storage[2];
     uint8_t kind, tag_count;
+    bool own_name;         /* else it is the family's */
     bool retired, twin;    /* twin: of a series before it: damage, left out */
     bool overflow, filled; /* an overflow series is shown once something was counted in it */
     uint32_t place;        /* its index in the readings, or METRICS__NOWHERE; to others a hint (ORD-15) */
     uint32_t late;         /* its entry in the catalog's `late`, if it has a reservoir */
-    metrics_tag_t tags[];  /* then the name, and the texts of the tags */
+    metrics_tag_t tags[];  /* then the name, if it has its own, and texts of the tags */
 };
 #define METRICS__NOWHERE UINT32_MAX
 
 static inline const char *metrics__series_name(const struct metrics__series_read *s)
 {
-    return (const char *)(s->tags + s->tag_count);
+    return s->own_name ? (const char *)(s->tags + s->tag_count) : s->family->name;
 }
 /*
- * A series of these texts (name, key, value, key, value ...; count is odd), all else zero. NULL without
- * memory.
+ * A series of that family and these texts (name, key, value, key, value ...; count is odd), all else zero.
+ * What the family or its latest series has of the texts is not copied. NULL without memory.
  */
 struct metrics__series_read *metrics__series_new(struct metrics__pool *pool, const char *const *texts,
-                                                 size_t count);
+                                                 size_t count, struct metrics__family_read *family);
 /*
  * A family for series that are of no catalog: `last`, if it is alike, else a new one with copies of the
  * texts. NULL without memory.
@@ -116,7 +119,7 @@ struct metrics__catalog {
     struct metrics__shape *shapes; /* the latest first */
     struct metrics__late *late;
     size_t late_count, late_room;
-    uint64_t *table; /* of offsets, open addressing: see catalog.c */
+    uint32_t *table; /* of offsets, open addressing: see catalog.c */
     size_t table_room, table_used;
     uint64_t records; /* header.records when it was read */
     uint64_t damaged;

@@ -3,27 +3,46 @@
 #include <math.h>
 #include <string.h>
 
-#include "atomic.h"
+#include <mtx/metrics.h>
+
 #include "reading.h"
 
+/* The text as the series that came before has it, if it has: NULL if not. */
+static const char *shared(const struct metrics__family_read *f, const char *const *texts, size_t i)
+{
+    const struct metrics__series_read *latest = f->latest;
+    if (i == 0) return strcmp(texts[0], f->name) ? NULL : f->name;
+    if (!latest || (i - 1) / 2 >= latest->tag_count) return NULL;
+    const metrics_tag_t *tag = &latest->tags[(i - 1) / 2];
+    const char *text = i % 2 ? tag->key : tag->value;
+    return strcmp(texts[i], text) ? NULL : text;
+}
+
 struct metrics__series_read *metrics__series_new(struct metrics__pool *pool, const char *const *texts,
-                                                 size_t count)
+                                                 size_t count, struct metrics__family_read *family)
 {
     size_t bytes = 0, tags = count / 2;
-    for (size_t i = 0; i < count; i++) bytes += strlen(texts[i]) + 1;
+    const char *have[2 * METRICS_TAGS_MAX + 1];
+    for (size_t i = 0; i < count; i++) {
+        have[i] = shared(family, texts, i);
+        if (!have[i]) bytes += strlen(texts[i]) + 1;
+    }
     struct metrics__series_read *s =
         metrics__pool_take(pool, sizeof *s + tags * sizeof(metrics_tag_t) + bytes);
     if (!s) return NULL;
+    s->family = family;
+    s->own_name = !have[0];
     s->tag_count = (uint8_t)tags;
     s->place = METRICS__NOWHERE;
     char *at = (char *)(s->tags + tags);
     for (size_t i = 0; i < count; i++) {
-        size_t n = strlen(texts[i]) + 1;
-        memcpy(at, texts[i], n);
-        if (i % 2) s->tags[i / 2].key = at;
-        if (i && i % 2 == 0) s->tags[i / 2 - 1].value = at;
-        at += n;
+        if (!have[i]) {
+            have[i] = strcpy(at, texts[i]);
+            at += strlen(at) + 1;
+        }
+        if (i) *(i % 2 ? &s->tags[i / 2].key : &s->tags[i / 2 - 1].value) = have[i];
     }
+    family->latest = s;
     return s;
 }
 
@@ -38,16 +57,23 @@ struct metrics__family_read *metrics__family_like(struct metrics__pool *pool,
     const char *u = metrics__pool_text(pool, unit, strlen(unit)),
                *h = metrics__pool_text(pool, help, strlen(help));
     if (!f || !u || !h) return NULL;
-    *f = (struct metrics__family_read){.wall_base = wall_base, .unit = u, .help = h, .merge = merge};
+    *f = (struct metrics__family_read){
+        .wall_base = wall_base, .name = "", .unit = u, .help = h, .merge = merge};
     return f;
+}
+
+/* Texts that are shared need no look. */
+static int compare(const char *a, const char *b)
+{
+    return a == b ? 0 : strcmp(a, b);
 }
 
 int metrics__series_compare(const struct metrics__series_read *a, const struct metrics__series_read *b)
 {
-    int order = strcmp(metrics__series_name(a), metrics__series_name(b));
+    int order = compare(metrics__series_name(a), metrics__series_name(b));
     for (size_t i = 0; !order && i < a->tag_count && i < b->tag_count; i++) {
-        order = strcmp(a->tags[i].key, b->tags[i].key);
-        if (!order) order = strcmp(a->tags[i].value, b->tags[i].value);
+        order = compare(a->tags[i].key, b->tags[i].key);
+        if (!order) order = compare(a->tags[i].value, b->tags[i].value);
     }
     return order ? order : (a->tag_count > b->tag_count) - (a->tag_count < b->tag_count);
 }

@@ -19,8 +19,8 @@ static metrics_snapshot_t *snapshot(size_t n, uint64_t interval_ns)
 
 static struct metrics_reading *name(metrics_snapshot_t *s, size_t i, const char *text, unsigned kind)
 {
-    struct metrics__series_read *series = metrics__series_new(&s->pool, &text, 1);
-    series->family = metrics__family_like(&s->pool, NULL, "", "", 0, 0);
+    struct metrics__series_read *series =
+        metrics__series_new(&s->pool, &text, 1, metrics__family_like(&s->pool, NULL, "", "", 0, 0));
     series->kind = (uint8_t)kind;
     series->created = 5;
     s->readings[i] = (struct metrics_reading){.series = series};
@@ -235,7 +235,8 @@ UNIT(merge, series_of_one_side)
     sample(a, &histogram(a, 1, "reborn")->interval, one, 1);
     name(b, 0, "new", KIND_counter)->count = 4;
     histogram(b, 1, "reborn");
-    struct metrics__series_read *reborn = metrics__series_new(&b->pool, (const char *[]){"reborn"}, 1);
+    struct metrics__series_read *reborn =
+        metrics__series_new(&b->pool, (const char *[]){"reborn"}, 1, b->readings[1].series->family);
     *reborn = *b->readings[1].series;
     reborn->created = 6;
     b->readings[1].series = reborn;

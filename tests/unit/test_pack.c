@@ -192,9 +192,9 @@ static metrics_snapshot_t *everything(void)
     metrics_snapshot_t *s = metrics__snapshot_new(4);
     s->header = (metrics_snapshot_header_t){1, 2, 3, 4, 5, 6, 7, 1};
     for (size_t i = 0; i < 4; i++) {
-        struct metrics__series_read *series = metrics__series_new(&s->pool, names[i], names[i][1] ? 5 : 1);
-        series->family =
-            metrics__family_like(&s->pool, NULL, "u", "h\"\n", UINT64_MAX - 2, METRICS_MERGE_ALL);
+        struct metrics__series_read *series = metrics__series_new(
+            &s->pool, names[i], names[i][1] ? 5 : 1,
+            metrics__family_like(&s->pool, NULL, "u", "h\"\n", UINT64_MAX - 2, METRICS_MERGE_ALL));
         series->identity = UINT64_MAX - i;
         series->created = 1 + i;
         series->kind = (uint8_t)kinds[i];

@@ -256,7 +256,8 @@ static void print_run(const struct run *run, const char *label, const struct res
 {
     double points = (double)run->points;
     if (bench_json)
-        printf("{\"op\":\"delivery\",\"procs\":1,\"backend\":\"%s\",\"points\":%zu,\"bytes\":%zu,\"requests\":%zu,"
+        printf("{\"op\":\"delivery\",\"procs\":1,\"backend\":\"%s\",\"points\":%zu,\"bytes\":%zu,"
+               "\"requests\":%zu,"
                "\"encode_ns\":%.0f,\"deliver_ns\":%.0f,\"wall_ns\":%.0f,\"zlib_ns\":%.0f,\"python_ns\":%.0f,"
                "\"python\":\"%s\"}\n",
                label, run->points, run->bytes, run->requests, r->encode, r->sent, r->wall, r->zlib, r->python,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Promises: every configuration that the documentation shows is one that mtx-exporter takes; every line of points that it
-# shows is one that mtxctl send takes.
+# shows is one that mtxctl send takes; every backend has an example that names all of its options.
 set -u
 exporter=${MTX_BUILD:?}/exporters/mtx-exporter mtxctl=$MTX_BUILD/tools/mtxctl
 work=$(mktemp -d) || exit 1
@@ -38,5 +38,34 @@ for page in "${MTX_SOURCE:?}"/docs/*.md "$MTX_SOURCE"/docs/backends/*.md "$MTX_S
         fi
     done
 done
+
+# check WHAT COMMAND...: the command's output is told if it fails.
+check() {
+    local what=$1
+    shift
+    if "$@" >"$work/out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $what"
+        cat "$work/out"
+    fi
+}
+# names_all TYPE FILE: each option of the type stands in the file, set or behind a #.
+names_all() {
+    local option missing=0
+    for option in $("$exporter" backends "$1" | sed -nE 's/^  ([a-z_0-9]+) .*/\1/p'); do
+        grep -qE "^    (# )?$option:" "$2" || { echo "it does not name $option" && missing=1; }
+    done
+    return $missing
+}
+for type in $("$exporter" backends | sed -nE 's/^ *([a-z0-9_]+) .*/\1/p'); do
+    check "no example of $type" test -e "$MTX_SOURCE/examples/exporter/$type.yml"
+done
+for example in "$MTX_SOURCE"/examples/exporter/*.yml; do
+    type=$(sed -nE 's/^  - type: //p' "$example")
+    check "${example#"$MTX_SOURCE"/}" "$exporter" --check --config "$example"
+    check "${example#"$MTX_SOURCE"/}" names_all "$type" "$example"
+done
 echo "$((passed + lines)) passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -ge 7 ] && [ $lines -ge 7 ]
+[ $failed -eq 0 ] && [ $passed -ge 36 ] && [ $lines -ge 7 ]

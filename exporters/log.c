@@ -119,6 +119,7 @@ void log_release(struct log **log)
     if (!last) return;
     for (struct log_cursor *c = l->cursors; c < l->cursors + LOG_CURSORS; c++) {
         if (c->base) metrics_snapshot_release(&c->base);
+        if (c->sum) metrics_snapshot_release(&c->sum);
         free(c->name);
         free(c->filter);
     }
@@ -223,9 +224,12 @@ static void log_pass(struct log *log, struct log_cursor *c, uint64_t through, me
 {
     uint64_t old_base = c->base_seq;
     if (c->base) metrics_snapshot_release(&c->base);
+    if (c->sum) metrics_snapshot_release(&c->sum);
     c->base = snapshot;
     c->base_seq = through;
     c->at = c->gap_to > through ? c->gap_to : through + 1;
+    struct log_entry *e = log_at(log, c->at);
+    if (e) c->at = e->seq; /* not that of one that was merged into it */
     c->gap_from = c->gap_to = 0;
     c->position = 0;
     c->dirty = true;
@@ -339,6 +343,7 @@ static void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_r
     /* One that was loaded and never attached has not counted its entries. */
     if (c->loaded && c->account_here.queued) log_lose(log, c, reason, c->account_here.queued);
     if (c->base) metrics_snapshot_release(&c->base);
+    if (c->sum) metrics_snapshot_release(&c->sum);
     uint64_t base = c->base_seq;
     log_mirror_drop(log, c->name);
     free(c->name);
@@ -376,7 +381,7 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
     if (e) {
         c->at = c->busy_through = e->seq;
         c->busy = true;
-        next->snapshot = log_fold(log, c, e);
+        next->snapshot = log_read(log, c, e);
         c->busy = next->snapshot != NULL;
     }
     if (next->snapshot) {
@@ -417,6 +422,9 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     log_pass(log, c, next->through, next->snapshot);
     next->snapshot = NULL;
     c->stamp = next->stamp;
+    /* In the transaction in which it moves on: what it gives out next does not depend on when. */
+    struct log_entry *e = log_at(log, c->at);
+    if (e) log_fold(log, c, e);
     c->busy = false;
     log_trim(log);
     uint64_t ticket = log_mirror_commit(log);

@@ -103,8 +103,9 @@ struct log_next {
 
 /*
  * The next snapshot for the cursor. Intervals that ended longer than the backend's max_lag before the newest
- * one are merged into one first, and so are the oldest ones if more than its queue_bytes wait. False if there
- * is none. Until log_done() or log_undo() the cursor stays where it is.
+ * one are merged into one, and so are the oldest ones if more than its queue_bytes wait; but for the first
+ * that waits: an exporter that was killed may have sent it, and what comes again must be the same. False if
+ * there is none. Until log_done() or log_undo() the cursor stays where it is.
  */
 bool log_next(struct log *log, int cursor, struct log_next *next);
 

@@ -32,7 +32,8 @@ struct log_cursor {
     size_t position;               /* readings settled of it */
     bool busy;                     /* between log_next() and its end */
     uint64_t busy_through;
-    uint64_t of; /* readings of the entry at `at`, if position is not 0 */
+    uint64_t of;             /* readings of the entry at `at`, if position is not 0 */
+    metrics_snapshot_t *sum; /* what the entry at `at` is read as, if older ones were merged into it */
     metrics_snapshot_t *base;
     uint64_t stamp;                     /* see struct log_next */
     uint64_t base_seq;                  /* STORE_NO_BASE without one */
@@ -89,9 +90,13 @@ uint64_t log_age(const struct log *log, const struct log_entry *e);
 /* True if some backend has a bound of its own. */
 bool log_is_bounded(const struct log *log);
 
-/* The snapshot that a cursor reads, from its entry `e` on, with what follows merged into it as far as max_lag
- * and queue_bytes want; busy_through becomes the last one. NULL without memory. Unlocks and locks again. */
-metrics_snapshot_t *log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
+/* The snapshot that a cursor reads, from its entry `e`. NULL without memory. Unlocks and locks again, so the
+ * cursor is busy. */
+metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e);
+
+/* A cursor has come to entry `e` and is busy: what follows is merged into it as far as max_lag and
+ * queue_bytes want, into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
+void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
 
 /* --- log.c
  * --------------------------------------------------------------------------------------------------- */

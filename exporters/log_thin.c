@@ -2,7 +2,9 @@
 /*
  * log_thin.c - how a log becomes smaller without losing what was counted: neighbouring intervals become one,
  * for all (the log is over its size, or something is too old), for a backend whose part is over its
- * queue_bytes, or for one cursor alone when it reads what is older than its max_lag.
+ * queue_bytes, or for one cursor alone when it comes to what is older than its max_lag. The first that waits
+ * for a backend is never merged into the next: an exporter that was killed may have sent it, and what comes
+ * again must be the same.
  */
 #include "log_inside.h"
 
@@ -84,7 +86,7 @@ static bool log_mergeable(const struct log *log, const struct log_entry *e)
     for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
         if (!c->name || c->at > e->next->seq) continue;
         if (c->at == e->next->seq || (c->at > e->seq && c->at < e->next->seq)) return false;
-        if (c->at == e->seq && (c->busy || c->position)) return false;
+        if (c->at == e->seq) return false; /* perhaps sent already, see above */
         if (c->busy && c->busy_through >= e->seq) return false;
     }
     return true;
@@ -244,7 +246,7 @@ static metrics_snapshot_t *log_unwrap(struct parcel *p)
     return s;
 }
 
-/* The entry that is to be merged into what the cursor is reading, or NULL. */
+/* The entry that is to be merged into what the cursor is coming to, or NULL. */
 static struct log_entry *log_folds(const struct log *log, const struct log_cursor *c)
 {
     struct log_entry *last = log->first;
@@ -277,22 +279,31 @@ static metrics_snapshot_t *log_open_parcel(struct log *log, struct parcel *parce
     return older ? both : s;
 }
 
-metrics_snapshot_t *log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e)
+metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e)
 {
+    if (c->sum) return metrics_snapshot_retain(c->sum);
     struct parcel parcel = log_parcel(e);
-    metrics_snapshot_t *sum = log_open_parcel(log, &parcel, NULL);
-    while (sum && (e = log_folds(log, c))) {
+    return log_open_parcel(log, &parcel, NULL);
+}
+
+void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e)
+{
+    c->busy_through = e->seq;
+    if (!log_folds(log, c)) return;
+    struct parcel parcel = log_parcel(e);
+    c->sum = log_open_parcel(log, &parcel, NULL);
+    while (c->sum && (e = log_folds(log, c))) {
         uint64_t was = c->busy_through;
         c->busy_through = e->seq;
         parcel = log_parcel(e);
-        metrics_snapshot_t *both = log_open_parcel(log, &parcel, sum);
+        metrics_snapshot_t *both = log_open_parcel(log, &parcel, c->sum);
         if (!both) {
             c->busy_through = was;
             break;
         }
-        metrics_snapshot_release(&sum);
-        sum = both;
+        metrics_snapshot_release(&c->sum);
+        c->sum = both;
         log_folded(log, c, was);
     }
-    return sum;
+    c->at = c->busy_through;
 }

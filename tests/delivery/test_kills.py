@@ -180,6 +180,7 @@ class StormyRedis(Redis):
 # --- A round: one segment, one load, many exporters -------------------------------------------------------------------
 
 tally = collections.Counter()
+REFUSED = {"librato": "load.poison", "anodot20": "load.refused"}  # what a service never takes
 
 
 class Round:
@@ -269,8 +270,11 @@ class Round:
         check(self.load.wait(20) == 0, "the load ends well")
         for s in self.services:
             s.calm = True
+        with open(f"{self.bench.work}/load") as f:
+            lines = [line.rstrip("\n").split("\t") for line in f]
+        self.want = [(name, (("shard", shard),) if shard else (), int(n)) for name, shard, n in lines]
         exporter = self.begin()
-        time.sleep(2.2)
+        harness.until(60, lambda: self.settle() or not any(self.wrong(s) for s in self.services))
         exporter.send_signal(signal.SIGTERM)
         check(exporter.wait(30) == 0, "the last exporter ends with 0")
         self.settle()
@@ -296,11 +300,9 @@ class Round:
         equal(sorted(dropped), sorted(s.book.name for s in self.services), "all backends end with a ledger")
         for word in ("damaged", "cannot be written", "runtime error", "Sanitizer"):
             check(word not in log, f"the log says {word!r}")
-        with open(f"{self.bench.work}/load") as f:
-            want = [(name, (("shard", shard),) if shard else (), int(n)) for name, shard, n in (line.rstrip("\n").split("\t") for line in f)]
-        check(len(want) > 50, f"there was load: {len(want)} series")
+        check(len(self.want) > 50, f"there was load: {len(self.want)} series")
         for s in self.services:
-            self.judge_service(s, want, dropped.get(s.book.name))
+            self.judge_service(s, dropped.get(s.book.name))
 
     def told(self):
         """{backend: {word: number}} of the exporter's own metrics in the segment."""
@@ -318,15 +320,18 @@ class Round:
             check(told[what] >= n, f"{name}: mtx.exporter.{what} is {told[what]}, the ledger says {n}")
             tally[f"told too often of {what}"] += told[what] - n
 
-    def judge_service(self, s, want, dropped):
-        name = s.book.name
-        refused = {"librato": "load.poison", "anodot20": "load.refused"}.get(name)
-        wrong = [(series, tags, n, s.total(series, tags)) for series, tags, n in want if series != refused and s.total(series, tags) != n]
-        check(not wrong, f"{name}: {len(wrong)} of {len(want)} totals are wrong: {wrong[:5]}")
-        equal(dropped, len(s.refused) if refused else 0, f"{name}: what was refused is dropped, each reading once")
+    def wrong(self, s):
+        """Totals that a service does not know as the load does."""
+        refused = REFUSED.get(s.book.name)
+        return [(series, tags, n, s.total(series, tags)) for series, tags, n in self.want if series != refused and s.total(series, tags) != n]
+
+    def judge_service(self, s, dropped):
+        name, wrong = s.book.name, self.wrong(s)
+        check(not wrong, f"{name}: {len(wrong)} of {len(self.want)} totals are wrong: {wrong[:5]}")
+        equal(dropped, len(s.refused) if name in REFUSED else 0, f"{name}: what was refused is dropped, each reading once")
         equal(s.violations[:3], [], f"{name}: violations")
         equal(s.book.violations[:3], [], f"{name}: repetitions without an excuse")
-        tally[f"totals compared at {name}"] += len(want)
+        tally[f"totals compared at {name}"] += len(self.want)
         tally[f"batches taken by {name}"] += len(s.book.batches)
         tally[f"answers lost by {name}"] += s.book.unsure
         tally[f"batches that came again at {name}"] += s.book.repeated

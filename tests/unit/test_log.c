@@ -188,10 +188,12 @@ UNIT(log, max_lag_is_per_reader)
     reader_attach_with(&one, log, "one", UINT64_C(30500000000), 0);
     reader_attach(&all, log, "all");
     for (uint64_t i = 0; i < 10; i++) append(log, &f, 7, 1);
-    /* Ten intervals of 10 s; those more than 30 s behind the newest are six, and they join the seventh. */
-    CHECK_NEAR(reader_take(&one, log, "jobs"), 7 * 7, 0);
+    /* Ten intervals of 10 s. The first comes alone: somebody may have sent it already. Then five are left of
+     * those that are more than 30 s behind the newest, and they join the seventh. */
     CHECK_NEAR(reader_take(&one, log, "jobs"), 7, 0);
-    CHECK_EQ_U64(account(ledger, "one").merged, 6);
+    CHECK_NEAR(reader_take(&one, log, "jobs"), 6 * 7, 0);
+    CHECK_NEAR(reader_take(&one, log, "jobs"), 7, 0);
+    CHECK_EQ_U64(account(ledger, "one").merged, 5);
     for (int i = 0; i < 10; i++) CHECK_NEAR(reader_take(&all, log, "jobs"), 7, 0);
     CHECK_EQ_U64(account(ledger, "all").merged, 0);
     log_drop(log, one.cursor, LEDGER_REMOVED);

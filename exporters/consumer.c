@@ -35,7 +35,7 @@ struct consumer {
     struct consumer_options options;
     const struct backend *backend;
     const struct backend_common *settings;
-    struct selection selection;
+    struct selection selection, replaced; /* `replaced`: for segments that have a successor */
     int account;
     void *link, *session;
     struct work work;
@@ -95,7 +95,8 @@ static bool consumer_open(struct consumer *c, struct buf *why)
                    c->settings->name, LEDGER_BACKENDS);
         return false;
     }
-    if (!selection_compile(&c->selection, c->backend, c->settings, c->options.tags)) {
+    if (!selection_compile(&c->selection, c->backend, c->settings, c->options.tags) ||
+        !selection_compile_replaced(&c->replaced, c->backend, c->settings, c->options.tags)) {
         buf_printf(why, "%s: out of memory", c->settings->name);
         return false;
     }
@@ -172,6 +173,7 @@ void consumer_free(struct consumer **consumer)
     consumer_stop(c, CLOCK_NEVER);
     consumer_release(c);
     selection_free(&c->selection);
+    selection_free(&c->replaced);
     for (int i = 0; i < PAYLOADS; i++) payload_free(&c->payloads[i]);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->flags);
@@ -260,7 +262,7 @@ static bool consumer_take(struct consumer *c)
         w->feed = f;
         w->most = consumer_most(c);
         w->next.stamp = consumer_stamp(c, h->wall_ns, w->next.stamp);
-        view_begin(&w->view, &c->selection, w->next.stamp, h->interval_ns);
+        view_begin(&w->view, w->next.replaced ? &c->replaced : &c->selection, w->next.stamp, h->interval_ns);
         if (!view_add(&w->view, w->next.snapshot, w->next.base)) {
             consumer_let_go(c);
             return false;

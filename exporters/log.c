@@ -136,6 +136,13 @@ void log_set_limits(struct log *log, const struct log_limits *limits)
     pthread_mutex_unlock(&log->lock);
 }
 
+void log_set_replaced(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->replaced = true;
+    pthread_mutex_unlock(&log->lock);
+}
+
 /* Counts the entry for a cursor under its selection; the difference to the earlier count is taken or dropped.
  */
 static void log_count(struct log *log, struct log_cursor *c, struct log_entry *e,
@@ -166,6 +173,7 @@ static void log_add(struct log *log, struct log_entry *e, metrics_snapshot_t *sn
     e->epoch = log->epoch = h->epoch;
     e->wall_ns = h->wall_ns;
     e->interval_ns = h->interval_ns;
+    e->replaced = log->replaced;
     log->incarnation = h->incarnation;
     log->any = true;
     log_link(log, e);
@@ -388,6 +396,7 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
         next->base = c->base ? metrics_snapshot_retain(c->base) : NULL;
         next->position = c->position;
         next->through = c->busy_through;
+        next->replaced = log_at(log, c->busy_through)->replaced;
         next->stamp = c->stamp;
     }
     pthread_mutex_unlock(&log->lock);

@@ -42,6 +42,10 @@ struct log *log_new(const struct log_limits *limits, struct ledger *ledger);
 enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
                            bool durable, struct log **out, struct buf *why);
 
+/* Another segment has its segment's name and is followed, too: what is appended from now on stands beside the
+ * other one's snapshots, and struct log_next says so. */
+void log_set_replaced(struct log *log);
+
 /* Its segment is no more: the last release removes the file. */
 void log_spent(struct log *log);
 
@@ -98,6 +102,7 @@ struct log_next {
     metrics_snapshot_t *base; /* NULL: none */
     size_t position;          /* readings that were accepted earlier */
     uint64_t through;         /* the last entry that it stands for */
+    bool replaced;            /* its segment had a successor by then, see log_set_replaced() */
     uint64_t stamp;           /* the time under which the snapshot before went out; to be set for this one */
 };
 

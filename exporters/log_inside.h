@@ -16,6 +16,7 @@ struct log_entry {
     void *packed;
     size_t packed_n;
     uint64_t epoch;
+    bool replaced;                              /* see log_set_replaced() */
     struct selection_count counts[LOG_CURSORS]; /* what each cursor takes of it */
 };
 
@@ -54,6 +55,7 @@ struct log {
     bool appending; /* the file has not caught up with the last append: a backend that got of it what the file
                        does not know would get it again, in other intervals, after a kill */
     struct store *store; /* NULL: in memory only */
+    bool replaced;       /* see log_set_replaced(): so is what is appended from now on */
     bool spent;          /* the file goes with the log: its segment is no more */
     uint64_t damaged;    /* records left out when it was loaded */
     uint64_t rewrite_at; /* monotonic: after a failure, when the whole file is tried again */

@@ -37,6 +37,7 @@ static void put(struct log *log, const struct log_entry *e, bool queued)
                                                 .wall_ns = e->wall_ns,
                                                 .interval_ns = e->interval_ns,
                                                 .queued = queued,
+                                                .replaced = e->replaced,
                                                 .bytes = e->packed,
                                                 .n = e->packed_n});
 }
@@ -168,6 +169,7 @@ static void load_entry(void *arg, const struct store_entry *found)
     e->epoch = found->epoch;
     e->wall_ns = found->wall_ns;
     e->interval_ns = found->interval_ns;
+    e->replaced = found->replaced;
     if (found->seq >= log->next_seq) {
         log->next_seq = found->seq + 1;
         log->epoch = found->epoch;

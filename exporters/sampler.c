@@ -159,7 +159,8 @@ static void sampler_add(struct sampler *s, struct source *source)
 {
     pthread_mutex_lock(&s->lock);
     struct source **end = &s->sources;
-    while (*end) end = &(*end)->next;
+    for (; *end; end = &(*end)->next)
+        if (!source->ended && !strcmp((*end)->path, source->path)) log_set_replaced((*end)->log);
     *end = source;
     pthread_mutex_unlock(&s->lock);
     s->options.hooks.began(s->options.hooks.arg, source);

@@ -18,6 +18,9 @@
 
 enum op_type { OP_CLEAR, OP_PUT, OP_UNQUEUE, OP_REMOVE, OP_CURSOR, OP_CURSOR_GONE, OP_TYPES };
 
+/* Bits of the column `queued`. */
+enum { STORE_QUEUED = 1, STORE_REPLACED = 2 };
+
 /* One part of a transaction. */
 struct op {
     struct op *next;
@@ -216,7 +219,8 @@ static int read_entries(struct store *s, const struct store_finder *finder)
                                 .epoch = column_u64(q, 1),
                                 .wall_ns = column_u64(q, 2),
                                 .interval_ns = column_u64(q, 3),
-                                .queued = sqlite3_column_int(q, 4),
+                                .queued = sqlite3_column_int(q, 4) & STORE_QUEUED,
+                                .replaced = sqlite3_column_int(q, 4) & STORE_REPLACED,
                                 .bytes = sqlite3_column_blob(q, 6),
                                 .n = (size_t)sqlite3_column_bytes(q, 6)};
         if (e.bytes && column_u64(q, 5) == checksum(e.seq, e.bytes, e.n))
@@ -307,7 +311,7 @@ static int write_entry(struct store *s, const struct store_entry *e)
     bind_u64(q, 2, e->epoch);
     bind_u64(q, 3, e->wall_ns);
     bind_u64(q, 4, e->interval_ns);
-    sqlite3_bind_int(q, 5, e->queued);
+    sqlite3_bind_int(q, 5, (e->queued ? STORE_QUEUED : 0) | (e->replaced ? STORE_REPLACED : 0));
     bind_u64(q, 6, checksum(e->seq, e->bytes, e->n));
     sqlite3_bind_blob64(q, 7, e->bytes, e->n, SQLITE_STATIC);
     return step(s, OP_PUT);

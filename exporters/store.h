@@ -21,7 +21,8 @@ struct store;
 
 struct store_entry {
     uint64_t seq, epoch, wall_ns, interval_ns;
-    bool queued; /* false: kept only because some cursor's base is this one */
+    bool queued;   /* false: kept only because some cursor's base is this one */
+    bool replaced; /* see log_set_replaced() */
     const void *bytes;
     size_t n;
 };

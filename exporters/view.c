@@ -39,6 +39,20 @@ bool selection_compile(struct selection *sel, const struct backend *backend,
     return true;
 }
 
+bool selection_compile_replaced(struct selection *sel, const struct backend *backend,
+                                const struct backend_common *settings, const struct option_tags *top)
+{
+    static char key[] = "mtx_segment", value[] = "replaced";
+    if (backend->wants.totals != METRICS_LIFETIME) return selection_compile(sel, backend, settings, top);
+    struct option_tags tags = {calloc(top->n + 1, sizeof *tags.items), top->n + 1};
+    if (!tags.items) return false;
+    if (top->n) memcpy(tags.items, top->items, top->n * sizeof *tags.items);
+    tags.items[top->n] = (struct option_tag){key, value};
+    bool good = selection_compile(sel, backend, settings, &tags);
+    free(tags.items);
+    return good;
+}
+
 void selection_free(struct selection *sel)
 {
     free(sel->tags);

@@ -35,6 +35,12 @@ struct selection {
 /* Both must outlive the selection. False without memory. */
 bool selection_compile(struct selection *sel, const struct backend *backend,
                        const struct backend_common *settings, const struct option_tags *top);
+/* The same for a segment that has a successor, whose series stand beside its own. Of increments nothing
+ * changes, they add up under one name; but two running totals must not take turns in one series, where each
+ * fall looks like a new beginning: those of a backend that is told totals get the tag mtx_segment=replaced.
+ */
+bool selection_compile_replaced(struct selection *sel, const struct backend *backend,
+                                const struct backend_common *settings, const struct option_tags *top);
 void selection_free(struct selection *sel);
 
 /* Appends the filter in a form in which two filters that are written alike are equal. */

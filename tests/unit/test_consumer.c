@@ -12,6 +12,7 @@ static enum outcome script[64];
 static size_t script_n, script_at;
 static char sent[65536];
 static size_t sends, refused, bytes_seen[64];
+static char tag_seen[64]; /* of the item that was encoded last */
 
 static void *fake_open(const void *settings, struct buf *why)
 {
@@ -39,7 +40,9 @@ static size_t fake_encode(const struct batch *batch, struct payload *payload)
 {
     struct rows rows = {0};
     for (size_t i = batch->from; i < batch->to; i++) {
-        item_rows(batch->view, &batch->view->items[i], METRICS_INTERVAL, &rows);
+        const struct item *item = &batch->view->items[i];
+        snprintf(tag_seen, sizeof tag_seen, "%s", item->tag_count ? item->tags[0].value : "none");
+        item_rows(batch->view, item, METRICS_INTERVAL, &rows);
         buf_printf(&payload->body, "%s=%g ", batch->view->items[i].name,
                    rows.n ? metrics_row_number(&rows.at[0]) : 0.0);
     }
@@ -282,4 +285,26 @@ UNIT(consumer, newcomer_is_rebased)
     CHECK_STR(sent, "jobs=0 jobs2=0 jobs=9 jobs2=1 ");
     CHECK_EQ_U64(rig_account(&r).rebased, 2);
     rig_close(&r);
+}
+
+/* What is appended once the segment has a successor stands apart where totals are told, else two of them
+ * would take turns in one series; increments go on under the series' own name, for they add up. */
+UNIT(consumer, replaced_segment_stands_apart)
+{
+    for (int totals = 0; totals < 2; totals++) {
+        struct rig r;
+        fake.wants.totals = totals ? METRICS_LIFETIME : METRICS_INTERVAL;
+        rig_open(&r, NULL, 0);
+        rig_append(&r, 5);
+        rig_append(&r, 6);
+        log_set_replaced(r.log);
+        rig_run(&r);
+        CHECK_STR(tag_seen, "none");
+        rig_append(&r, 7);
+        rig_run(&r);
+        CHECK_STR(tag_seen, totals ? "replaced" : "none");
+        CHECK_STR(sent, "jobs=5 jobs2=1 jobs=6 jobs2=1 jobs=7 jobs2=1 ");
+        rig_close(&r);
+    }
+    fake.wants.totals = METRICS_INTERVAL;
 }

@@ -695,8 +695,8 @@ static const struct point_own anodot30_own[] = {
     {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, no part of the identity"},
     {.name = NULL}};
 /* A watermark says that nothing older will come, which nobody knows of points by hand. */
-static const char *const anodot30_defaults[] = {"watermark=false", NULL};
-static const struct points_by_hand anodot30_hand = {.defaults = anodot30_defaults,
+static const char *const anodot30_always[] = {"watermark=false", NULL};
+static const struct points_by_hand anodot30_hand = {.always = anodot30_always,
                                                     .optional = "access_key",
                                                     .nameless = "schemaId",
                                                     .timed = true,

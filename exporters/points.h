@@ -166,6 +166,7 @@ struct point_own {
  */
 struct points_by_hand {
     const char *const *defaults;  /* "option=value" in place of the option's own default; ends with NULL */
+    const char *const *always;    /* the same, also in place of what a configuration says */
     const char *optional;         /* an option that is required else */
     const char *nameless;         /* an own field that makes a name unnecessary */
     bool timed;                   /* a point without a time gets the present one */

@@ -131,6 +131,13 @@ static bool sending_set(struct sending *s, const char *text, bool by_user, struc
     return good;
 }
 
+static bool sending_set_all(struct sending *s, const char *const *texts, struct buf *why)
+{
+    for (size_t i = 0; texts && texts[i]; i++)
+        if (!sending_set(s, texts[i], false, why)) return false;
+    return true;
+}
+
 /* Required options that are missing, but for the one that points by hand can do without. */
 static bool sending_complete(struct sending *s, struct buf *why)
 {
@@ -165,8 +172,7 @@ static bool sending_defaults(struct sending *s, struct buf *why)
         return false;
     }
     option_defaults(rows, s->settings);
-    for (size_t i = 0; hand && hand->defaults && hand->defaults[i]; i++)
-        if (!sending_set(s, hand->defaults[i], false, why)) return false;
+    if (hand && !sending_set_all(s, hand->defaults, why)) return false;
     if (!s->settings->name) s->settings->name = strdup(s->backend->name);
     return option_environment(rows, s->settings, sending_env, why);
 }
@@ -174,7 +180,9 @@ static bool sending_defaults(struct sending *s, struct buf *why)
 static int sending_settings(struct sending *s)
 {
     struct buf why = {0};
+    const struct points_by_hand *hand = s->points->hand;
     bool good = s->config || sending_defaults(s, &why);
+    good = good && (!hand || sending_set_all(s, hand->always, &why));
     for (size_t i = 0; i < sending_options.set.n && good; i++) {
         good = sending_set(s, sending_options.set.items[i], true, &why);
         if (!good) cli_usage(s->cli, "--set %s", buf_text(&why));

@@ -114,8 +114,7 @@ static void time_send(struct sending *s, struct writing *w, uint64_t ns, int sta
 {
     halt_begin();
     time_deliver(s, w, ns);
-    buf_mem(&w->cli->out, buf_text(&s->printed), s->printed.len);
-    if (s->printed.len) buf_char(&w->cli->out, '\n');
+    if (s->printed.len) buf_printf(&w->cli->out, "[%s]\n", buf_text(&s->printed));
     fputs(buf_text(&w->cli->out), stderr);
     buf_reset(&w->cli->out);
     if (w->cli->json) time_json(w, ns, status, "sent", s->accepted > 0 && !sending_options.dry);

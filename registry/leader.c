@@ -75,6 +75,7 @@ static uint64_t now_of(const struct metrics_leader *l)
 static void fold(struct metrics_leader *l, uint64_t now)
 {
     metrics_error_t error;
+    metrics__rate_step_t step = {0};
     uint64_t n = mem_load(&l->head->fold);
     metrics_snapshot_t *s = metrics__take(&l->r, METRICS__TAKE_TOTALS, 0, 0, &error);
     if (!s) return;
@@ -86,7 +87,8 @@ static void fold(struct metrics_leader *l, uint64_t now)
             series->family->shape->plan.rate ? view_at(&l->r.view, series->storage[1], sizeof *block) : NULL;
         if (!block) continue;
         metrics__rate_bank_t prev = block->side[n & 1].bank;
-        block->side[(n + 1) & 1].bank = metrics__rate_fold(&prev, series->created, reading->count, now);
+        block->side[(n + 1) & 1].bank =
+            metrics__rate_fold(&step, &prev, series->created, reading->count, now);
     }
     metrics_snapshot_release(&s);
     mem_store(&l->head->fold_time[(n + 1) & 1], now);

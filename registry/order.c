@@ -70,11 +70,11 @@ static bool place(struct making *m, struct metrics__series_read *s)
     mem_store32(&s->place, shown ? (uint32_t)o->shown++ : METRICS__NOWHERE); /* ORD-15 */
     if (plan->cells == 1)
         m->ones[m->one_count++] = (struct one){s->storage[0], s->place};
-    else if (metrics__kind_read_of(s->kind)->load)
+    else if (shown && metrics__kind_read_of(s->kind)->load)
         good = add(&o->rest, s);
     if (shown && plan->rate) good = good && add(&o->rated, s);
     if (shown && s->overflow) good = good && add(&o->overflowing, s);
-    if (!shown && plan->cells == 1) good = good && add(&o->hidden, s);
+    if (!shown && plan->cells) good = good && add(&o->hidden[plan->cells != 1], s);
     o->gauges |= s->kind == KIND_gauge;
     return good;
 }
@@ -163,7 +163,8 @@ static void empty(struct metrics__order *o)
     o->stripes = NULL;
     o->places = NULL;
     o->stripe_count = o->shown = 0;
-    o->rest.count = o->rated.count = o->overflowing.count = o->hidden.count = o->waiting.count = 0;
+    o->rest.count = o->rated.count = o->overflowing.count = o->waiting.count = 0;
+    o->hidden[0].count = o->hidden[1].count = 0;
     o->damaged = 0;
     o->gauges = false;
 }
@@ -191,6 +192,7 @@ void metrics__order_free(struct metrics__order *o)
     free(o->rest.items);
     free(o->rated.items);
     free(o->overflowing.items);
-    free(o->hidden.items);
+    free(o->hidden[0].items);
+    free(o->hidden[1].items);
     free(o->waiting.items);
 }

@@ -35,12 +35,12 @@ struct metrics__order {
     struct metrics__stripe *stripes;
     size_t stripe_count;
     uint32_t *places;                        /* of the series in stripes: index of the reading, or NOWHERE */
-    struct metrics__series_list rest;        /* with other storage; by storage[0] */
+    struct metrics__series_list rest;        /* shown, with other storage; by storage[0] */
     struct metrics__series_list rated;       /* with a rate block; by storage[1] */
     struct metrics__series_list overflowing; /* overflow series that are shown */
-    struct metrics__series_list hidden;  /* those in stripes that are not, since nothing was counted yet */
-    struct metrics__series_list waiting; /* whose storage has not come yet, in order of discovery */
-    bool gauges;                         /* there are some */
+    struct metrics__series_list hidden[2];   /* those that are not, as they were empty: in stripes, others */
+    struct metrics__series_list waiting;     /* whose storage has not come yet, in order of discovery */
+    bool gauges;                             /* there are some */
 };
 
 /*

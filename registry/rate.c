@@ -24,23 +24,35 @@ static bool plausible(const metrics__rate_bank_t *b)
  * expm1 keeps the digits of a short gap, where 1 - exp(-dt / tau) would lose them. What is too small for a
  * normal number is nothing.
  */
-static double decay_towards(double rate, double input, double dt, double tau)
+static void make_step(metrics__rate_step_t *step, uint64_t from, uint64_t to)
 {
-    double x = fmin(dt / tau, 700);
-    double sum = rate * exp(-x) - input * expm1(-x);
+    if (step->from == from && step->to == to) return;
+    step->from = from;
+    step->to = to;
+    for (int i = 0; i < METRICS__RATES; i++) {
+        double x = fmin(seconds(from, to) / TAU[i], 700);
+        step->keep[i] = exp(-x);
+        step->gain[i] = -expm1(-x);
+    }
+}
+
+static double decay_towards(double rate, double input, double keep, double gain)
+{
+    double sum = rate * keep + input * gain;
     return sum < DBL_MIN ? 0 : fmin(sum, DBL_MAX);
 }
 
-metrics__rate_bank_t metrics__rate_fold(const metrics__rate_bank_t *prev, uint64_t start, uint64_t count,
-                                        uint64_t now)
+metrics__rate_bank_t metrics__rate_fold(metrics__rate_step_t *step, const metrics__rate_bank_t *prev,
+                                        uint64_t start, uint64_t count, uint64_t now)
 {
     metrics__rate_bank_t bank = {.time = now, .count = count};
     if (plausible(prev)) {
         if (now <= prev->time) return *prev;
         double dt = seconds(prev->time, now);
         double input = (count > prev->count ? (double)(count - prev->count) : 0) / dt;
+        make_step(step, prev->time, now);
         for (int i = 0; i < METRICS__RATES; i++)
-            bank.rate[i] = decay_towards(prev->rate[i], input, dt, TAU[i]);
+            bank.rate[i] = decay_towards(prev->rate[i], input, step->keep[i], step->gain[i]);
         return bank;
     }
     if (now < start || now - start < JOIN_AGE) return (metrics__rate_bank_t){0};
@@ -48,10 +60,10 @@ metrics__rate_bank_t metrics__rate_fold(const metrics__rate_bank_t *prev, uint64
     return bank;
 }
 
-bool metrics__rate_now(const metrics__rate_bank_t *prev, uint64_t start, uint64_t count, uint64_t now,
-                       double out[METRICS__RATES])
+bool metrics__rate_now(metrics__rate_step_t *step, const metrics__rate_bank_t *prev, uint64_t start,
+                       uint64_t count, uint64_t now, double out[METRICS__RATES])
 {
-    metrics__rate_bank_t bank = metrics__rate_fold(prev, start, count, now);
+    metrics__rate_bank_t bank = metrics__rate_fold(step, prev, start, count, now);
     if (!bank.time) return false;
     for (int i = 0; i < METRICS__RATES; i++) out[i] = bank.rate[i];
     return true;

@@ -53,21 +53,30 @@ _Static_assert(offsetof(metrics__rate_block_t, side[1]) == 64, "format");
 _Static_assert(sizeof(metrics__rate_block_t) == 128, "format");
 
 /*
+ * What a step in time does to any rate. Series are folded at the same times, so that one step serves many,
+ * and the exponentials are computed once: start with zeros and pass it on.
+ */
+typedef struct metrics__rate_step {
+    uint64_t from, to;
+    double keep[METRICS__RATES], gain[METRICS__RATES];
+} metrics__rate_step_t;
+
+/*
  * The bank after a fold at `now`: from the bank before it, the series' start and its total. Times are segment
  * time in ns. Unchanged if the series is younger than 5 s, if the clock stood still or went back (the events
  * wait for the next fold), and if prev holds no numbers it begins anew. A total that fell counts as no
  * events. The rates are never NaN, infinite, negative or denormal. Pure; call it for private or own banks
  * only.
  */
-metrics__rate_bank_t metrics__rate_fold(const metrics__rate_bank_t *prev, uint64_t start, uint64_t count,
-                                        uint64_t now);
+metrics__rate_bank_t metrics__rate_fold(metrics__rate_step_t *step, const metrics__rate_bank_t *prev,
+                                        uint64_t start, uint64_t count, uint64_t now);
 
 /*
  * The three rates now, for a reader: prev is a private copy of the last published bank (any bytes; all zeros
  * if there was no fold). false, and out untouched, while the series is younger than 5 s. Pure.
  */
-bool metrics__rate_now(const metrics__rate_bank_t *prev, uint64_t start, uint64_t count, uint64_t now,
-                       double out[METRICS__RATES]);
+bool metrics__rate_now(metrics__rate_step_t *step, const metrics__rate_bank_t *prev, uint64_t start,
+                       uint64_t count, uint64_t now, double out[METRICS__RATES]);
 
 /* Events per second since the start. false, and *out untouched, if no time has passed. Pure. */
 bool metrics__rate_mean(uint64_t start, uint64_t count, uint64_t now, double *out);

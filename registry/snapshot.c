@@ -188,40 +188,43 @@ static void leave_out(struct metrics_snapshot *s, size_t i, bool damaged)
     s->order = 0;
 }
 
-/* What is not in stripes. Overflow series that were empty are looked at, too: what is counted in one is to be
- * seen from then on. */
+/* What is not in stripes. */
 static void load_rest(const struct metrics__taking *t)
 {
     const struct metrics__series_list *rest = &t->r->order.rest;
     for (size_t i = 0; i < rest->count && !t->r->trouble; i++) {
-        struct metrics__series_read *series = rest->items[i];
-        struct metrics_reading hidden = {.series = series};
-        bool shown = series->place != METRICS__NOWHERE;
-        struct metrics_reading *reading = shown ? &t->snapshot->readings[series->place] : &hidden;
-        struct metrics__taking totals = *t;
-        if (!shown) totals.depth = METRICS__TAKE_TOTALS;
+        const struct metrics__series_read *series = rest->items[i];
+        struct metrics_reading *reading = &t->snapshot->readings[series->place];
         reading->count = 0;
         reading->more.any = NULL;
-        if (totals.depth == METRICS__TAKE_TOTALS && !series->family->shape->plan.cells) continue;
-        bool good = metrics__kind_read_of(series->kind)->load(shown ? t : &totals, reading);
-        if (shown && !good) leave_out(t->snapshot, series->place, true);
-        if (!shown && good && hidden.count) series->filled = t->r->order.stale = true;
+        if (t->depth == METRICS__TAKE_TOTALS && !series->family->shape->plan.cells) continue;
+        if (!metrics__kind_read_of(series->kind)->load(t, reading))
+            leave_out(t->snapshot, series->place, true);
     }
 }
 
-/* Something was counted in an overflow series that is not shown: in which? */
-static void load_hidden(const struct metrics__taking *t)
+/*
+ * Has something been counted in an overflow series that is not shown? Then it is to be seen from now on, and
+ * the order is stale.
+ */
+static void look_into_hidden(const struct metrics__taking *t, const struct metrics__series_list *hidden)
 {
-    const struct metrics__series_list *hidden = &t->r->order.hidden;
+    struct metrics__taking totals = *t;
+    totals.depth = METRICS__TAKE_TOTALS;
     for (size_t i = 0; i < hidden->count && !t->r->trouble; i++) {
         struct metrics__series_read *s = hidden->items[i];
-        struct metrics__lanes l = metrics__lanes_of(t->r, s);
-        if (l.base && metrics__sum_u64(&l, 0)) s->filled = t->r->order.stale = true;
+        const struct metrics__kind_read *kind = metrics__kind_read_of(s->kind);
+        struct metrics_reading reading = {.series = s};
+        struct metrics__lanes l = {0};
+        if (!kind->load) l = metrics__lanes_of(t->r, s);
+        if (l.base) reading.count = metrics__sum_u64(&l, 0);
+        if (kind->load && !kind->load(&totals, &reading)) continue;
+        if (reading.count) s->filled = t->r->order.stale = true;
     }
 }
 
-static bool load_rate(const struct metrics__taking *t, struct metrics_reading *reading, uint64_t ahead,
-                      bool whole)
+static bool load_rate(const struct metrics__taking *t, metrics__rate_step_t *step,
+                      struct metrics_reading *reading, uint64_t ahead, bool whole)
 {
     const struct metrics__series_read *s = reading->series;
     const metrics__rate_block_t *block =
@@ -233,7 +236,7 @@ static bool load_rate(const struct metrics__taking *t, struct metrics_reading *r
         s->kind == KIND_timer ? &reading->more.distribution->rates : reading->more.rates;
     const metrics__rate_bank_t *bank = &block->side[t->r->head.fold & 1].bank;
     *out = (struct metrics__rates_read){{NAN, NAN, NAN}, NAN};
-    if (whole) metrics__rate_now(bank, s->created, reading->count, t->now, out->ewma);
+    if (whole) metrics__rate_now(step, bank, s->created, reading->count, t->now, out->ewma);
     metrics__rate_mean(s->created, reading->count, t->now, &out->mean);
     return true;
 }
@@ -255,13 +258,14 @@ static void load_rates(const struct metrics__taking *t)
 {
     struct metrics_reader *r = t->r;
     const struct metrics__series_list *rated = &r->order.rated;
+    metrics__rate_step_t step = {0};
     bool whole = rated->count == 0;
     for (int try = 0; !whole && !r->trouble && try <= FOLD_TRIES; try++) {
         uint64_t fold;
         metrics__window_forget(&r->values);
         for (size_t i = 0; i < rated->count && !r->trouble; i++) {
             struct metrics_reading *reading = &t->snapshot->readings[rated->items[i]->place];
-            if (reading->series && !load_rate(t, reading, ahead_of(rated, i), try < FOLD_TRIES))
+            if (reading->series && !load_rate(t, &step, reading, ahead_of(rated, i), try < FOLD_TRIES))
                 leave_out(t->snapshot, rated->items[i]->place, true);
         }
         if (view_read(&r->view, offsetof(struct segment_header, fold), &fold, sizeof fold)) {
@@ -273,17 +277,23 @@ static void load_rates(const struct metrics__taking *t)
     }
 }
 
-/* Totals first, then what they imply (ORD-6); 0, or -1 with trouble. */
-static int load_all(const struct metrics__taking *t)
+/*
+ * Totals first, then what they imply (ORD-6); 0, or -1 with trouble, or 1 if it must begin again: with a
+ * place for an overflow series in which something was counted for the first time. Not so in the last try.
+ */
+static int load_all(const struct metrics__taking *t, bool last)
 {
     struct metrics_reader *r = t->r;
-    for (size_t i = 0; i < r->order.rated.count; i++)
-        t->snapshot->readings[r->order.rated.items[i]->place].more.any = NULL;
+    const struct metrics__order *o = &r->order;
+    for (size_t i = 0; i < o->rated.count; i++)
+        t->snapshot->readings[o->rated.items[i]->place].more.any = NULL;
     metrics__window_forget(&r->values);
     r->group.at = 0;
     bool more = false;
     if (!metrics__stripes_load(t, &more)) return -1;
-    if (more) load_hidden(t);
+    if (more) look_into_hidden(t, &o->hidden[0]);
+    look_into_hidden(t, &o->hidden[1]);
+    if (o->stale && !last && !r->trouble) return 1; /* before extremes that came late are used up */
     load_rest(t);
     if (t->depth == METRICS__TAKE_ALL) load_rates(t);
     return r->trouble ? -1 : 0;
@@ -320,15 +330,16 @@ static void fill_header(const struct metrics__taking *t, uint64_t wall)
     };
 }
 
-/* One walk. 0, or -1: see r->trouble, else there is no memory. */
-static int walk(struct metrics__taking *t, uint64_t wall)
+/* One walk. 0, 1 = once more, or -1: see r->trouble, else there is no memory. */
+static int walk(struct metrics__taking *t, uint64_t wall, bool last)
 {
     if (prepare(t->r)) return -1;
     if (t->r->order.gauges && t->depth == METRICS__TAKE_ALL) ask_slots(t->r);
     t->snapshot = begin(t->r);
     if (!t->snapshot) return -1;
     fill_header(t, wall);
-    if (load_all(t) || t->snapshot->pool.failed) return -1;
+    int rc = load_all(t, last);
+    if (rc || t->snapshot->pool.failed) return rc ? rc : -1;
     close_ranks(t);
     return 0;
 }
@@ -336,16 +347,16 @@ static int walk(struct metrics__taking *t, uint64_t wall)
 metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth depth, uint64_t epoch,
                                   uint64_t from, metrics_error_t *error)
 {
+    enum { TRIES = 3 };
     struct metrics__taking t = {.r = r, .depth = depth, .epoch = epoch, .from = from};
     uint64_t wall = r->clock.wall(r->clock.arg), now = r->clock.monotonic(r->clock.arg);
     t.now = metrics__segment_time(r, now);
     t.tick = (uint32_t)(t.now / 125000000) + 1;
     if (copy_head(r, error)) return NULL;
-    int rc = walk(&t, wall);
-    /* An overflow series was filled for the first time: once more, with a place for it. */
-    if (!rc && r->order.stale) {
-        metrics_snapshot_release(&t.snapshot);
-        rc = walk(&t, wall);
+    int rc = 1;
+    for (int i = 1; rc > 0; i++) {
+        if (t.snapshot) metrics_snapshot_release(&t.snapshot);
+        rc = walk(&t, wall, i == TRIES);
     }
     if (!rc) return t.snapshot;
     if (t.snapshot) metrics_snapshot_release(&t.snapshot);

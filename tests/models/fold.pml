@@ -82,7 +82,7 @@ proctype leader(byte me)
             atomic { MAY_DIE; bank_sum[SIDE(n + 1, m)] = bank_sum[SIDE(n + 1, m)] + count - bank_count[SIDE(n + 1, m)] };
             atomic { MAY_DIE; bank_count[SIDE(n + 1, m)] = count };
 #else
-            /* @ registry/leader.c fold ORD-9 "metrics__rate_fold(&prev" */
+            /* @ registry/leader.c fold ORD-9 "metrics__rate_fold(&step, &prev" */
             atomic { MAY_DIE; sum = bank_sum[SIDE(n, m)] + count - bank_count[SIDE(n, m)] };
             if /* the compiler may store the members in any order */
             :: atomic { MAY_DIE; bank_sum[SIDE(n + 1, m)] = sum };

@@ -13,6 +13,7 @@
 typedef metrics__rate_bank_t bank_t;
 static const double TAU[3] = {60, 300, 900};
 static const uint64_t SECOND = 1000000000;
+static metrics__rate_step_t step; /* one for all: a step that is out of date must not be taken */
 
 static uint64_t random_state = 20240609;
 static uint64_t next_random(void)
@@ -39,7 +40,7 @@ UNIT(rate, closed_form_for_any_gap)
     const long double gaps[] = {0, 1e-9L, 1e-6L, 0.001L, 1,     4.999L,  5,
                                 7, 60,    301,   3600,   86400, 3.15e7L, 3.15576e8L};
     uint64_t start = 0, now = 10 * SECOND, count = 1000;
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, start, count, now);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, start, count, now);
     long double want[3] = {100, 100, 100};
     for (int i = 0; i < 3; i++) check_rate(bank.rate[i], 100);
     uint64_t pending = 0;
@@ -50,7 +51,7 @@ UNIT(rate, closed_form_for_any_gap)
         now += gap;
         count += events;
         pending += events;
-        bank = metrics__rate_fold(&bank, start, count, now);
+        bank = metrics__rate_fold(&step, &bank, start, count, now);
         if (!gap) continue; /* the events wait for the next fold */
         long double dt = (long double)gap * 1e-9L, input = (long double)pending / dt;
         for (int i = 0; i < 3; i++) {
@@ -69,10 +70,10 @@ UNIT(rate, steady_load_over_any_gap)
 {
     const uint64_t gaps[] = {5, 5, 5, 3600, 5, 1, 86400, 5, 315576000, 5};
     uint64_t now = 6 * SECOND, start = 0;
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, start, 60, now);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, start, 60, now);
     for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++) {
         now += gaps[g] * SECOND;
-        bank = metrics__rate_fold(&bank, start, now / SECOND * 10, now);
+        bank = metrics__rate_fold(&step, &bank, start, now / SECOND * 10, now);
         for (int i = 0; i < 3; i++) check_rate(bank.rate[i], 10);
     }
 }
@@ -82,8 +83,8 @@ UNIT(rate, cutting_does_not_matter)
 {
     bank_t begin = {.time = SECOND, .count = 7, .rate = {3, 500, 1e6}}, many = begin;
     for (uint64_t i = 1; i <= 720; i++)
-        many = metrics__rate_fold(&many, 0, 7 + i * 35, SECOND + i * 5 * SECOND);
-    bank_t once = metrics__rate_fold(&begin, 0, 7 + 720 * 35, SECOND + 3600 * SECOND);
+        many = metrics__rate_fold(&step, &many, 0, 7 + i * 35, SECOND + i * 5 * SECOND);
+    bank_t once = metrics__rate_fold(&step, &begin, 0, 7 + 720 * 35, SECOND + 3600 * SECOND);
     for (int i = 0; i < 3; i++) check_rate(once.rate[i], many.rate[i]);
 }
 
@@ -92,13 +93,13 @@ UNIT(rate, cutting_does_not_matter)
 UNIT(rate, regular_folds_are_the_customary_ones)
 {
     uint64_t count = 300, now = 5 * SECOND;
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, 0, count, now);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, 0, count, now);
     double want[3] = {60, 60, 60};
     for (int tick = 0; tick < 720; tick++) {
         uint64_t events = tick % 100 < 50 ? next_random() % 10000 : 0;
         now += 5 * SECOND;
         count += events;
-        bank = metrics__rate_fold(&bank, 0, count, now);
+        bank = metrics__rate_fold(&step, &bank, 0, count, now);
         for (int i = 0; i < 3; i++) {
             want[i] += (1 - exp(-5 / TAU[i])) * ((double)events / 5 - want[i]);
             check_rate(bank.rate[i], want[i]);
@@ -111,39 +112,39 @@ UNIT(rate, joins_at_five_seconds)
 {
     const uint64_t start = 1000 * SECOND;
     double rate[3] = {-1, -1, -1};
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, start, 50, start + 4 * SECOND);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, start, 50, start + 4 * SECOND);
     CHECK_EQ_U64(bank.time, 0);
-    CHECK(!metrics__rate_now(&bank, start, 50, start + 4 * SECOND, rate));
-    CHECK(!metrics__rate_now(&bank, start, 50, start - SECOND, rate));
+    CHECK(!metrics__rate_now(&step, &bank, start, 50, start + 4 * SECOND, rate));
+    CHECK(!metrics__rate_now(&step, &bank, start, 50, start - SECOND, rate));
     CHECK_NEAR(rate[0], -1, 0);
-    CHECK(metrics__rate_now(&bank, start, 50, start + 5 * SECOND, rate));
+    CHECK(metrics__rate_now(&step, &bank, start, 50, start + 5 * SECOND, rate));
     CHECK_NEAR(rate[0], 10, 1e-9);
-    bank = metrics__rate_fold(&bank, start, 50, start + 8 * SECOND);
+    bank = metrics__rate_fold(&step, &bank, start, 50, start + 8 * SECOND);
     CHECK_NEAR(bank.rate[2], 6.25, 1e-9);
     /* no fold ever: a series of ten minutes, with no exporter at all */
-    CHECK(metrics__rate_now(&(bank_t){0}, start, 6000, start + 600 * SECOND, rate));
+    CHECK(metrics__rate_now(&step, &(bank_t){0}, start, 6000, start + 600 * SECOND, rate));
     for (int i = 0; i < 3; i++) CHECK_NEAR(rate[i], 10, 1e-9);
 }
 
 /* A reader between folds sees what a fold would have written. Breaks if the two can differ. */
 UNIT(rate, readers_extrapolate)
 {
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, 0, 1000, 10 * SECOND);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, 0, 1000, 10 * SECOND);
     double rate[3];
-    REQUIRE(metrics__rate_now(&bank, 0, 1000, 70 * SECOND, rate)); /* one minute of silence */
+    REQUIRE(metrics__rate_now(&step, &bank, 0, 1000, 70 * SECOND, rate)); /* one minute of silence */
     CHECK_NEAR(rate[0], 100 * exp(-1), 1e-9);
     CHECK_NEAR(rate[1], 100 * exp(-0.2), 1e-9);
-    bank_t folded = metrics__rate_fold(&bank, 0, 1000, 70 * SECOND);
+    bank_t folded = metrics__rate_fold(&step, &bank, 0, 1000, 70 * SECOND);
     for (int i = 0; i < 3; i++) CHECK_NEAR(rate[i], folded.rate[i], 0);
 }
 
 /* Breaks if a clock that goes back, a total that falls, or garbage makes a wrong number of any kind. */
 UNIT(rate, nothing_goes_wrong)
 {
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, 0, 1000, 10 * SECOND), same;
-    same = metrics__rate_fold(&bank, 0, 2000, 9 * SECOND);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, 0, 1000, 10 * SECOND), same;
+    same = metrics__rate_fold(&step, &bank, 0, 2000, 9 * SECOND);
     CHECK(!memcmp(&bank, &same, sizeof bank));
-    same = metrics__rate_fold(&bank, 0, 10, 70 * SECOND);
+    same = metrics__rate_fold(&step, &bank, 0, 10, 70 * SECOND);
     CHECK_NEAR(same.rate[0], 100 * exp(-1), 1e-9);
     CHECK_EQ_U64(same.count, 10);
     for (int round = 0; round < 200000; round++) {
@@ -154,7 +155,7 @@ UNIT(rate, nothing_goes_wrong)
         if (round % 5 == 0) words[2] = UINT64_C(0x7fefffffffffffff); /* the largest double */
         memcpy(&wild, words, sizeof wild);
         double rate[3];
-        if (!metrics__rate_now(&wild, args[0], args[1], args[2], rate)) continue;
+        if (!metrics__rate_now(&step, &wild, args[0], args[1], args[2], rate)) continue;
         for (int i = 0; i < 3; i++) CHECK(rate[i] >= 0 && rate[i] <= DBL_MAX);
     }
 }
@@ -162,10 +163,10 @@ UNIT(rate, nothing_goes_wrong)
 /* Breaks if a forgotten rate lingers as a denormal number, which is slow and prints oddly. */
 UNIT(rate, no_denormals)
 {
-    bank_t bank = metrics__rate_fold(&(bank_t){0}, 0, 1000, 10 * SECOND);
+    bank_t bank = metrics__rate_fold(&step, &(bank_t){0}, 0, 1000, 10 * SECOND);
     uint64_t now = 10 * SECOND;
     for (int i = 0; i < 200000; i++) {
-        bank = metrics__rate_fold(&bank, 0, 1000, now += 5 * SECOND);
+        bank = metrics__rate_fold(&step, &bank, 0, 1000, now += 5 * SECOND);
         for (int k = 0; k < 3; k++) CHECK(bank.rate[k] == 0 || bank.rate[k] >= DBL_MIN);
     }
     for (int k = 0; k < 3; k++) CHECK_NEAR(bank.rate[k], 0, 0);
@@ -180,4 +181,17 @@ UNIT(rate, mean)
     CHECK_NEAR(rate, -1, 0);
     REQUIRE(metrics__rate_mean(SECOND, 5, 3 * SECOND, &rate));
     CHECK_NEAR(rate, 2.5, 1e-12);
+}
+
+/* Breaks if what was computed for one pair of times is used for another. */
+UNIT(rate, a_step_serves_its_times_only)
+{
+    double got[3], want[3];
+    for (uint64_t from = 10; from < 13; from++)
+        for (uint64_t to = 70; to < 73; to++) {
+            bank_t bank = {.time = from * SECOND, .count = 5, .rate = {1, 2, 3}};
+            REQUIRE(metrics__rate_now(&step, &bank, 0, 1000, to * SECOND, got));
+            REQUIRE(metrics__rate_now(&(metrics__rate_step_t){0}, &bank, 0, 1000, to * SECOND, want));
+            CHECK(!memcmp(got, want, sizeof got));
+        }
 }

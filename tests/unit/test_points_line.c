@@ -220,10 +220,11 @@ UNIT(points_line, bad)
 /* A reason is a line of text whatever the bytes were: a terminal and JSON take it. */
 UNIT(points_line, reasons_are_text)
 {
+    static const char long_name[] =
+        "{\"name\":\"a\",\"value\":1,\"0123456789012345678901234567890123456789012345"
+        "678901234567\xe2\x82\xac\xe2\x82\xac\":1}";
     static const char *const bad[] = {
-        "\xff\x1b[2J", "{\"\x01\":", "{\"name\":\"a\",\"value\":1,\"n\\u001b[2J\":1}",
-        "{\"name\":\"a\",\"value\":1,"
-        "\"0123456789012345678901234567890123456789012345678901234567\xe2\x82\xac\xe2\x82\xac\":1}"};
+        "\xff\x1b[2J", "{\"\x01\":", "{\"name\":\"a\",\"value\":1,\"n\\u001b[2J\":1}", long_name};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct taken t = {.reader = reader_of("librato")};
         struct buf same = {0};

@@ -39,7 +39,21 @@ TROUBLES = [
     (4, "500", False), (3, "503", False), (3, "429", False), (2, "401", False), (3, "413", False), (4, "reset", False),
     (4, "reset", True), (3, "cut", True), (3, "502", True), (1, "silence", True),
 ]
+SPELL = 0.02  # of the requests begin a time in which the service takes nothing
 SLOW = 1.0  # seconds after which the exporter may have turned away (its timeout in these tests is longer)
+
+
+class Weather:
+    """What happens to the next request, by dice."""
+
+    def __init__(self, dice):
+        self.dice, self.down_until = dice, 0
+
+    def draw(self):
+        now = time.monotonic()
+        if self.dice.random() < SPELL and now > self.down_until:
+            self.down_until = now + self.dice.uniform(1, 5)
+        return ("503", False) if now < self.down_until else draw(self.dice)
 
 
 def draw(dice):
@@ -55,7 +69,7 @@ class Storm:
     """In front of a fake.Service: half of the trouble before, half after the service has taken the request."""
 
     def begin_storm(self, name, dice):
-        self.book, self.dice, self.calm = Book(name), dice, False
+        self.book, self.weather, self.calm = Book(name), Weather(dice), False
 
     def next_trick(self, request):
         return self.storm if self.is_data(request) else None
@@ -81,7 +95,7 @@ class Storm:
     def storm(self, handler, request):
         began = time.monotonic()
         with self.lock:
-            trouble, after = (None, True) if self.calm else draw(self.dice)
+            trouble, after = (None, True) if self.calm else self.weather.draw()
             if trouble == "413" and not self.splits(request):
                 trouble, after = None, True
             answer = self.take(handler, request, trouble is not None) if after else None
@@ -108,11 +122,11 @@ class StormyDoor(door.Door):
     """Before a real Redis: it is full, or the connection breaks before or after a transaction."""
 
     def __init__(self, redis, name, dice):
-        self.book, self.dice, self.calm = Book(name), dice, False
+        self.book, self.weather, self.calm = Book(name), Weather(dice), False
         super().__init__(redis)
 
     def exchange(self, batch, client, answers, there, life):
-        trouble, after = (None, True) if self.calm or len(batch) == 1 else draw(self.dice)
+        trouble, after = (None, True) if self.calm or len(batch) == 1 else self.weather.draw()
         if trouble in ("500", "503", "401"):
             return False  # hangs up
         began = time.monotonic()

@@ -367,10 +367,21 @@ static const struct point_word chouette_words[] = {
     {"histogram", POINT_SAMPLE, 0, POINT_NUMBER | POINT_NUMBERS, NULL, "a value, or some: a record for each"},
     {"set", POINT_SET, 0, POINT_ELEMENTS, NULL, "things, of which the agent counts the distinct ones"},
     {.word = NULL}};
+/* The errors of a login; https://redis.io/docs/management/security/acl/ */
+static bool chouette_denies(const struct answer *answer)
+{
+    static const char *const words[] = {"NOAUTH", "WRONGPASS", "NOPERM", "ERR AUTH", "ERR invalid password"};
+    const char *why = buf_text(&answer->why);
+    bool denied = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        denied = denied || !strncmp(why, words[i], strlen(words[i]));
+    return denied;
+}
+
 /* As the agent itself would write them. */
 static const char *const chouette_constants[] = {"True", "False", "None"};
 static const struct points_by_hand chouette_hand = {
-    .timed = true, .constants = chouette_constants, .duration = "histogram"};
+    .timed = true, .constants = chouette_constants, .duration = "histogram", .denies = chouette_denies};
 
 static const struct backend_points chouette_points = {.map = chouette_map,
                                                       .add = chouette_add,

@@ -179,6 +179,8 @@ struct points_by_hand {
     void (*done)(void *session, void *link, struct answer *answer);
     /* True if an answer that else means "mend the configuration" passes by itself. NULL = none does. */
     bool (*passes)(const struct answer *answer);
+    /* True if one that else would be tried again does mean that. NULL = none does. */
+    bool (*denies)(const struct answer *answer);
     /* Calls `blamed` for each point, counted from 0 in the payload, that an answer names as refused. */
     void (*blame)(const struct answer *answer, void (*blamed)(void *arg, size_t at, const char *why),
                   void *arg);

@@ -46,6 +46,7 @@ static bool delivery_denied(const struct sending *s, const struct answer *answer
     int status = answer->response.status;
     bool denied = status >= 300 && status < 400;
     for (size_t i = 0; i < sizeof mend / sizeof *mend; i++) denied = denied || status == mend[i];
+    if (hand && hand->denies && hand->denies(answer)) return true;
     return denied && !(hand && hand->passes && hand->passes(answer));
 }
 

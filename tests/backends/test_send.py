@@ -636,6 +636,12 @@ if process:
     equal(len(values), 2500, "chouette: more than one transaction")
     total = run("chouette", [{"name": "c", "value": 1, "time": T + i % 3} for i in range(2500)], "--aggregate", "--period", "10s", "--set", f"unix_socket={WORK}/redis")
     equal(records()[0], [record("c", "count", 2500)], f"chouette: aggregate: {total.stderr}")
+    cli("CONFIG", "SET", "requirepass", "sesame")
+    for env, code in (({}, 4), ({"REDIS_PASSWORD": "wrong"}, 4), ({"REDIS_PASSWORD": "sesame"}, 0)):
+        done = run("chouette", [{"name": "a", "value": 1}], "--json", "--set", f"unix_socket={WORK}/redis", env=env)
+        equal((done.returncode, json.loads(done.stdout)["retried"]), (code, 0), f"chouette: password {env}: {done.stderr}")
+    cli("-a", "sesame", "CONFIG", "SET", "requirepass", "")
+    records()
     cli("CONFIG", "SET", "maxmemory", "1")
     done = run("chouette", [{"name": "a", "value": 1}], "--retries", "1", "--set", f"unix_socket={WORK}/redis")
     check(done.returncode == 3 and "OOM" in done.stderr, f"chouette: full: {done.stderr}")

@@ -12,6 +12,8 @@ static enum outcome script[64];
 static size_t script_n, script_at;
 static char sent[65536];
 static size_t sends, refused, bytes_seen[64];
+static int status; /* of the answers, 0: none came */
+static bool ambiguous;
 static char tag_seen[64]; /* of the item that was encoded last */
 
 static void *fake_open(const void *settings, struct buf *why)
@@ -30,6 +32,12 @@ static void fake_send(void *link, const struct payload *payload, struct answer *
         answer->refused = refused;
     } else {
         buf_str(&answer->why, "as told");
+        answer->ambiguous = ambiguous;
+    }
+    answer->response.status = status;
+    if (answer->refused) {
+        buf_reset(&answer->why);
+        buf_str(&answer->why, "one was no good");
     }
 }
 static void fake_close(void **link)
@@ -71,17 +79,22 @@ struct rig {
     char *include[1];
 };
 
-static void quiet(const char *line, size_t n)
+/* Lines without their time. */
+static char lines[65536];
+static void keep(const char *line, size_t n)
 {
-    (void)line, (void)n;
+    (void)n;
+    strncat(lines, line + strlen("2026-11-21T01:20:34.123Z "), sizeof lines - strlen(lines) - 1);
 }
 
 static void rig_open(struct rig *r, const enum outcome *outcomes, size_t n)
 {
     struct buf why = {0};
-    say_to(quiet);
-    sent[0] = '\0';
+    say_to(keep);
+    sent[0] = lines[0] = '\0';
     sends = script_at = refused = 0;
+    status = 0;
+    ambiguous = false;
     script_n = n;
     if (n) memcpy(script, outcomes, n * sizeof *script);
     memset(r, 0, sizeof *r);
@@ -307,4 +320,120 @@ UNIT(consumer, replaced_segment_stands_apart)
         rig_close(&r);
     }
     fake.wants.totals = METRICS_INTERVAL;
+}
+
+/* Whatever becomes of a payload that did not go through whole, one line says backend, status, how many were
+ * taken and how many not, and the words of the other side. */
+UNIT(consumer, every_failure_has_its_line)
+{
+    struct rig r;
+    static const struct {
+        enum outcome outcomes[4];
+        size_t n;
+        int status;
+        bool ambiguous;
+        const char *want;
+    } cases[] = {
+        {{OUTCOME_DROP},
+         1,
+         400,
+         false,
+         "warn  readings were refused backend=fake status=400 successful=0 failed=2 reason=\"as told\"\n"},
+        {{OUTCOME_RETRY},
+         1,
+         503,
+         false,
+         "warn  cannot deliver, will try again backend=fake status=503 successful=0 failed=2 reason=\"as "
+         "told\"\n"
+         "info  delivers again backend=fake after=0s\n"},
+        {{OUTCOME_RETRY},
+         1,
+         0,
+         false,
+         "warn  cannot deliver, will try again backend=fake successful=0 failed=2 reason=\"as told\"\n"
+         "info  delivers again backend=fake after=0s\n"},
+        {{OUTCOME_RETRY},
+         1,
+         0,
+         true,
+         "warn  readings are given up, their answer never came backend=fake successful=0 failed=2 "
+         "reason=\"as told\"\n"},
+        {{OUTCOME_LOGIN},
+         1,
+         401,
+         false,
+         "info  logs in again backend=fake status=401 successful=0 failed=2 reason=\"as told\"\n"},
+        {{OUTCOME_SPLIT},
+         1,
+         413,
+         false,
+         "warn  a payload was refused whole, it goes in halves backend=fake status=413 successful=0 failed=2 "
+         "reason=\"as told\"\n"},
+        {{OUTCOME_BAD, OUTCOME_SENT, OUTCOME_BAD},
+         3,
+         422,
+         false,
+         "warn  a payload was refused whole, it goes in halves backend=fake status=422 successful=0 failed=2 "
+         "reason=\"as told\"\n"
+         "warn  readings were refused backend=fake status=422 successful=0 failed=1 reason=\"as told\"\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rig_open(&r, cases[i].outcomes, cases[i].n);
+        status = cases[i].status;
+        ambiguous = cases[i].ambiguous;
+        fake.wants.additive = true;
+        r.settings.on_ambiguous = BACKEND_AMBIGUOUS_DROP;
+        r.settings.retry_least = r.settings.retry_most = 1;
+        rig_append(&r, 5);
+        rig_run(&r);
+        CHECK_STR(lines, cases[i].want);
+        rig_close(&r);
+        fake.wants.additive = false;
+    }
+    rig_open(&r, NULL, 0);
+    status = 200;
+    refused = 1;
+    rig_append(&r, 5);
+    rig_run(&r);
+    CHECK_STR(lines, "warn  readings were refused backend=fake status=200 successful=1 failed=1 "
+                     "reason=\"one was no good\"\n");
+    rig_close(&r);
+}
+
+static size_t lines_with(const char *text)
+{
+    size_t n = 0;
+    for (const char *at = lines; (at = strstr(at, text)); at++) n++;
+    return n;
+}
+
+/* Trouble that lasts a day is told at growing intervals, each line says how many it stands for, and the end
+ * is told once. */
+UNIT(consumer, lasting_trouble_is_told_rarely)
+{
+    struct rig r;
+    rig_open(&r, NULL, 0);
+    rig_append(&r, 5);
+    status = 503;
+    uint64_t from = clock_mono(&r.f.clock), tries = 0;
+    while (clock_mono(&r.f.clock) - from < UINT64_C(86400) * 1000000000) {
+        script[0] = OUTCOME_RETRY;
+        script_n = 1;
+        script_at = 0;
+        uint64_t next = consumer_step(r.consumer), now = clock_mono(&r.f.clock);
+        r.f.ahead += next > now ? next - now : 0;
+        tries += script_at;
+    }
+    script_n = 0;
+    rig_run(&r);
+    rig_append(&r, 7);
+    rig_run(&r);
+    /* At once, after 10, 20, 40 s ... 1 h, then every hour: 9 and 23. */
+    size_t told = lines_with("cannot deliver");
+    CHECK(tries > 1000);
+    CHECK(told >= 28 && told <= 34);
+    CHECK(lines_with("repeated=") >= told - 3); /* of the first ones some stand for themselves alone */
+    CHECK_EQ_U64(lines_with("delivers again backend=fake after="), 1);
+    CHECK_EQ_U64(lines_with("delivers again"), 1);
+    rig_close(&r);
 }

@@ -135,11 +135,12 @@ static void meta_count(metrics_registry_t *r, const char *name, const char *back
     metrics_counter_add(metrics_counter(r, name, "backend", backend, "signal", signal), now - told);
 }
 
-/* Reasons appear when they first happen. */
+/* Reasons appear when they first happen, but for a refusal of the other side, which may be counted as zero.
+ */
 static void meta_count_reason(metrics_registry_t *r, const char *name, const char *backend,
                               const char *signal, enum ledger_reason reason, uint64_t n)
 {
-    if (n)
+    if (n || reason == LEDGER_REFUSED)
         metrics_counter_add(metrics_counter(r, name, "backend", backend, "signal", signal, "reason",
                                             ledger_reason_name(reason)),
                             n);

@@ -285,14 +285,24 @@ static bool is_left_out(const metrics_row_t *row, bool histogram)
            (row->attribute == METRICS_SUM || (row->attribute == METRICS_PERCENTILE && row->parameter == 0.5));
 }
 
-/* The backend's account of itself goes by the names that its users know. */
+/* The names below apptuit.reporter.send. that its users know. */
+static bool is_reporters(const char *name)
+{
+    static const char *const names[] = {"total", "successful", "failed", "time"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], name)) return true;
+    return false;
+}
+
+/* The backend's account of itself goes by them. */
 static void rename_own(struct points *out, struct point *p, const struct item *item, const void *settings)
 {
     static const char own[] = "mtx.exporter.send.";
     const struct apptuit_settings *a = settings;
     metrics_tag_t *rest;
     bool ours = false;
-    if (strncmp(item->own_name, own, sizeof own - 1)) return;
+    if (strncmp(item->own_name, own, sizeof own - 1) || !is_reporters(item->own_name + sizeof own - 1))
+        return;
     for (size_t i = 0; i < p->tag_count; i++)
         ours = ours || (!strcmp(p->tags[i].key, "backend") && !strcmp(p->tags[i].value, a->http.common.name));
     rest = ours ? region_alloc(&out->region, p->tag_count * sizeof *rest) : NULL;

@@ -23,6 +23,8 @@ class Anodot(fake.Service):
         for i, s in enumerate(samples):
             need(set(s) <= {"value", "timestamp", "properties", "tags"}, f"members {set(s)}")
             need(isinstance(s["value"], float) and isinstance(s["timestamp"], int), f"{s}")
+            for values in s.get("tags", {"none": ["t"]}).values():
+                need(values and isinstance(values, list) and all(isinstance(v, str) for v in values), f"tags {s}")
             p = dict(s["properties"])
             need(len(p) <= 20 and isinstance(p["ver"], int) and p["target_type"] in ("gauge", "counter"), f"{p}")
             for k, v in p.items():

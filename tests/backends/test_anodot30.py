@@ -36,6 +36,7 @@ class Anodot(fake.Service):
         s = r.json()
         need(set(s) == {"id", "version", "name", "dimensions", "measurements", "missingDimPolicy"} and s["id"] is None, f"{s}")
         for m in s["measurements"].values():
+            need(set(m) - {"units"} == {"aggregation", "countBy"} and m.get("units", "u"), f"{m}")
             need(m["aggregation"] in ("sum", "average") and m["countBy"] == "none", f"{m}")
         need(s["missingDimPolicy"] == {"action": "fill", "fill": "unknown"}, f"{s['missingDimPolicy']}")
         need(not any(s["name"] == o["name"] and s["version"] == o["version"] for o in self.schemas.values()), "it is new")
@@ -46,6 +47,8 @@ class Anodot(fake.Service):
     def samples(self, samples):
         need(0 < len(samples) <= 1000, "1 to 1000 samples")
         for s in samples:
+            need(set(s) == {"schemaId", "timestamp", "dimensions", "measurements"} and isinstance(s["timestamp"], int), f"{s}")
+            need(all(isinstance(v, str) and v for v in s["dimensions"].values()), f"{s}")
             schema = self.schemas.get(s["schemaId"])
             need(schema, f"there is no schema {s['schemaId']}")
             need(set(s["dimensions"]) <= set(schema["dimensions"]), f"dimensions {s['dimensions']}: {schema['dimensions']}")

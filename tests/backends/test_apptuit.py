@@ -80,9 +80,13 @@ def main():
     with harness.Bench(config(service)) as b:
         b.ctl("add", "jobs", "1")
         b.start()
-        names = [f"apptuit_reporter_send_{n}" for n in ("total_count", "successful_count", "time_count", "time_95_percentile")]
-        found = lambda: {k[0] for k in service.last}
-        harness.check(harness.until(10, lambda: set(names) <= found()), f"meta: {set(names) - found()} are missing")
+        timer = ("avg", "sum", "count", "max", "min", "std_dev", "15m_rate", "5m_rate", "1m_rate", "mean_rate", "50_percentile",
+                 "75_percentile", "95_percentile", "99_percentile", "999_percentile")
+        names = {f"apptuit_reporter_send_{n}_count" for n in ("total", "successful", "failed")}
+        names |= {f"apptuit_reporter_send_time_{n}" for n in timer}
+        found = lambda: {k[0] for k in service.last if k[0].startswith("apptuit_")}
+        harness.check(harness.until(10, lambda: names <= found()), f"meta: {names - found()} are missing")
+        harness.equal(sorted(found() - names), [], "meta: and no others of that kind")
         b.stop()
     harness.equal(service.violations[:3], [], "meta: violations")
     service.stop()

@@ -35,7 +35,12 @@ class Librato(fake.Service):
         need(r.path == "/v1/metrics", r.path)
         return self.metrics(r.json())
 
-    def name(self, m):
+    ONE, SOME = {"name", "value"}, {"name", "count", "sum", "min", "max", "sum_squares"}
+
+    def name(self, m, *others):
+        """The members are those that the vendor's client sends."""
+        keys = set(m) - set(others)
+        need((keys == self.ONE or {"name", "sum", "count"} <= keys <= self.SOME) and len(others) == len(set(m) & set(others)), f"members of {m}")
         need(re.fullmatch(r"[A-Za-z0-9.:_-]{1,255}", m["name"]), f"name {m['name']}")
         need(("value" in m) != ("count" in m), f"value or count and sum: {m}")
         return m["name"]
@@ -43,7 +48,7 @@ class Librato(fake.Service):
     def measurements(self, body):
         need(set(body) == {"measurements"} and 0 < len(body["measurements"]) <= 300, "1 to 300 measurements")
         for m in body["measurements"]:
-            name = self.name(m)
+            name = self.name(m, "tags", "time")
             need(isinstance(m["time"], int) and "measure_time" not in m and "source" not in m, f"{m}")
             for k, v in m["tags"].items():
                 need(re.fullmatch(r"[-.:_\w]{1,64}", k) and re.fullmatch(r"[-.:_\w ]{1,255}", v), f"tag {k}={v}")
@@ -67,7 +72,7 @@ class Librato(fake.Service):
         need(0 < len(body["gauges"]) + len(body["counters"]) <= 300, "1 to 300 metrics")
         for m in body["gauges"] + body["counters"]:
             need(m["source"] == "web-7" and isinstance(m["measure_time"], int) and "tags" not in m, f"{m}")
-            (self.absolute if m in body["counters"] else self.gauges)[self.name(m)] = m.get("value", m.get("count"))
+            (self.absolute if m in body["counters"] else self.gauges)[self.name(m, "source", "measure_time")] = m.get("value", m.get("count"))
         return 200, b"", ()
 
     def total(self, name):

@@ -101,6 +101,22 @@ def main():
     harness.split_and_poison(Librato, config, lambda s, name: s.total(name))
     harness.example_server(Librato, config, totals, seconds=5)
 
+    # Rather a gap than a double: what went out and was not answered is given up, and stands in the ledger.
+    service = Librato()
+    with harness.Bench(config(service, ", on_ambiguous: drop, exclude: ['mtx.*']")) as b:
+        service.script(fake.reset)
+        b.ctl("add", "jobs", "5")
+        b.start()
+        harness.check(harness.until(10, lambda: "their answer never came" in b.log()), f"ambiguous: it is told: {b.log()}")
+        b.ctl("add", "jobs", "7")
+        harness.check(harness.until(10, lambda: service.total("jobs") == 7), f"ambiguous: 7 of 12 arrive: {service.sums}")
+        ledger = b.stop()
+        harness.equal(ledger["dropped"], 1, f"ambiguous: one reading is dropped: {ledger}")
+        dropped = b.ctl("get", "--value", "mtx.exporter.dropped", "reason=ambiguous").split()
+        harness.equal(dropped[:1], ["1"], "ambiguous: and counted as that")
+    harness.equal(service.violations[:3], [], "ambiguous: violations")
+    service.stop()
+
     # The older metrics: absolute counters, a source, and tags in the name.
     service = Librato()
     with harness.Bench(config(service, ", mode: metrics, source: web-7, period: 60s")) as b:

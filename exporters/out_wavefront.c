@@ -163,12 +163,26 @@ static double middle(const metrics_bucket_t *b)
     return isfinite(b->upper) ? b->lower + (b->upper - b->lower) / 2 : b->lower;
 }
 
+/* Each bucket that has values is a centroid; if there are too many, some neighbours together are one. */
+static size_t bucket_centroids(const metrics_distribution_t *d, double factor, metrics_centroid_t *out)
+{
+    size_t used = 0, seen = 0, n = 0;
+    for (size_t i = 0; i < d->bucket_count; i++) used += d->buckets[i].count > 0;
+    size_t together = (used + WAVEFRONT_CENTROIDS - 1) / WAVEFRONT_CENTROIDS;
+    for (size_t i = 0; i < d->bucket_count; i++) {
+        double count = (double)d->buckets[i].count, mean = middle(&d->buckets[i]) * factor;
+        if (count <= 0) continue;
+        if (seen++ % together == 0) out[n++] = (metrics_centroid_t){mean, 0};
+        metrics_centroid_t *c = &out[n - 1];
+        c->weight += count;
+        c->mean += (mean - c->mean) * count / c->weight;
+    }
+    return n;
+}
+
 static size_t centroids_of(const metrics_distribution_t *d, double factor, metrics_centroid_t *out)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < d->bucket_count && n < WAVEFRONT_CENTROIDS; i++)
-        if (d->buckets[i].count)
-            out[n++] = (metrics_centroid_t){middle(&d->buckets[i]) * factor, (double)d->buckets[i].count};
+    size_t n = bucket_centroids(d, factor, out);
     for (size_t i = 0; i < d->centroid_count && n < WAVEFRONT_CENTROIDS; i++)
         out[n++] = (metrics_centroid_t){d->centroids[i].mean * factor, d->centroids[i].weight};
     return n;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../fixture.h"
+#include "config.h"
+#include "view.h"
+
+static const char *no_env(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+/* One interval of that family as the lines that are sent. */
+static void lines_of(struct fixture *f, const char *yaml, struct buf *out)
+{
+    struct payload payloads[PAYLOADS] = {{.points = 0}};
+    struct buf why = {0};
+    struct selection sel;
+    struct view view;
+    metrics_snapshot_t *s = fixture_sample(f, 10);
+    struct config *config = config_parse("test", yaml, strlen(yaml), no_env, &why);
+    if (!config) UNIT_FAIL("%s\n", buf_text(&why));
+    REQUIRE(config);
+    const struct config_backend *b = config->backends;
+    void *session = b->type->session->open(b->settings, &why);
+    REQUIRE(selection_compile(&sel, b->type, b->settings, &config->tags));
+    view_begin(&view, &sel, metrics_snapshot_header(s)->wall_ns, UINT64_C(10000000000));
+    CHECK(view_add(&view, s, NULL));
+    b->type->encode(&(struct batch){.view = &view, .to = view.n, .settings = b->settings, .session = session},
+                    payloads);
+    for (int i = 0; i < PAYLOADS; i++) {
+        buf_mem(out, buf_text(&payloads[i].body), payloads[i].body.len);
+        payload_free(&payloads[i]);
+    }
+    b->type->session->close(&session);
+    view_free(&view);
+    selection_free(&sel);
+    config_free(&config);
+    metrics_snapshot_release(&s);
+}
+
+/* A distribution has at most 200 centroids, its counts add up, and it reaches from the smallest to the
+ * largest value, however many buckets there are. */
+UNIT(out_wavefront, many_buckets)
+{
+    struct fixture f;
+    struct buf lines = {0};
+    fixture_open(&f);
+    metrics_describe(f.registry, "size",
+                     &(metrics_family_t){.size = sizeof(metrics_family_t),
+                                         .reservoir = METRICS_BUCKETS_EXPONENTIAL,
+                                         .scale = 5,
+                                         .low = 0.1,
+                                         .high = 100000},
+                     NULL);
+    double sum = 0, weighted = 0, mean = 0, first = 0;
+    for (int i = 1; i <= 4000; i++) {
+        metrics_histogram_update(metrics_histogram(f.registry, "size"), i * 0.25);
+        sum += i * 0.25;
+    }
+    lines_of(&f, "backends: [{type: wavefront, url: 'http://127.0.0.1:1', token: t, include: [size]}]",
+             &lines);
+    const char *at = strstr(buf_text(&lines), "!M ");
+    REQUIRE(at);
+    uint64_t n = 0, total = 0;
+    for (const char *end = strchr(at, '\n'); (at = strchr(at, '#')) && at < end; n++) {
+        char *rest;
+        uint64_t count = strtoull(at + 1, &rest, 10);
+        mean = strtod(rest, &rest);
+        if (!n) first = mean;
+        weighted += mean * (double)count;
+        total += count;
+        at = rest;
+    }
+    CHECK(n > 100 && n <= 200);
+    CHECK_EQ_U64(total, 4000);
+    CHECK(fabs(weighted - sum) < 0.01 * sum);
+    CHECK(first < 0.6 && mean > 960 && mean < 1040);
+    buf_free(&lines);
+    fixture_close(&f);
+}

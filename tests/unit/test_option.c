@@ -195,3 +195,32 @@ UNIT(option, print)
     buf_free(&why);
     option_release(rows, &s);
 }
+
+/* Any one option with another value, in a section or a secret too, makes the settings different; the same
+ * values given again do not. So a changed backend is never taken for the one that runs, and an unchanged one
+ * never disturbed. */
+UNIT(option, equal)
+{
+    static const char *const values[][2] = {
+        {"url", "http://x"}, {"token", "key"},   {"verify", "false"}, {"retries", "4"},
+        {"ratio", "0.25"},   {"timeout", "11s"}, {"size", "1MiB"},    {"names", "cc"},
+        {"globs", "x*"},     {"tags", "c=d"},    {"mode", "lazy"},    {"inner", "there"},
+    };
+    struct settings a = {0}, b = {0};
+    struct buf why = {0};
+    bool file;
+    option_defaults(rows, &a);
+    option_defaults(rows, &b);
+    CHECK(option_equal(rows, &a, &b));
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const struct option *row = option_find(rows, values[i][0], &file);
+        CHECK(option_parse(row, &a, values[i][1], &why));
+        if (option_equal(rows, &a, &b) || option_equal(rows, &b, &a))
+            UNIT_FAIL("%s makes no difference\n", row->name);
+        CHECK(option_parse(row, &b, values[i][1], &why));
+        if (!option_equal(rows, &a, &b)) UNIT_FAIL("%s differs\n", row->name);
+    }
+    option_release(rows, &a);
+    option_release(rows, &b);
+    buf_free(&why);
+}

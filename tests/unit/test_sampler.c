@@ -101,6 +101,36 @@ UNIT(sampler, multiples)
     rig_close(&r);
 }
 
+/* The configuration read again every 700 ms: no snapshot is put off or added. A shorter interval takes effect
+ * at its next multiple, a longer one after the snapshot that was due. */
+UNIT(sampler, configured_while_it_runs)
+{
+    struct rig r;
+    rig_open(&r);
+    configure(&r, r.f.path, 10 * second);
+    sampler_step(r.sampler);
+    uint64_t from = clock_wall(&r.f.clock);
+    for (int i = 0; i < 100; i++) {
+        pass(&r, 7 * second / 10);
+        configure(&r, r.f.path, 10 * second);
+    }
+    uint64_t want = clock_wall(&r.f.clock) / (10 * second) - from / (10 * second);
+    CHECK_EQ_U64((uint64_t)r.seen.sampled, want);
+    r.f.ahead += 10 * second - clock_wall(&r.f.clock) % (10 * second) + second;
+    sampler_step(r.sampler); /* due a second ago */
+    int before = r.seen.sampled;
+    configure(&r, r.f.path, 2 * second);
+    pass(&r, 8 * second); /* at 2, 4, 6, 8 */
+    CHECK_EQ_I64(r.seen.sampled - before, 4);
+    r.f.ahead += second + second / 2; /* 10.5: due, and not seen yet */
+    configure(&r, r.f.path, 10 * second);
+    sampler_step(r.sampler);
+    CHECK_EQ_I64(r.seen.sampled - before, 5);
+    pass(&r, 8 * second);
+    CHECK_EQ_I64(r.seen.sampled - before, 5);
+    rig_close(&r);
+}
+
 /* The wall clock set back an hour or forward a day: one snapshot at the next multiple, no flood and no hour
  * of silence. */
 static int64_t wall_shift;

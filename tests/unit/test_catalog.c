@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <malloc.h>
+#include <pthread.h>
 
 #include "taking.h"
 #include "testing.h"
@@ -112,6 +113,65 @@ UNIT(catalog, older_snapshots_stay)
     }
     metrics_reader_close(&reader);
     metrics_snapshot_release(&kept); /* after its reader */
+    metrics_close(&r);
+}
+
+static metrics_snapshot_t *handed; /* from the reader's thread to the other */
+static int stop;
+
+static void *look(void *arg)
+{
+    metrics_snapshot_t *last = NULL, *s;
+    uint64_t *seen = arg;
+    while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+        if (!(s = __atomic_exchange_n(&handed, NULL, __ATOMIC_ACQ_REL))) continue;
+        for (size_t i = 0; last && i < metrics_snapshot_count(last); i++) {
+            metrics_row_t rows[METRICS_ROWS_MAX];
+            const metrics_reading_t *before = metrics_snapshot_reading(last, i),
+                                    *now = metrics_snapshot_find(s, before);
+            if (!now || strcmp(metrics_reading_name(now), metrics_reading_name(before)) ||
+                now->count < before->count)
+                UNIT_FAIL("%s:%d: reading %zu\n", UNIT_AT, i);
+            *seen += metrics_reading_rows(before, NULL, NULL, rows, METRICS_ROWS_MAX) +
+                     strlen(metrics_reading_unit(before)) + strlen(metrics_reading_help(before));
+        }
+        if (last) metrics_snapshot_release(&last);
+        last = s;
+    }
+    if (last) metrics_snapshot_release(&last);
+    return NULL;
+}
+
+/*
+ * Breaks (under the thread sanitizer, or by a wrong number) if the reader writes to what a snapshot shows
+ * while another thread looks at it and gives its memory back.
+ */
+UNIT(catalog, another_thread_looks)
+{
+    metrics_registry_t *r = test_open(NULL);
+    metrics_reader_t *reader = open_reader();
+    pthread_t thread;
+    uint64_t seen = 0;
+    char name[16];
+    REQUIRE(!pthread_create(&thread, NULL, look, &seen));
+    for (int take = 0; take < 400; take++) {
+        snprintf(name, sizeof name, "n%02d", take * 31 % 100);
+        metrics_meter_mark(metrics_meter(r, name), 1);
+        metrics_timer_update(metrics_timer(r, "t", "n", name), 1);
+        if (take % 4 == 3)
+            metrics_describe(r, name, &(metrics_family_t){.size = sizeof(metrics_family_t), .unit = "things"},
+                             NULL);
+        metrics_snapshot_t *s = metrics_snapshot_take(reader, NULL);
+        REQUIRE(s != NULL);
+        s = __atomic_exchange_n(&handed, s, __ATOMIC_ACQ_REL);
+        if (s) metrics_snapshot_release(&s);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    metrics_snapshot_t *s = __atomic_exchange_n(&handed, NULL, __ATOMIC_ACQ_REL);
+    if (s) metrics_snapshot_release(&s);
+    CHECK(seen > 0);
+    metrics_reader_close(&reader);
     metrics_close(&r);
 }
 

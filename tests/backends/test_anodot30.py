@@ -58,11 +58,11 @@ class Anodot(fake.Service):
             for name, value in s["measurements"].items():
                 need(isinstance(value, float), f"{name} is a float")
                 key = name, tuple(sorted(s["dimensions"].items()))
-                if (key, s["timestamp"]) in self.seen:
-                    need(self.seen[key, s["timestamp"]] == value, f"sent again with another number: {s}")
+                if (key, s["schemaId"], s["timestamp"]) in self.seen:
+                    need(self.seen[key, s["schemaId"], s["timestamp"]] == value, f"sent again with another number: {s}")
                     self.duplicates += 1
                     continue
-                self.seen[key, s["timestamp"]] = value
+                self.seen[key, s["schemaId"], s["timestamp"]] = value
                 if schema["measurements"][name]["aggregation"] == "sum":
                     self.sums[key] = self.sums.get(key, 0) + value
         return 200, b'{"errors": []}', ()

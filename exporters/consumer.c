@@ -47,8 +47,9 @@ struct consumer {
     pthread_mutex_t lock; /* of the feeds and of work.feed, never held while a backend is waited for; logs are
                              locked under it. The rest of `work` belongs to the consumer's thread. */
     struct feed *feeds;
-    pthread_mutex_t flags; /* of the three below; a leaf */
+    pthread_mutex_t flags; /* of the four below; a leaf */
     bool stop, reopen;
+    struct log_lag lag; /* as it was told last */
     enum consumer_retired { CONSUMER_STAYS, CONSUMER_HANDS_OVER, CONSUMER_GOES } retired;
     pthread_t thread;
     bool started;
@@ -140,7 +141,8 @@ static void consumer_let_go(struct consumer *c)
 static void consumer_quit(struct consumer *c, struct feed *f, bool drop)
 {
     /* A predecessor may have left it behind before it could be taken over. */
-    if (drop && f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection);
+    if (drop && f->cursor == LEDGER_NONE)
+        f->cursor = log_attach(f->log, c->settings->name, &c->selection, true);
     if (f->cursor != LEDGER_NONE && drop)
         log_drop(f->log, f->cursor, LEDGER_REMOVED);
     else if (f->cursor != LEDGER_NONE)
@@ -197,7 +199,7 @@ bool consumer_follow(struct consumer *c, struct log *log)
     struct feed *f = log_reserve(log, c->settings->name) ? calloc(1, sizeof *f) : NULL;
     if (!f) return false;
     f->log = log_retain(log);
-    f->cursor = log_attach(log, c->settings->name, &c->selection);
+    f->cursor = log_attach(log, c->settings->name, &c->selection, true);
     pthread_mutex_lock(&c->lock);
     struct feed **end = &c->feeds;
     while (*end) end = &(*end)->next;
@@ -255,7 +257,7 @@ static bool consumer_take(struct consumer *c)
 {
     struct work *w = &c->work;
     for (struct feed **at = &c->feeds, *f; (f = *at); at = &f->next) {
-        if (f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection);
+        if (f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection, false);
         if (f->cursor == LEDGER_NONE) continue;
         if (!log_next(f->log, f->cursor, &w->next)) continue;
         const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
@@ -593,10 +595,17 @@ void consumer_reopen(struct consumer *c)
     wake_call(c->options.wake);
 }
 
+/* Who is unpacking a snapshot just now, or counting a queue, says what he said last: the sampler does not
+ * wait. */
 struct log_lag consumer_lag(struct consumer *c)
 {
     struct log_lag sum = {0};
-    pthread_mutex_lock(&c->lock);
+    if (pthread_mutex_trylock(&c->lock)) {
+        pthread_mutex_lock(&c->flags);
+        sum = c->lag;
+        pthread_mutex_unlock(&c->flags);
+        return sum;
+    }
     for (struct feed *f = c->feeds; f; f = f->next) {
         if (f->cursor == LEDGER_NONE) continue;
         struct log_lag one = log_lag(f->log, f->cursor);
@@ -604,6 +613,9 @@ struct log_lag consumer_lag(struct consumer *c)
         if (one.ns > sum.ns) sum.ns = one.ns;
     }
     pthread_mutex_unlock(&c->lock);
+    pthread_mutex_lock(&c->flags);
+    c->lag = sum;
+    pthread_mutex_unlock(&c->flags);
     return sum;
 }
 

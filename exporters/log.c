@@ -260,13 +260,18 @@ static void log_resume(struct log *log, struct log_cursor *c)
     metrics_snapshot_release(&snapshot);
 }
 
-/* Counts what is queued under the cursor's selection, from an entry on. */
+/* Counts what is queued under the cursor's selection, from an entry on. Unlocks while it unpacks: what is
+ * appended meanwhile is counted then, what is merged into the next one meanwhile needs no count any more. */
 static void log_recount(struct log *log, struct log_cursor *c, uint64_t from)
 {
-    for (struct log_entry *e = log->first; e; e = e->next) {
-        if (e->seq < from || e->seq < c->at || (e->seq == c->at && c->position)) continue;
-        metrics_snapshot_t *snapshot = log_unpack(e);
-        log_count(log, c, e, snapshot);
+    const uint64_t end = log->next_seq;
+    for (struct log_entry *e; (e = log_at(log, from)) && e->seq < end;) {
+        uint64_t seq = e->seq;
+        from = seq + 1;
+        if (seq < c->at || (seq == c->at && c->position)) continue;
+        metrics_snapshot_t *snapshot = log_look(log, e);
+        e = log_at(log, seq);
+        if (e && e->seq == seq) log_count(log, c, e, snapshot);
         if (snapshot) metrics_snapshot_release(&snapshot);
     }
 }
@@ -289,21 +294,14 @@ static void log_recount_loaded(struct log *log, struct log_cursor *c)
     c->loaded = false;
 }
 
-/* A backend that comes back with the filter that it had has only to count what was appended since: unpacking
- * a long queue would keep the sampler waiting. */
-static void log_count_queue(struct log *log, struct log_cursor *c)
+/* Unlocks and locks again. */
+static void log_count_queue(struct log *log, struct log_cursor *c, bool same)
 {
-    struct buf filter = {0};
-    selection_filter(c->sel, &filter);
-    bool same = c->filter && !strcmp(c->filter, buf_text(&filter));
     if (!same) log_resume(log, c);
     if (c->loaded)
         log_recount_loaded(log, c);
     else
         log_recount(log, c, same ? c->counted : 0);
-    free(c->filter);
-    c->filter = strdup(buf_text(&filter));
-    buf_free(&filter);
 }
 
 bool log_reserve(struct log *log, const char *name)
@@ -315,18 +313,31 @@ bool log_reserve(struct log *log, const char *name)
     return c != NULL;
 }
 
-int log_attach(struct log *log, const char *name, const struct selection *sel)
+/* A backend that comes back with the filter that it had has only to count what was appended since. */
+static bool log_attach_to(struct log *log, struct log_cursor *c, const struct selection *sel, bool at_once)
+{
+    struct buf filter = {0};
+    selection_filter(sel, &filter);
+    bool same = c->filter && !strcmp(c->filter, buf_text(&filter));
+    bool takes_long = c->filter && !same && log_at(log, c->at);
+    char *copy = takes_long && at_once ? NULL : strdup(buf_text(&filter));
+    buf_free(&filter);
+    if (!copy) return false;
+    free(c->filter);
+    c->filter = copy;
+    c->account = ledger_open(log->ledger, c->name);
+    c->sel = sel;
+    c->max_lag = sel->settings->max_lag;
+    c->queue_bytes = sel->settings->queue_bytes;
+    log_count_queue(log, c, same);
+    return true;
+}
+
+int log_attach(struct log *log, const char *name, const struct selection *sel, bool at_once)
 {
     pthread_mutex_lock(&log->lock);
     struct log_cursor *c = log_cursor_named(log, name);
-    if (c && c->sel) c = NULL;
-    if (c) {
-        c->account = ledger_open(log->ledger, name);
-        c->sel = sel;
-        c->max_lag = sel->settings->max_lag;
-        c->queue_bytes = sel->settings->queue_bytes;
-        log_count_queue(log, c);
-    }
+    if (c && (c->sel || !log_attach_to(log, c, sel, at_once))) c = NULL;
     log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
     return c ? (int)(c - log->cursors) : LEDGER_NONE;

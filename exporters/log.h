@@ -77,11 +77,12 @@ bool log_reserve(struct log *log, const char *name);
 
 /*
  * Takes the cursor of that name, which is made if there is none. What is queued is counted anew if the
- * selection passes other names than the one before did. The selection must live until the cursor is detached
- * or dropped. LEDGER_NONE while somebody else is attached to it, or when there are LOG_CURSORS. Does not wait
- * for the file.
+ * selection passes other names than the one before did, which may take long, but keeps nobody else waiting;
+ * `at_once`: not then. The selection must live until the cursor is detached or dropped. LEDGER_NONE while
+ * somebody else is attached to it, when it would take long, or when there are LOG_CURSORS. Does not wait for
+ * the file.
  */
-int log_attach(struct log *log, const char *name, const struct selection *sel);
+int log_attach(struct log *log, const char *name, const struct selection *sel, bool at_once);
 
 /* The cursor stays, with what is queued; what is appended from now on is counted by the next who attaches.
  * Waits for the file no more than log_attach() does. */

@@ -92,6 +92,9 @@ uint64_t log_age(const struct log *log, const struct log_entry *e);
 /* True if some backend has a bound of its own. */
 bool log_is_bounded(const struct log *log);
 
+/* An entry's snapshot; NULL without memory. Unlocks and locks again. */
+metrics_snapshot_t *log_look(struct log *log, const struct log_entry *e);
+
 /* The snapshot that a cursor reads, from its entry `e`. NULL without memory. Unlocks and locks again, so the
  * cursor is busy. */
 metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e);

@@ -279,23 +279,26 @@ static metrics_snapshot_t *log_open_parcel(struct log *log, struct parcel *parce
     return older ? both : s;
 }
 
-metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e)
+metrics_snapshot_t *log_look(struct log *log, const struct log_entry *e)
 {
-    if (c->sum) return metrics_snapshot_retain(c->sum);
     struct parcel parcel = log_parcel(e);
     return log_open_parcel(log, &parcel, NULL);
+}
+
+metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e)
+{
+    return c->sum ? metrics_snapshot_retain(c->sum) : log_look(log, e);
 }
 
 void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e)
 {
     c->busy_through = e->seq;
     if (!log_folds(log, c)) return;
-    struct parcel parcel = log_parcel(e);
-    c->sum = log_open_parcel(log, &parcel, NULL);
+    c->sum = log_look(log, e);
     while (c->sum && (e = log_folds(log, c))) {
         uint64_t was = c->busy_through;
         c->busy_through = e->seq;
-        parcel = log_parcel(e);
+        struct parcel parcel = log_parcel(e);
         metrics_snapshot_t *both = log_open_parcel(log, &parcel, c->sum);
         if (!both) {
             c->busy_through = was;

@@ -30,7 +30,7 @@ static void reader_attach_with(struct reader *r, struct log *log, const char *na
     *r = (struct reader){
         .settings = {.name = (char *)(uintptr_t)name, .max_lag = max_lag, .queue_bytes = queue_bytes}};
     CHECK(selection_compile(&r->sel, &sum_backend, &r->settings, &no_tags));
-    r->cursor = log_attach(log, name, &r->sel);
+    r->cursor = log_attach(log, name, &r->sel, true);
     CHECK(r->cursor != LEDGER_NONE);
 }
 
@@ -338,7 +338,11 @@ UNIT(log, detach_and_attach)
     static const struct option_tags no_tags;
     second = (struct reader){.settings = {.name = "r", .include = {names, 1}}};
     CHECK(selection_compile(&second.sel, &sum_backend, &second.settings, &no_tags));
-    second.cursor = log_attach(log, "r", &second.sel);
+    CHECK_EQ_I64(log_attach(log, "r", &second.sel, true),
+                 LEDGER_NONE); /* there is a queue to be counted anew */
+    CHECK_EQ_U64(account(ledger, "r").queued, 2);
+    second.cursor = log_attach(log, "r", &second.sel, false);
+    CHECK_EQ_I64(log_attach(log, "r", &second.sel, false), LEDGER_NONE); /* it is taken */
     CHECK_EQ_I64(second.cursor, first.cursor);
     CHECK_EQ_U64(account(ledger, "r").queued, 2);
     CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_REMOVED], 1);

@@ -187,6 +187,28 @@ static struct ledger_account meta_own(const struct ledger_page *page, int signal
     return own;
 }
 
+/* An account as words, all of which are counters but one. */
+enum {
+    META_WORDS = sizeof(struct ledger_account) / sizeof(uint64_t),
+    META_QUEUED = offsetof(struct ledger_account, queued) / sizeof(uint64_t)
+};
+
+static uint64_t *meta_word(struct ledger_account *a, size_t i)
+{
+    return (uint64_t *)(void *)a + i;
+}
+
+/* What the segment has been told already, by an exporter that was killed before its file had it, is not told
+ * again when it happens again: see meta_recall(). */
+static void meta_hold_back(struct ledger_page *now, const struct ledger_page *told, int signal)
+{
+    struct ledger_account own = meta_own(now, signal), before = meta_own(told, signal);
+    for (size_t w = 0; w < META_WORDS; w++) {
+        uint64_t ahead = *meta_word(&before, w) - *meta_word(&own, w);
+        if (w != META_QUEUED && (int64_t)ahead > 0) *meta_word(&now->account[signal], w) += ahead;
+    }
+}
+
 void meta_ledger(struct meta *meta, struct ledger *ledger)
 {
     struct ledger_page now[LEDGER_BACKENDS];
@@ -194,6 +216,7 @@ void meta_ledger(struct meta *meta, struct ledger *ledger)
     size_t n = meta->registry ? ledger_read(ledger, now) : 0;
     for (size_t i = 0; i < n; i++)
         for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++) {
+            meta_hold_back(&now[i], &meta->told[i], s);
             struct ledger_account own = meta_own(&now[i], s), told = meta_own(&meta->told[i], s);
             meta_account(meta->registry, now[i].name, ledger_signal_name((enum ledger_signal)s), &own, &told);
         }
@@ -249,10 +272,18 @@ static void meta_read_told(const metrics_snapshot_t *snapshot, const char *backe
     }
 }
 
-/* Counters never fall: where the segment knows more than the log's file, that stays as it is. */
-static uint64_t meta_missing(uint64_t counted, uint64_t told)
+/* What one account owes the segment. More was told than the file has where a kill came in between, and will
+ * be counted again; but if even more was taken, the segment was told of other segments' logs, too. */
+static void meta_owe(const struct ledger_account *restored, const struct ledger_account *in_segment,
+                     struct ledger_account *told)
 {
-    return counted > told ? counted - told : 0;
+    struct ledger_account was = *restored, had = *in_segment;
+    bool alone = was.taken && had.taken <= was.taken;
+    had.retries = had.rebased = 0; /* these are not in the file */
+    for (size_t w = 0; w < META_WORDS; w++) {
+        uint64_t counted = *meta_word(&was, w), said = *meta_word(&had, w);
+        if (w != META_QUEUED && (alone || counted > said)) *meta_word(told, w) -= counted - said;
+    }
 }
 
 void meta_recall(struct meta *meta, struct ledger *ledger, const metrics_snapshot_t *snapshot)
@@ -263,18 +294,9 @@ void meta_recall(struct meta *meta, struct ledger *ledger, const metrics_snapsho
     meta->recalled = true;
     for (size_t i = 0; i < n; i++)
         for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++) {
-            const struct ledger_account *was = &now[i].restored[s];
-            struct ledger_account told = {0}, *owed = &meta->told[i].account[s];
-            meta_read_told(snapshot, now[i].name, ledger_signal_name((enum ledger_signal)s), &told);
-            /* Told less than nothing: the next difference is as much larger. */
-            owed->delivered -= meta_missing(was->delivered, told.delivered);
-            owed->points -= meta_missing(was->points, told.points);
-            owed->retries -= meta_missing(was->retries, told.retries);
-            owed->taken -= meta_missing(was->taken, told.taken);
-            owed->merged -= meta_missing(was->merged, told.merged);
-            owed->rebased -= meta_missing(was->rebased, told.rebased);
-            for (int r = 0; r < LEDGER_REASON_COUNT; r++)
-                owed->dropped[r] -= meta_missing(was->dropped[r], told.dropped[r]);
+            struct ledger_account in_segment = {0};
+            meta_read_told(snapshot, now[i].name, ledger_signal_name((enum ledger_signal)s), &in_segment);
+            meta_owe(&now[i].restored[s], &in_segment, &meta->told[i].account[s]);
         }
     pthread_mutex_unlock(&meta->lock);
 }

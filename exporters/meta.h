@@ -19,9 +19,10 @@ void meta_free(struct meta **meta);
 bool meta_attach(struct meta *meta, const char *path, struct buf *why);
 
 /*
- * Once, after the first meta_attach(): what an earlier exporter counted and did not live to tell the segment,
- * is told with the next meta_ledger(). What it had told is in the snapshot, a fresh one of that segment; what
- * it had counted is what ledger_restore() brought.
+ * Once, after the first meta_attach(): what an earlier exporter counted and did not live to tell the segment
+ * is told with the next meta_ledger(); what it told and did not live to write to its log's file, so that it
+ * happens again, is not told twice. What it had told is in the snapshot, a fresh one of that segment; what it
+ * had counted is what ledger_restore() brought.
  */
 void meta_recall(struct meta *meta, struct ledger *ledger, const metrics_snapshot_t *snapshot);
 

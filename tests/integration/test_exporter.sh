@@ -136,6 +136,14 @@ mv "$work/out.jsonl" "$work/out1.jsonl"
 kill -HUP $first
 check "SIGHUP reads again" until_true 5 says "configuration read again" "$work/err"
 check "SIGHUP opens files anew" until_true 5 test -s "$work/out.jsonl"
+check "the server goes on without a break" sh -c "[ \$(grep -c serving $work/err) = 1 ]"
+sed -i 's/^http: .*/http: 127.0.0.2:0/' "$work/c.yml"
+kill -HUP $first
+check "or elsewhere" until_true 5 sh -c "grep -q 'serving address=127.0.0.2' $work/err"
+check "where it answers" get -f "http://$(address "$work/err")/-/ready"
+sed -i 's/^http: .*/http: 127.0.0.1:0/' "$work/c.yml"
+kill -HUP $first
+check "and back" until_true 5 sh -c "[ \$(grep -c 'serving address=127.0.0.1' $work/err) = 2 ]"
 cp "$work/c.yml" "$work/good.yml" && echo "typo: 1" >>"$work/c.yml"
 kill -HUP $first
 check "a bad configuration is refused" until_true 5 says "the old one stays" "$work/err"

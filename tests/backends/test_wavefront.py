@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: the lines that wavefront is sent can be read, are within its limits, and add up; over HTTP and over a
 socket whose other end hangs up now and then."""
+import base64
 import json
 import re
 import socketserver
 import threading
+import urllib.parse
 
 import fake
 import harness
@@ -89,7 +91,7 @@ class Wavefront(fake.Service, Lines):
     def __init__(self, context=None):
         Lines.__init__(self)
         fake.Service.__init__(self, context)
-        self.token, self.logins = "sesame", 0
+        self.token, self.logins, self.life = "sesame", 0, 3600
 
     def is_data(self, r):
         return r.path == "/report"
@@ -97,10 +99,14 @@ class Wavefront(fake.Service, Lines):
     def accept(self, r):
         if r.path.startswith("/csp/"):
             need(r.headers.get("content-type") == "application/x-www-form-urlencoded", "a form")
-            need(r.path == "/csp/gateway/am/api/auth/api-tokens/authorize" and r.body == b"api_token=open%2Fup", f"{r.path} {r.body}")
+            form = dict(urllib.parse.parse_qsl(r.body.decode(), strict_parsing=True))
+            said = r.path.removeprefix("/csp/gateway/am/api/auth/"), form, r.headers.get("authorization")
+            app = "Basic " + base64.b64encode(b"shop:se:same").decode()
+            need(said in (("api-tokens/authorize", {"api_token": "open/up"}, None),
+                          ("authorize", {"grant_type": "client_credentials", "orgId": "our org"}, app)), f"{said}")
             self.logins += 1
             self.token = f"bearer-{self.logins}"
-            return 200, json.dumps({"access_token": self.token, "expires_in": 3600}).encode(), ()
+            return 200, json.dumps({"access_token": self.token, "expires_in": self.life}).encode(), ()
         need(r.method == "POST" and r.path == "/report" and r.query in ("f=wavefront", "f=histogram"), f"{r.path}?{r.query}")
         need(r.headers.get("content-type") == "application/octet-stream", "the content type")
         need(r.headers.get("content-encoding") == "gzip", "gzip")
@@ -220,6 +226,20 @@ def main():
         harness.equal(service.last.get(beat), 1.0, "heartbeat")
         b.stop()
     harness.equal(service.violations[:3], [], "platform: violations")
+    service.stop()
+
+    # The same with an app's id and secret; a short bearer is renewed half a minute before it ends.
+    service = Wavefront()
+    service.life = 32
+    keys = f"csp_app_id: shop, csp_app_secret: 'se:same', csp_org_id: our org, csp_url: '{service.url}'"
+    with harness.Bench(config(service).replace("token: sesame", keys)) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        harness.check(harness.until(10, lambda: service.total("jobs") == 1), "app: logged in")
+        harness.check(harness.until(10, lambda: service.logins >= 2), f"app: renewed: {service.logins}")
+        harness.check("logs in again" not in b.log(), f"app: before it ended: {b.log()}")
+        b.stop()
+    harness.equal(service.violations[:3], [], "app: violations")
     service.stop()
     harness.finish()
 

@@ -43,6 +43,10 @@ static unsigned digits_count(uint64_t v)
 
 char *digits_u64(char *at, uint64_t v)
 {
+    if (v < 10) {
+        *at = (char)('0' + v);
+        return at + 1;
+    }
     char *end = at + digits_count(v), *to = end;
     for (; v >= 100; v /= 100) memcpy(to -= 2, digits_pairs + v % 100 * 2, 2);
     if (v >= 10)

@@ -7,6 +7,7 @@
 #include <mtx/metrics.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,6 +275,13 @@ static int main_run(struct config *config, const struct arguments *a, const sigs
     return 0;
 }
 
+/* glibc would raise this limit to the largest block that was ever freed; then what a page of many series
+ * takes while it is planned, or a snapshot while it is packed, stays in the heap for ever. */
+static void main_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments a = {0};
@@ -290,6 +298,7 @@ int main(int argc, char **argv)
     struct config *config = main_config(&a);
     if (!config) return EXIT_MISTAKE;
     if (a.check) return main_check(config);
+    main_memory();
     signal(SIGPIPE, SIG_IGN);
     /* All threads inherit this mask; the main thread takes the signals in turn. */
     sigemptyset(&signals);

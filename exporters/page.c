@@ -24,7 +24,7 @@ struct edition {
     struct stream *streams;
     metrics_snapshot_t *snapshots[PAGE_SEGMENTS];
     size_t snapshot_count;
-    const metrics_reading_t **readings; /* NULL for the level, then those of all snapshots in a row */
+    struct page_part parts[PAGE_SEGMENTS];
     metrics_row_t level;
     struct page_values values;
     struct plan *plan;
@@ -86,7 +86,6 @@ static void page_put(struct page *p, struct edition *edition)
     if (*at) *at = edition->next;
     for (size_t i = 0; i < edition->snapshot_count; i++) metrics_snapshot_release(&edition->snapshots[i]);
     page_put_plan(p, edition->plan);
-    free(edition->readings);
     free(edition);
 }
 
@@ -205,25 +204,24 @@ static bool edition_alike(const struct edition *a, const struct edition *b)
     return true;
 }
 
-static bool edition_read(struct edition *e, const struct selection *selection)
+/* Item 0 is the level, then come the readings of all snapshots in a row. */
+static bool edition_number(struct edition *e, const struct selection *selection)
 {
     size_t n = 1;
-    for (size_t s = 0; s < e->snapshot_count; s++) n += metrics_snapshot_count(e->snapshots[s]);
-    e->readings = n < UINT32_MAX ? malloc(n * sizeof(*e->readings)) : NULL;
-    if (!e->readings) return false;
-    e->readings[0] = NULL;
-    n = 1;
-    for (size_t s = 0; s < e->snapshot_count; s++)
-        for (size_t i = 0, count = metrics_snapshot_count(e->snapshots[s]); i < count; i++)
-            e->readings[n++] = metrics_snapshot_reading(e->snapshots[s], i);
+    for (size_t i = 0; i < e->snapshot_count; i++) {
+        size_t count = metrics_snapshot_count(e->snapshots[i]);
+        if (count > UINT32_MAX - n) return false;
+        e->parts[i] = (struct page_part){e->snapshots[i], (uint32_t)n, (uint32_t)count};
+        n += count;
+    }
     e->level = (metrics_row_t){.attribute = METRICS_VALUE,
                                .nature = METRICS_LEVEL,
                                .type = METRICS_F64,
                                .value.f = (double)e->snapshot_count,
                                .unit = "",
                                .worker = -1};
-    e->values =
-        (struct page_values){.selection = selection, .readings = e->readings, .n = n, .level = &e->level};
+    e->values = (struct page_values){
+        .selection = selection, .parts = e->parts, .part_count = e->snapshot_count, .level = &e->level};
     return true;
 }
 
@@ -284,7 +282,7 @@ static struct edition *page_edition(struct page *p)
         page_put(p, e);
         return p->editions;
     }
-    if (!edition_read(e, &p->selection) || !page_find_plan(p, e)) {
+    if (!edition_number(e, &p->selection) || !page_find_plan(p, e)) {
         page_put(p, e);
         return NULL;
     }

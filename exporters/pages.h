@@ -10,14 +10,23 @@
 
 #define PAGES_BROKEN SIZE_MAX
 
+/* Items [from, from + n) are the readings of a snapshot. */
+struct page_part {
+    const metrics_snapshot_t *snapshot;
+    uint32_t from, n;
+};
+
 /* The numbers. Immutable; any number of threads may read them. */
 struct page_values {
     const struct view *view; /* if not NULL, items are places in it, and the rest is not looked at */
     const struct selection *selection;
-    const metrics_reading_t *const *readings; /* by an item's number; NULL: the level */
-    size_t n;
-    const metrics_row_t *level;
+    const struct page_part *parts; /* in the order of `from` */
+    size_t part_count;
+    const metrics_row_t *level; /* if not NULL, item 0 is this */
 };
+
+/* The reading of an item; NULL if it is the level, or none. Not for values of a view. */
+const metrics_reading_t *page_values_reading(const struct page_values *values, uint32_t item);
 
 /* The rows of an item. False without memory, or if there is no such item. */
 bool page_values_rows(const struct page_values *values, uint32_t item, struct rows *rows);

@@ -30,6 +30,7 @@ struct planning {
     struct region keys;
     struct tags tags;
     struct buf name, sample, label, quoted;
+    uint64_t name_hash;
     uint32_t *seen; /* members, by label set; 0: free */
     size_t seen_room, member_room, shape_room;
     /* Where the series of one of our names went: nearly always the next item has the same name. */
@@ -71,18 +72,19 @@ struct prometheus_name {
     uint64_t hash;
 };
 
-static uint64_t prometheus_hash(const char *key, size_t n)
+/* FNV-1a, so that the hash of a longer text goes on from that of its beginning. */
+#define PROMETHEUS_HASH UINT64_C(1469598103934665603)
+static uint64_t prometheus_hash(uint64_t h, const char *key, size_t n)
 {
-    uint64_t h = UINT64_C(1469598103934665603);
     for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)key[i]) * UINT64_C(1099511628211);
-    return h ^ h >> 29;
+    return h;
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
 static struct prometheus_name *prometheus_slot(const struct prometheus_names *names, uint64_t hash,
                                                const char *key, size_t n)
 {
-    size_t at = hash & (names->size - 1);
+    size_t at = (hash ^ hash >> 29) & (names->size - 1);
     for (;; at = (at + 1) & (names->size - 1)) {
         struct prometheus_name *s = &names->slots[at];
         if (!s->key) return s;
@@ -98,7 +100,7 @@ static bool prometheus_names_grow(struct prometheus_names *names)
     if (!more.slots) return false;
     for (size_t i = 0; i < names->size; i++) {
         struct prometheus_name *s = &names->slots[i];
-        size_t at = s->hash & (more.size - 1);
+        size_t at = (s->hash ^ s->hash >> 29) & (more.size - 1);
         if (!s->key) continue;
         while (more.slots[at].key) at = (at + 1) & (more.size - 1);
         more.slots[at] = *s;
@@ -108,23 +110,31 @@ static bool prometheus_names_grow(struct prometheus_names *names)
     return true;
 }
 
-static struct prometheus_family *prometheus_owner(const struct planning *p, const struct buf *key)
+/* p->name and a suffix, in p->sample, and its hash. */
+static uint64_t prometheus_sample(struct planning *p, const char *suffix)
 {
-    if (!p->names.size) return NULL;
-    return prometheus_slot(&p->names, prometheus_hash(key->data, key->len), key->data, key->len)->owner;
+    buf_reset(&p->sample);
+    buf_mem(&p->sample, p->name.data, p->name.len);
+    buf_str(&p->sample, suffix);
+    p->page->failed |= !buf_ok(&p->sample);
+    return prometheus_hash(p->name_hash, suffix, strlen(suffix));
 }
 
-static void prometheus_claim(struct planning *p, struct prometheus_family *family, const struct buf *key)
+static struct prometheus_family *prometheus_owner(const struct planning *p, uint64_t hash)
 {
-    if (!prometheus_names_grow(&p->names)) {
-        p->page->failed = true;
-        return;
-    }
-    uint64_t hash = prometheus_hash(key->data, key->len);
-    struct prometheus_name *s = prometheus_slot(&p->names, hash, key->data, key->len);
+    if (!p->names.size || p->page->failed) return NULL;
+    return prometheus_slot(&p->names, hash, p->sample.data, p->sample.len)->owner;
+}
+
+static void prometheus_claim(struct planning *p, struct prometheus_family *family, uint64_t hash)
+{
+    p->page->failed |= !prometheus_names_grow(&p->names);
+    if (p->page->failed) return;
+    struct prometheus_name *s = prometheus_slot(&p->names, hash, p->sample.data, p->sample.len);
     if (s->key) return;
-    *s = (struct prometheus_name){region_copy(&p->keys, key->data, key->len), key->len, family, hash};
-    p->names.n++;
+    const char *key = region_copy(&p->keys, p->sample.data, p->sample.len);
+    *s = (struct prometheus_name){key, p->sample.len, family, hash};
+    p->names.n += key != NULL;
 }
 
 /* --- Families ---------------------------------------------------------------------------------------------
@@ -173,12 +183,8 @@ static struct prometheus_family *prometheus_family_new(struct planning *p, const
     f->head.n += text_add(page, suffix, strlen(suffix)).n;
     f->own_name = text_add(page, item->own_name, strlen(item->own_name));
     f->plain = prometheus_is_plain(item->own_name);
-    for (const char *const *s = prometheus_suffixes(type); *s; s++) {
-        buf_reset(&p->sample);
-        buf_mem(&p->sample, p->name.data, p->name.len);
-        buf_str(&p->sample, *s);
-        if (buf_ok(&p->sample)) prometheus_claim(p, f, &p->sample);
-    }
+    for (const char *const *s = prometheus_suffixes(type); *s; s++)
+        prometheus_claim(p, f, prometheus_sample(p, *s));
     *(page->last ? &page->last->next : &page->first) = f;
     page->last = f;
     return f;
@@ -189,16 +195,13 @@ static struct prometheus_family *prometheus_family_new(struct planning *p, const
 static struct prometheus_family *prometheus_family(struct planning *p, const struct item *item,
                                                    enum prometheus_type type, const char *unit)
 {
-    struct prometheus_family *owner = prometheus_owner(p, &p->name);
+    p->name_hash = prometheus_hash(PROMETHEUS_HASH, p->name.data, p->name.len);
+    struct prometheus_family *owner = prometheus_owner(p, prometheus_sample(p, ""));
     if (owner && owner->type == type && !strcmp(owner->unit, unit) &&
         text_is(p->page, owner->name, p->name.data))
         return owner;
     for (const char *const *s = prometheus_suffixes(type); *s; s++) {
-        buf_reset(&p->sample);
-        buf_mem(&p->sample, p->name.data, p->name.len);
-        buf_str(&p->sample, *s);
-        if (!buf_ok(&p->sample)) return NULL;
-        owner = prometheus_owner(p, &p->sample);
+        owner = prometheus_owner(p, prometheus_sample(p, *s));
         if (owner) {
             prometheus_note(p, item->own_name, p->sample.data, owner);
             return NULL;
@@ -459,7 +462,8 @@ static bool planning_first(struct planning *p, uint32_t member, size_t mask)
 {
     const struct prometheus_page *page = p->page;
     struct prometheus_text labels = page->members[member].labels, other;
-    size_t at = prometheus_hash(prometheus_at(page, labels), labels.n) & mask;
+    uint64_t hash = prometheus_hash(PROMETHEUS_HASH, prometheus_at(page, labels), labels.n);
+    size_t at = (hash ^ hash >> 29) & mask;
     for (; p->seen[at]; at = (at + 1) & mask) {
         other = page->members[p->seen[at]].labels;
         if (other.n == labels.n && !memcmp(prometheus_at(page, other), prometheus_at(page, labels), labels.n))

@@ -32,19 +32,27 @@ struct prometheus_printer {
 /* --- Numbers -----------------------------------------------------------------------------------------------
  */
 
+const metrics_reading_t *page_values_reading(const struct page_values *v, uint32_t item)
+{
+    for (const struct page_part *part = v->parts, *end = part + v->part_count; part < end; part++)
+        if (item - part->from < part->n) return metrics_snapshot_reading(part->snapshot, item - part->from);
+    return NULL;
+}
+
 bool page_values_rows(const struct page_values *v, uint32_t item, struct rows *rows)
 {
     if (v->view)
         return item < v->view->n && item_rows(v->view, &v->view->items[item], METRICS_LIFETIME, rows);
-    if (item >= v->n) return false;
-    if (v->readings[item]) return reading_rows(v->selection, v->readings[item], NULL, METRICS_LIFETIME, rows);
-    return rows_set(rows, v->level, 1);
+    const metrics_reading_t *reading = page_values_reading(v, item);
+    if (reading) return reading_rows(v->selection, reading, NULL, METRICS_LIFETIME, rows);
+    return item == 0 && v->level && rows_set(rows, v->level, 1);
 }
 
 uint64_t page_values_start(const struct page_values *v, uint32_t item)
 {
     if (v->view) return v->view->items[item].start_wall_ns;
-    return v->readings[item] ? metrics_reading_start(v->readings[item]) : 0;
+    const metrics_reading_t *reading = page_values_reading(v, item);
+    return reading ? metrics_reading_start(reading) : 0;
 }
 
 /* The rows of a member, its first one first, and how many the item has from there on; NULL if they are gone.
@@ -278,13 +286,14 @@ static void printing_distribution(struct prometheus_printer *p, const struct pro
 static void printing_count(struct prometheus_printer *p, const struct prometheus_family *f,
                            const struct prometheus_member *m)
 {
+    const metrics_reading_t *reading = page_values_reading(p->values, m->item);
     struct prometheus_text labels = m->labels;
     char *room = printing_room(p, (size_t)f->head.n + labels.n + DIGITS_MOST + 2 * PROMETHEUS_SLACK),
          *to = room;
-    if (!room) return;
+    if (!room || !reading) return;
     if (labels.n == 3) labels = (struct prometheus_text){labels.at + 2, 1};
     to = put(put(to, p->page, f->head), p->page, labels);
-    to = digits_u64(to, metrics_reading_count(p->values->readings[m->item]));
+    to = digits_u64(to, metrics_reading_count(reading));
     *to++ = '\n';
     printing_wrote(p, room, to);
     p->points++;

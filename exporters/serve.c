@@ -18,8 +18,10 @@
 #define SERVE_IDLE_S      15
 #define SERVE_WORTH_GZIP  1024
 /* What a connection may use: the request's headers, and half of it for a piece of a body. */
-#define SERVE_MEMORY (128 * 1024)
-#define SERVE_PIECE  (64 * 1024)
+#define SERVE_MEMORY (64 * 1024)
+#define SERVE_PIECE  (32 * 1024)
+/* What the kernel may hold of a body that the client does not take: else it is up to 4 MiB for each. */
+#define SERVE_UNSENT (256 * 1024)
 
 struct serve {
     struct MHD_Daemon *daemon;
@@ -194,9 +196,11 @@ bool serve_check_address(const char *text, struct buf *why)
 
 static int serve_socket(const struct addrinfo *a)
 {
-    int yes = 1, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+    int yes = 1, unsent = SERVE_UNSENT;
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &unsent, sizeof unsent); /* its connections inherit it */
     if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, SERVE_CONNECTIONS)) return fd;
     int error = errno;
     close(fd);

@@ -126,16 +126,14 @@ static int is_text(const char *backend)
 }
 
 /* A page made piece by piece is the page made at once. */
-static void check_pieces(const struct view *view, const struct config_backend *b, unsigned form,
-                         const struct buf *whole)
+static void check_pieces(const struct view *view, const metrics_snapshot_t *s, const struct config_backend *b,
+                         unsigned form, const struct buf *whole)
 {
     const struct backend_pages *pages = b->type->pages;
-    const metrics_reading_t **readings = calloc(view->numbered + 1, sizeof(*readings));
+    const struct page_part part = {s, 0, (uint32_t)metrics_snapshot_count(s)};
     struct batch batch = {.view = view, .to = view->n, .settings = b->settings};
-    struct page_values values = {.selection = view->selection, .readings = readings, .n = view->numbered};
+    struct page_values values = {.selection = view->selection, .parts = &part, .part_count = 1};
     struct buf out = {0};
-    if (!readings) abort();
-    for (size_t i = 0; i < view->n; i++) readings[view->items[i].number] = view->items[i].now;
     void *plan = pages->plan(&batch);
     FUZZ_HOLDS(plan && pages->fits(plan, &values), "a plan fits what it was made for");
     void *printer = pages->begin(plan, &values, b->settings, form);
@@ -149,11 +147,11 @@ static void check_pieces(const struct view *view, const struct config_backend *b
                "the pieces are the page");
     pages->end(&printer);
     pages->forget(&plan);
-    free(readings);
     buf_free(&out);
 }
 
-static void encode(const struct view *view, const struct config_backend *b, unsigned form)
+static void encode(const struct view *view, const metrics_snapshot_t *s, const struct config_backend *b,
+                   unsigned form)
 {
     struct buf notes = {0};
     struct payload payloads[PAYLOADS] = {0};
@@ -172,7 +170,7 @@ static void encode(const struct view *view, const struct config_backend *b, unsi
         FUZZ_HOLDS(walk_is_utf8(buf_text(body), body->len), "the text is UTF-8");
         FUZZ_HOLDS(strlen(buf_text(body)) == body->len, "the text has no zeros");
     }
-    if (b->type->pages) check_pieces(view, b, form, body);
+    if (b->type->pages) check_pieces(view, s, b, form, body);
     if (!strcmp(b->type->name, "prometheus")) check_page(body);
     if (!strcmp(b->type->name, "file")) check_json(body);
     if (session) b->type->session->close(&session);
@@ -189,8 +187,8 @@ static void report(const metrics_snapshot_t *s)
         if (!selection_compile(&sel, b->type, b->settings, &settings[i]->tags)) return;
         view_begin(&view, &sel, UINT64_C(1700000000000000000), UINT64_C(10000000000));
         if (view_add(&view, s, NULL)) {
-            encode(&view, b, 0);
-            if (b->type->wants.media && b->type->wants.media[1]) encode(&view, b, 1);
+            encode(&view, s, b, 0);
+            if (b->type->wants.media && b->type->wants.media[1]) encode(&view, s, b, 1);
         }
         view_free(&view);
         selection_free(&sel);

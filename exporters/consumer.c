@@ -540,14 +540,26 @@ uint64_t consumer_step(struct consumer *c)
 /* --- The thread ------------------------------------------------------------------------------------------
  */
 
+/* True if some log holds back what was just appended. It calls when it is done with that. */
+static bool consumer_held_back(struct consumer *c)
+{
+    bool held = false;
+    pthread_mutex_lock(&c->lock);
+    for (struct feed *f = c->feeds; f && !held; f = f->next) held = log_is_appending(f->log);
+    pthread_mutex_unlock(&c->lock);
+    return held;
+}
+
 static void *consumer_run(void *arg)
 {
     struct consumer *c = arg;
     uint64_t seen = wake_calls(c->options.wake);
     while (!consumer_over(c, false)) {
+        bool held = consumer_held_back(c);
         uint64_t again = consumer_step(c);
         bool waits = again > clock_mono(c->options.clock);
-        if (consumer_over(c, waits)) break;
+        held = again == CLOCK_NEVER && (held || consumer_held_back(c));
+        if (consumer_over(c, waits && !held)) break;
         /* A call during the step has raised the count, so the wait returns at once: nothing is missed. */
         if (waits) seen = wake_wait(c->options.wake, seen, again);
     }

@@ -462,6 +462,14 @@ void log_undo(struct log *log, int cursor, struct log_next *next)
     if (next->base) metrics_snapshot_release(&next->base);
 }
 
+bool log_is_appending(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    bool appending = log->appending;
+    pthread_mutex_unlock(&log->lock);
+    return appending;
+}
+
 struct log_lag log_lag(struct log *log, int cursor)
 {
     struct log_lag lag = {0};

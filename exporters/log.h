@@ -132,6 +132,9 @@ void log_done(struct log *log, int cursor, struct log_next *next);
 /* Gives `next` back as it is; it comes again. */
 void log_undo(struct log *log, int cursor, struct log_next *next);
 
+/* True while the file has not caught up with the last append: log_next() gives out nothing until then. */
+bool log_is_appending(struct log *log);
+
 /* How far a cursor is behind: snapshots queued, and the age of the oldest against the newest. */
 struct log_lag {
     uint64_t snapshots, ns;

@@ -430,3 +430,102 @@ UNIT(vendors, apptuit_reporter)
     metrics_snapshot_release(&s);
     fixture_close(&f);
 }
+
+/* --- What is said beside the points ------------------------------------------------------------------------
+ */
+
+static json_t *said;
+
+/* An answer that suits everybody. */
+static void record(const struct payload *request, struct answer *answer)
+{
+    json_t *like = json_pack("{s:s}", "path", "");
+    json_array_append_new(said, request_of(request, like));
+    json_decref(like);
+    answer->response.status = 200;
+    if (request->method && !strcmp(request->method, "GET"))
+        buf_str(&answer->response.body, "[]");
+    else
+        buf_str(&answer->response.body, "{\"schema\":{\"id\":\"S1\"},\"errors\":[],\"token\":\"BEARER\"}");
+}
+
+static void talk(void (*fn)(void *, void *, const struct view *, struct answer *), void *session,
+                 const struct view *view)
+{
+    struct answer answer = {.outcome = OUTCOME_DROP};
+    if (!fn) return;
+    fn(session, NULL, view, &answer);
+    CHECK_EQ_I64(answer.outcome, OUTCOME_SENT);
+    answer_free(&answer);
+}
+
+/* All requests of one interval, in their order, into `said`. */
+static void deliver(const struct config_backend *b, const metrics_snapshot_t *s, uint64_t wall_ns)
+{
+    static const struct option_tags none;
+    struct payload payloads[PAYLOADS] = {{.points = 0}};
+    struct selection sel;
+    struct view view;
+    struct buf why = {0};
+    void *session = b->type->session->open(b->settings, &why);
+    REQUIRE(selection_compile(&sel, b->type, b->settings, &none));
+    view_begin(&view, &sel, wall_ns, UINT64_C(10000000000));
+    CHECK(view_add(&view, s, NULL));
+    talk(b->type->session->prepare, session, &view);
+    b->type->encode(&(struct batch){.view = &view, .to = view.n, .settings = b->settings, .session = session},
+                    payloads);
+    for (int k = 0; k < PAYLOADS; k++) {
+        struct answer answer = {.outcome = OUTCOME_SENT};
+        if (payloads[k].body.len) record(&payloads[k], &answer);
+        answer_free(&answer);
+        payload_free(&payloads[k]);
+    }
+    talk(b->type->session->done, session, &view);
+    b->type->session->close(&session);
+    view_free(&view);
+    selection_free(&sel);
+}
+
+static void run_session(const struct backend *backend, json_t *one, const metrics_snapshot_t *s,
+                        const char *include)
+{
+    json_t *options = json_object_get(one, "options");
+    json_object_set_new(options, "include", json_pack("[s]", include));
+    struct config *config = config_of(backend, one);
+    REQUIRE(config);
+    unescape_paths(one);
+    said = json_array();
+    deliver(config->backends, s, UINT64_C(1700000000000000000));
+    compare(backend->name, said, json_object_get(one, "requests"));
+    json_decref(said);
+    config_free(&config);
+}
+
+/* Logins, schemas, descriptions and watermarks are the vendor's client's, and come in its order. */
+UNIT(vendors, sessions)
+{
+    static const struct {
+        const char *backend, *series;
+    } sessions[] = {{"librato", "disk.free"}, {"anodot30", "web hits"}};
+    const size_t size = sizeof(metrics_family_t);
+    struct fixture f;
+    fixture_open(&f);
+    metrics_describe(f.registry, "disk.free",
+                     &(metrics_family_t){.size = size, .unit = "gigabytes", .help = "free space"}, NULL);
+    metrics_describe(f.registry, "web hits", &(metrics_family_t){.size = size, .unit = "req"}, NULL);
+    metrics_gauge_set(metrics_gauge(f.registry, "disk.free", "city", "nyc"), 81.25);
+    metrics_counter_add(metrics_counter(f.registry, "web hits", "data center", "eu.1"), 12);
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    http_send_to(record);
+    for (size_t i = 0; i < sizeof sessions / sizeof *sessions; i++) {
+        char path[512];
+        snprintf(path, sizeof path, VENDORS_DIR "%s.json", sessions[i].backend);
+        json_t *file = json_load_file(path, 0, NULL);
+        run_session(backend_find(sessions[i].backend), json_object_get(file, "session"), s,
+                    sessions[i].series);
+        json_decref(file);
+    }
+    http_send_to(NULL);
+    metrics_snapshot_release(&s);
+    fixture_close(&f);
+}

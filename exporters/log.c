@@ -244,15 +244,15 @@ static void log_pass(struct log *log, struct log_cursor *c, uint64_t through, me
     log_mirror_rebase(log, old_base);
 }
 
-/* A snapshot that was accepted in part, under a selection that now takes another number of its readings:
- * where to go on is unknown, so the rest of it is given up. It becomes the base: from the one before, the
- * next deltas would tell again what was accepted. */
+/* A snapshot that was accepted in part under another selection, or, if it comes from the file, under one that
+ * took another number of its readings: where to go on is unknown, so the rest of it is given up. It becomes
+ * the base: from the one before, the next deltas would tell again what was accepted. */
 static void log_resume(struct log *log, struct log_cursor *c)
 {
     struct log_entry *e = c->position ? log_at(log, c->at) : NULL;
     metrics_snapshot_t *snapshot = e ? log_unpack(e) : NULL;
     if (!snapshot) return;
-    if (selection_count(c->sel, snapshot).readings != c->of) {
+    if (!c->loaded || selection_count(c->sel, snapshot).readings != c->of) {
         log_lose(log, c, LEDGER_REMOVED, c->of - c->position);
         log_pass(log, c, e->seq, snapshot);
         return;

@@ -356,6 +356,45 @@ UNIT(log, detach_and_attach)
     fixture_close(&f);
 }
 
+/* Accepted in part, and then the filter changes, so that nobody knows where to go on: what is left of the
+ * interval is counted as removed, and what was accepted of it does not come a second time. */
+UNIT(log, filter_changes_in_the_middle)
+{
+    struct fixture f;
+    struct reader first, second;
+    struct log_next next;
+    fixture_open(&f);
+    struct ledger *ledger = ledger_new();
+    struct log *log = log_new(&wide, ledger);
+    reader_attach(&first, log, "r");
+    append(log, &f, 1, 1);
+    CHECK_NEAR(reader_take(&first, log, "jobs"), 1, 0);
+    append(log, &f, 2, 1);
+    REQUIRE(log_next(log, first.cursor, &next));
+    log_settled(log, first.cursor, &next,
+                &(struct log_outcome){.delivered = 1, .points = 1}); /* jobs, not level */
+    log_undo(log, first.cursor, &next);
+    log_detach(log, first.cursor);
+    append(log, &f, 4, 1);
+    char *names[] = {"jobs"};
+    static const struct option_tags no_tags;
+    second = (struct reader){.settings = {.name = "r", .include = {names, 1}}};
+    CHECK(selection_compile(&second.sel, &sum_backend, &second.settings, &no_tags));
+    second.cursor = log_attach(log, "r", &second.sel, false);
+    REQUIRE(second.cursor != LEDGER_NONE);
+    CHECK_NEAR(reader_take(&second, log, "jobs"), 4, 0);
+    CHECK_NEAR(reader_take(&second, log, "jobs"), -1, 0);
+    CHECK_EQ_U64(account(ledger, "r").dropped[LEDGER_REMOVED], 1);
+    CHECK_EQ_U64(account(ledger, "r").delivered, 4);
+    CHECK_EQ_U64(account(ledger, "r").queued, 0);
+    log_drop(log, second.cursor, LEDGER_REMOVED);
+    selection_free(&first.sel);
+    selection_free(&second.sel);
+    log_release(&log);
+    ledger_free(&ledger);
+    fixture_close(&f);
+}
+
 /* --- With a file -------------------------------------------------------------------------------------------
  */
 

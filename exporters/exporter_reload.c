@@ -143,6 +143,7 @@ static void reload_exchange(struct reload *r)
 {
     struct exporter *e = r->exporter;
     pthread_mutex_lock(&e->lock);
+    exporter_tidy(e);
     struct serve *serve = reload_server(r);
     reload_parts(r);
     reload_keep_log(r);

@@ -153,7 +153,7 @@ UNIT(sampler, wall_clock_jumps)
     before = r.seen.sampled;
     wall_shift = 86400 * (int64_t)second;
     pass(&r, 60 * second);
-    CHECK(r.seen.sampled - before >= 5 && r.seen.sampled - before <= 7);
+    CHECK(r.seen.sampled - before >= 5 && r.seen.sampled - before <= 8); /* one at once: a multiple has passed */
     rig_close(&r);
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs mtx-exporter against a fake service: load, outages, totals, the ledger."""
+import atexit
 import itertools
 import json
 import os
@@ -19,6 +20,19 @@ BUILD = os.environ.get("MTX_BUILD") or sys.exit("MTX_BUILD is not set: the build
 EXPORTER, MTXCTL = f"{BUILD}/exporters/mtx-exporter", f"{BUILD}/tools/mtxctl"
 LONG = os.environ.get("MTX_CAMPAIGN") == "long"
 passed = failed = 0
+
+
+children = []  # processes that must not outlive the test, however it ends
+
+
+def end_children():
+    for process in children:
+        if process.poll() is None:
+            process.kill()
+
+
+atexit.register(end_children)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def check(condition, what):
@@ -78,6 +92,7 @@ class Bench:
     def start(self):
         with open(self.errors, "a") as errors:
             self.exporter = subprocess.Popen([EXPORTER, "--config", self.config], env=self.env, stdout=errors, stderr=errors)
+        children.append(self.exporter)
         until(10, lambda: "following" in self.log())
 
     def log(self):

@@ -34,6 +34,7 @@ class Redis:
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--unixsocket", self.path,
              "--dir", self.dir, *self.options], stdout=subprocess.DEVNULL)
+        harness.children.append(self.process)
         harness.until(10, lambda: os.path.exists(self.path))
 
     def cli(self, *words):

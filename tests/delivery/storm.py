@@ -99,7 +99,7 @@ class Storm:
             if trouble == "413" and not self.splits(request):
                 trouble, after = None, True
             answer = self.take(handler, request, trouble is not None) if after else None
-            number = len(self.book.batches) - 1
+            number = len(self.book.batches) - 1 if answer and answer[0] < 300 else None
         if trouble is None:
             handler.reply(*answer)
         elif trouble == "reset":
@@ -113,7 +113,7 @@ class Storm:
         else:
             handler.reply(int(trouble), b"trouble", [("Retry-After", "0")] if trouble == "429" else ())
         with self.lock:
-            if answer and time.monotonic() - began > SLOW:
+            if number is not None and time.monotonic() - began > SLOW:
                 life, _ = self.book.batches[number]
                 self.book.batches[number] = life, True
 

@@ -109,6 +109,7 @@ class World:
         self.healthy, self.neighbours = Healthy(), neighbours
         self.bench = harness.Bench("\n  - ".join(s.config() for s in (self.healthy, *neighbours)), extra=LOG)
         self.load = subprocess.Popen([LOAD, "2", str(SERIES)], env=self.bench.env, stdout=subprocess.PIPE, text=True)
+        harness.children.append(self.load)
         harness.until(10, lambda: os.path.exists(self.bench.segment))
         self.bench.start()
         self.lags, self.resident, self.queued = [], [], 0
@@ -165,7 +166,8 @@ def judge(sick, alone):
               f"greatest {ages[-1] * 1000:.0f} ms; lag at most {max(w.lags)} s; resident {r[len(r) // 5]} KiB after a fifth, "
               f"{r[len(r) // 2]} in the middle, {r[-1]} at the end; snapshot {w.snapshot_ms():.2f} ms, into the log {w.log_ms():.2f} ms (medians)")
     later = sick.resident[len(sick.resident) // 2:]
-    check(max(later) - later[0] < 4096, f"memory grows by less than 4 MiB in the second half: {later[0]} to {max(later)} KiB")
+    # A sanitizer keeps what is freed for a while.
+    check(os.environ.get("MTX_SANITIZE") or max(later) - later[0] < 4096, f"memory grows by less than 4 MiB in the second half: {later[0]} to {max(later)} KiB")
     check(sick.snapshot_ms() < 5 * alone.snapshot_ms() + 20, f"snapshots: {sick.snapshot_ms()} ms, alone {alone.snapshot_ms()} ms")
 
 

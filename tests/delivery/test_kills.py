@@ -204,6 +204,7 @@ class Round:
         self.life, self.taken, self.ended = 0, {}, ""
         out = open(f"{self.bench.work}/load", "w")
         self.load = subprocess.Popen([LOAD, "3", "400"], env=self.bench.env, stdout=out)
+        harness.children.append(self.load)
         harness.until(10, lambda: os.path.exists(self.bench.segment))
 
     def begin(self, *before):

@@ -46,13 +46,13 @@ void metrics__add_atomic(const struct metrics__cells *c, uint64_t n);
 #if defined(__x86_64__)
 
 /* The section's descriptor stays in that register until the section overwrites it. */
-#define METRICS__RSEQ_CS_IN(REGISTER)       \
-    ".pushsection __rseq_cs, \"aw?\"\n\t"   \
-    ".balign 32\n\t"                        \
-    "9: .long 0, 0\n\t"                     \
-    ".quad 1f, 2f - 1f, 4f\n\t"             \
-    ".popsection\n\t"                       \
-    "leaq 9b(%%rip), %%" REGISTER "\n\t"    \
+#define METRICS__RSEQ_CS_IN(REGISTER)     \
+    ".pushsection __rseq_cs, \"aw?\"\n\t" \
+    ".balign 32\n\t"                      \
+    "9: .long 0, 0\n\t"                   \
+    ".quad 1f, 2f - 1f, 4f\n\t"           \
+    ".popsection\n\t"                     \
+    "leaq 9b(%%rip), %%" REGISTER "\n\t"  \
     "movq %%" REGISTER ", %%fs:8(%[rs])\n\t"
 #define METRICS__RSEQ_CS METRICS__RSEQ_CS_IN("rax")
 #define METRICS__RSEQ_LANE             \

@@ -156,10 +156,10 @@ static inline bool mem_pair_load(const mem_pair_t *p, mem_pair_t *out)
 /* What a thread sanitizer, which does not read assembly, has to be told: the swap orders like any other. */
 #ifdef __SANITIZE_THREAD__
 #define mem_tell_before(p) __tsan_release(p)
-#define mem_tell_after(p) __tsan_acquire(p)
+#define mem_tell_after(p)  __tsan_acquire(p)
 #else
 #define mem_tell_before(p) ((void)(p))
-#define mem_tell_after(p) ((void)(p))
+#define mem_tell_after(p)  ((void)(p))
 #endif
 
 /* Full compare-and-swap of 16 bytes; full barrier. Never through libatomic, which may take a lock. */

@@ -101,6 +101,19 @@ static void sample_rows(struct metrics__rows *r, const struct metrics__distribut
             quantile_row(r, r->options.quantiles[i], clamp(q, low, high));
 }
 
+/* Where the values of a bucket may lie. One without a lower bound begins at 0, as its quantiles do. */
+static double lowest(const metrics_bucket_t *b, double mean)
+{
+    if (isfinite(b->lower)) return b->lower;
+    return fmin(isfinite(b->upper) ? fmin(0, b->upper) : mean, mean);
+}
+
+static double highest(const metrics_bucket_t *b, double mean)
+{
+    if (isfinite(b->upper)) return b->upper;
+    return fmax(isfinite(b->lower) ? b->lower : mean, mean);
+}
+
 /* Statistics from bucket counts: the edges of the outermost ones that are not empty, and quantiles. */
 static void bucket_statistics(struct metrics__rows *r, const struct metrics__distribution_read *now,
                               const struct metrics__distribution_read *base)
@@ -120,11 +133,11 @@ static void bucket_statistics(struct metrics__rows *r, const struct metrics__dis
     if (!count) {
         empty_rows(r);
     } else {
-        double low = isfinite(b[first].lower) ? b[first].lower : b[first].upper;
-        double high = isfinite(b[last].upper) ? b[last].upper : b[last].lower;
+        double mean = (now->sum - (base ? base->sum : 0)) / (double)count;
+        double low = lowest(&b[first], mean), high = highest(&b[last], mean);
         if (isfinite(low)) statistic(r, METRICS_MIN, low);
         if (isfinite(high)) statistic(r, METRICS_MAX, high);
-        statistic(r, METRICS_MEAN, (now->sum - (base ? base->sum : 0)) / (double)count);
+        statistic(r, METRICS_MEAN, clamp(mean, low, high));
         for (size_t i = 0; i < r->options.quantile_count; i++)
             if (metrics__bucket_quantile(b, now->bucket_count, now->scale, r->options.quantiles[i], &q))
                 quantile_row(r, r->options.quantiles[i], q);

@@ -133,7 +133,7 @@ UNIT(digits, form)
                                   1e-300,
                                   DBL_MAX,
                                   1e9,
-                                  12345678901234567,
+                                  12345678901234568,
                                   9.5e15};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         check_text(some[i]);

@@ -120,6 +120,42 @@ UNIT(snapshot, buckets_and_intervals)
     metrics_snapshot_release(&base);
 }
 
+static double row_of(const metrics_reading_t *reading, enum metrics_attribute attribute, double parameter)
+{
+    metrics_row_t rows[16];
+    metrics_row_options_t o = {.size = sizeof o, .attributes = METRICS_ATTR(attribute)};
+    size_t n = metrics_reading_rows(reading, NULL, &o, rows, 16);
+    for (size_t i = 0; i < n; i++)
+        if (isnan(parameter) || rows[i].parameter == parameter) return metrics_row_number(&rows[i]);
+    return NAN;
+}
+
+/* Breaks if a quantile or the mean lies outside of minimum and maximum where a bucket has no edge. */
+UNIT(snapshot, buckets_without_an_edge)
+{
+    static const double bounds[] = {1, 10};
+    static const struct {
+        const char *name;
+        double value, min, max;
+    } all[] = {{"first", 0.25, 0, 1}, {"below", -7, -7, 1}, {"last", 40, 10, 40}};
+    metrics_registry_t *r = test_open(NULL);
+    metrics_family_t f = {.size = sizeof f, .reservoir = METRICS_BUCKETS, .bounds = bounds, .bound_count = 2};
+    for (size_t i = 0; i < 3; i++) {
+        metrics_describe(r, all[i].name, &f, NULL);
+        metrics_histogram_update(metrics_histogram(r, all[i].name), all[i].value);
+    }
+    metrics_snapshot_t *s = test_take();
+    for (size_t i = 0; i < 3; i++) {
+        const metrics_reading_t *now = test_find(s, all[i].name, NULL);
+        double middle = row_of(now, METRICS_PERCENTILE, 0.5);
+        CHECK_NEAR(row_of(now, METRICS_MIN, NAN), all[i].min, 0);
+        CHECK_NEAR(row_of(now, METRICS_MAX, NAN), all[i].max, 0);
+        CHECK_NEAR(row_of(now, METRICS_MEAN, NAN), all[i].value, 0);
+        CHECK(middle >= all[i].min && middle <= all[i].max);
+    }
+    metrics_snapshot_release(&s);
+}
+
 /* Breaks if readings are not sorted, or a retired series is still shown, or a re-created one is not. */
 UNIT(snapshot, order_and_retirement)
 {

@@ -56,6 +56,16 @@ static inline metrics_reader_options_t test_clock(void)
                                       .clock = {test_wall, test_monotonic, NULL}};
 }
 
+/* A reader of that segment, which stays open; the test ends if there is none. */
+static inline metrics_reader_t *test_reader(void)
+{
+    metrics_error_t error = {0};
+    metrics_reader_t *r = metrics_reader_open(test_path, NULL, &error);
+    if (r) return r;
+    fprintf(stderr, "%s\n", error.text);
+    exit(1);
+}
+
 static inline metrics_snapshot_t *test_take(void)
 {
     metrics_error_t error = {0};

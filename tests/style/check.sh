@@ -107,7 +107,7 @@ rule "no access cites this row" "$(tests/style/orders.sh uncited)"
 rule "a function fits in 80 lines" "$(long_functions)"
 rule "the first line names the licence" "$(without_licence)"
 rule "links of the documentation lead somewhere" "$(dead_links)"
-rule "no unfinished work" "$(grep_in '\b(TODO|FIXME|XXX)\b' shm registry exporters tools examples tests)"
+rule "no unfinished work" "$(grep_in '\b(TO[D]O|FIX[M]E|XX[X])\b' shm registry exporters tools examples tests)"
 
 if [ "${1:-}" = --format ]; then
     if ! command -v clang-format >/dev/null; then

@@ -8,15 +8,6 @@
 #include "taking.h"
 #include "testing.h"
 
-static metrics_reader_t *open_reader(void)
-{
-    metrics_error_t error = {0};
-    metrics_reader_t *r = metrics_reader_open(test_path, NULL, &error);
-    if (!r) fprintf(stderr, "%s\n", error.text);
-    REQUIRE(r != NULL);
-    return r;
-}
-
 static void check_sorted(const metrics_snapshot_t *s)
 {
     for (size_t i = 1; i < s->count; i++)
@@ -28,7 +19,7 @@ static void check_sorted(const metrics_snapshot_t *s)
 UNIT(catalog, new_ones_are_sorted_in)
 {
     metrics_registry_t *r = test_open(NULL);
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     uint64_t seed = 11, made = 0;
     char name[32];
     for (int take = 0; take < 60; take++) {
@@ -61,7 +52,7 @@ UNIT(catalog, new_ones_are_sorted_in)
 UNIT(catalog, late_text)
 {
     metrics_registry_t *r = test_open(NULL);
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     metrics_counter_add(metrics_counter(r, "bytes"), 3);
     metrics_snapshot_t *before = metrics_snapshot_take(reader, NULL);
     metrics_describe(
@@ -84,7 +75,7 @@ UNIT(catalog, late_text)
 UNIT(catalog, older_snapshots_stay)
 {
     metrics_registry_t *r = test_open(NULL);
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     char name[16];
     for (int i = 0; i < 50; i++) {
         snprintf(name, sizeof name, "m%02d", i);
@@ -149,7 +140,7 @@ static void *look(void *arg)
 UNIT(catalog, another_thread_looks)
 {
     metrics_registry_t *r = test_open(NULL);
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     pthread_t thread;
     uint64_t seen = 0;
     char name[16];
@@ -188,7 +179,7 @@ UNIT(catalog, bytes_per_series)
             metrics_counter(r, "a.name.of.thirty.bytes.or.such", "client", number, "zone", "eu-1"));
     }
     size_t before = mallinfo2().uordblks;
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     metrics_snapshot_t *s = metrics_snapshot_take(reader, NULL);
     size_t after = mallinfo2().uordblks;
     REQUIRE(s && s->count == SERIES);

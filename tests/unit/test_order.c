@@ -9,15 +9,6 @@
 
 enum { SERIES = 300 };
 
-static metrics_reader_t *open_reader(void)
-{
-    metrics_error_t error = {0};
-    metrics_reader_t *r = metrics_reader_open(test_path, NULL, &error);
-    if (!r) fprintf(stderr, "%s\n", error.text);
-    REQUIRE(r != NULL);
-    return r;
-}
-
 /* Names that sort in another order than they are registered in. */
 static const char *name_of(int i, char name[16])
 {
@@ -43,7 +34,7 @@ UNIT(order, counts_find_their_names)
         metrics_counter_add(metrics_counter(r, name_of(i, name)), 1000 + (uint64_t)i);
     }
     for (int i = 0; i < SERIES; i += 3) metrics_retire(r, (const char *[]){name_of(i, name)}, 1);
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     for (int take = 0; take < 3; take++) {
         metrics_snapshot_t *s = metrics_snapshot_take(reader, NULL);
         REQUIRE(s != NULL);
@@ -73,7 +64,7 @@ UNIT(order, every_lane_counts_once)
         char name[16];
         uint64_t want[SERIES] = {0}, seed = 5;
         for (int i = 0; i < SERIES; i++) metrics_counter(r, name_of(i, name));
-        metrics_reader_t *reader = open_reader();
+        metrics_reader_t *reader = test_reader();
         metrics_snapshot_t *s = metrics_snapshot_take(reader, NULL);
         int fd = open(test_path, O_RDWR | O_CLOEXEC);
         REQUIRE(s != NULL && fd >= 0);
@@ -104,7 +95,7 @@ UNIT(order, overflow_is_shown_at_once)
 {
     metrics_registry_t *r =
         test_open(&(metrics_options_t){.size = sizeof(metrics_options_t), .family_series = 2});
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     char n[16];
     for (int i = 0; i < 4; i++) {
         snprintf(n, sizeof n, "%d", i);
@@ -134,7 +125,7 @@ UNIT(order, storage_that_comes_late)
     metrics_registry_t *r = test_open(NULL);
     metrics_counter_add(metrics_counter(r, "early"), 1);
     metrics_counter_add(metrics_counter(r, "late"), 2);
-    metrics_reader_t *reader = open_reader();
+    metrics_reader_t *reader = test_reader();
     metrics_snapshot_t *s = metrics_snapshot_take(reader, NULL);
     const metrics_reading_t *late = test_find(s, "late", NULL);
     REQUIRE(late != NULL);
@@ -144,7 +135,7 @@ UNIT(order, storage_that_comes_late)
     metrics_reader_close(&reader);
     int fd = open(test_path, O_RDWR | O_CLOEXEC);
     REQUIRE(fd >= 0 && pwrite(fd, none, sizeof none, at) == sizeof none);
-    reader = open_reader();
+    reader = test_reader();
     for (int there = 0; there < 2; there++) {
         if (there) REQUIRE(pwrite(fd, storage, sizeof storage, at) == sizeof storage);
         s = metrics_snapshot_take(reader, NULL);

@@ -510,7 +510,7 @@ static void check_states_atomic(void)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+        multi_sequences(false);
         execl("/proc/self/exe", "test_fault", "states", folder, (char *)NULL);
         _exit(127);
     }

@@ -68,6 +68,15 @@ static inline void multi_sleep_ms(long ms)
     }
 }
 
+/* Whether the program that this process executes next has restartable sequences: glibc asks at its start. */
+static inline void multi_sequences(bool with)
+{
+    if (with)
+        unsetenv("GLIBC_TUNABLES");
+    else
+        setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+}
+
 /* A child that runs fn(arg) and ends without the parent's atexit handlers. */
 static inline pid_t multi_fork(void (*fn)(void *), void *arg)
 {

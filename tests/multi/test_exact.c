@@ -80,10 +80,7 @@ static pid_t start(const char *program, bool with_sequences, int books, int numb
     pid_t pid = fork();
     if (pid) return pid;
     setenv("MTX_SEGMENT", test_path, 1);
-    if (with_sequences)
-        unsetenv("GLIBC_TUNABLES");
-    else
-        setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+    multi_sequences(with_sequences);
     if (books >= 0) dup2(books, 0);
     snprintf(text, sizeof text, "%d", number);
     execl(self, self, program, with_sequences ? "with" : "without", text, (char *)NULL);

@@ -190,10 +190,7 @@ static pid_t start_writer(int books, bool with_sequences)
     pid_t pid = fork();
     if (pid) return pid;
     setenv("MTX_SEGMENT", test_path, 1);
-    if (with_sequences)
-        unsetenv("GLIBC_TUNABLES");
-    else
-        setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+    multi_sequences(with_sequences);
     dup2(books, 0);
     execl("/proc/self/exe", "test_monotone", "writer", (char *)NULL);
     _exit(127);

@@ -262,7 +262,7 @@ static void check_without(void)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+        multi_sequences(false);
         execl("/proc/self/exe", "test_signals", "without", (char *)NULL);
         _exit(127);
     }

@@ -14,6 +14,7 @@
 #include "unit.h"
 
 #include "../fixture.h"
+#include "../session.h"
 #include "config.h"
 #include "transport_http.h"
 #include "view.h"
@@ -187,16 +188,6 @@ static void answer_all(const struct payload *request, struct answer *answer)
                    ++number);
 }
 
-static void talk(void (*fn)(void *, void *, const struct view *, struct answer *), void *session,
-                 const struct view *view)
-{
-    struct answer answer = {.outcome = OUTCOME_DROP};
-    if (!fn) return;
-    fn(session, NULL, view, &answer);
-    CHECK_EQ_I64(answer.outcome, OUTCOME_SENT);
-    answer_free(&answer);
-}
-
 static void golden_form(const struct config_backend *b, struct view *view, void *session, unsigned form)
 {
     char path[512];
@@ -207,7 +198,7 @@ static void golden_form(const struct config_backend *b, struct view *view, void 
     size_t points = 0;
     const struct backend_session *talks = b->type->session;
     buf_reset(&said);
-    if (talks) talk(talks->prepare, session, view);
+    if (talks) session_talk(talks->prepare, session, view);
     buf_mem(&text, buf_text(&said), said.len);
     /* As many rounds as it takes: a payload holds so many points and no more. */
     for (; batch.from < batch.to; batch.from += payloads[0].items ? payloads[0].items : batch.to) {
@@ -219,7 +210,7 @@ static void golden_form(const struct config_backend *b, struct view *view, void 
         }
     }
     buf_reset(&said);
-    if (talks) talk(talks->done, session, view);
+    if (talks) session_talk(talks->done, session, view);
     buf_mem(&text, buf_text(&said), said.len);
     CHECK(points >= view->n - 2); /* at most what cannot be told is missing */
     if (form)

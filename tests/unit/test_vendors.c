@@ -13,6 +13,7 @@
 #include "unit.h"
 
 #include "../fixture.h"
+#include "../session.h"
 #include "config.h"
 #include "json.h"
 #include "points_line.h"
@@ -449,16 +450,6 @@ static void record(const struct payload *request, struct answer *answer)
         buf_str(&answer->response.body, "{\"schema\":{\"id\":\"S1\"},\"errors\":[],\"token\":\"BEARER\"}");
 }
 
-static void talk(void (*fn)(void *, void *, const struct view *, struct answer *), void *session,
-                 const struct view *view)
-{
-    struct answer answer = {.outcome = OUTCOME_DROP};
-    if (!fn) return;
-    fn(session, NULL, view, &answer);
-    CHECK_EQ_I64(answer.outcome, OUTCOME_SENT);
-    answer_free(&answer);
-}
-
 /* All requests of one interval, in their order, into `said`. */
 static void deliver(const struct config_backend *b, const metrics_snapshot_t *s, uint64_t wall_ns)
 {
@@ -471,7 +462,7 @@ static void deliver(const struct config_backend *b, const metrics_snapshot_t *s,
     REQUIRE(selection_compile(&sel, b->type, b->settings, &none));
     view_begin(&view, &sel, wall_ns, UINT64_C(10000000000));
     CHECK(view_add(&view, s, NULL));
-    talk(b->type->session->prepare, session, &view);
+    session_talk(b->type->session->prepare, session, &view);
     b->type->encode(&(struct batch){.view = &view, .to = view.n, .settings = b->settings, .session = session},
                     payloads);
     for (int k = 0; k < PAYLOADS; k++) {
@@ -480,7 +471,7 @@ static void deliver(const struct config_backend *b, const metrics_snapshot_t *s,
         answer_free(&answer);
         payload_free(&payloads[k]);
     }
-    talk(b->type->session->done, session, &view);
+    session_talk(b->type->session->done, session, &view);
     b->type->session->close(&session);
     view_free(&view);
     selection_free(&sel);

@@ -640,8 +640,3 @@ bool consumer_idle(struct consumer *c)
     pthread_mutex_unlock(&c->lock);
     return idle;
 }
-
-const char *consumer_name(const struct consumer *c)
-{
-    return c->settings->name;
-}

@@ -69,8 +69,6 @@ void consumer_reopen(struct consumer *consumer);
 /* True if nothing is queued or under way. Thread-safe. */
 bool consumer_idle(struct consumer *consumer);
 
-const char *consumer_name(const struct consumer *consumer);
-
 /* Queue and lag over all logs followed. Thread-safe. */
 struct log_lag consumer_lag(struct consumer *consumer);
 

@@ -484,7 +484,8 @@ struct log_lag log_lag(struct log *log, int cursor)
 struct log_size log_size(struct log *log)
 {
     pthread_mutex_lock(&log->lock);
-    struct log_size size = {log->bytes, log->snapshots};
+    struct log_size size = {log->bytes, log->snapshots, 0};
     pthread_mutex_unlock(&log->lock);
+    size.failures = log_failures(log);
     return size;
 }

@@ -141,9 +141,9 @@ struct log_lag {
 };
 struct log_lag log_lag(struct log *log, int cursor);
 
-/* Bytes of packed snapshots, and how many snapshots there are. */
+/* Bytes of packed snapshots, how many snapshots there are, and what the file could not take (log_failures). */
 struct log_size {
-    uint64_t bytes, snapshots;
+    uint64_t bytes, snapshots, failures;
 };
 struct log_size log_size(struct log *log);
 

@@ -38,6 +38,8 @@ static const struct meta_family {
     {"mtx.exporter.scrape.bytes", "bytes", "Bytes of scrape answers before compression."},
     {"mtx.exporter.log.bytes", "bytes", "Memory of the snapshots that wait in packed form."},
     {"mtx.exporter.log.snapshots", "snapshots", "Snapshots that wait for a backend."},
+    {"mtx.exporter.log.failures", "transactions",
+     "What the log's file could not take since this exporter began: it is in memory only."},
     {"mtx.segment.series", "series", "Series in the segment."},
     {"mtx.segment.fill", "ratio", "Part of the segment's memory that is in use, 0 to 1."},
     {"mtx.segment.resident", "bytes", "Memory that the segment's file occupies."},
@@ -329,6 +331,7 @@ void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
         meta_level(r, "mtx.segment.damaged", (double)header->series_damaged);
         meta_level(r, "mtx.exporter.log.bytes", (double)log.bytes);
         meta_level(r, "mtx.exporter.log.snapshots", (double)log.snapshots);
+        meta_level(r, "mtx.exporter.log.failures", (double)log.failures);
         for (uint32_t i = 0; i < info->loss_count && i < 32; i++) {
             const char *reason = metrics_loss_name(i);
             if (reason)

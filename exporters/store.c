@@ -604,8 +604,3 @@ uint64_t store_failures(struct store *s)
     pthread_mutex_unlock(&s->lock);
     return n;
 }
-
-const char *store_path(const struct store *s)
-{
-    return s->path;
-}

@@ -84,6 +84,4 @@ bool store_broken(struct store *store);
 /* How many transactions were given up. Thread-safe. */
 uint64_t store_failures(struct store *store);
 
-const char *store_path(const struct store *store);
-
 #endif

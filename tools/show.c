@@ -112,12 +112,6 @@ void show_value_short(struct buf *out, const metrics_row_t *row)
         show_value(out, row);
 }
 
-void show_measure(struct buf *out, const metrics_row_t *row)
-{
-    show_value(out, row);
-    if (row->unit && *row->unit) buf_printf(out, " %s", row->unit);
-}
-
 const char *show_nature(enum metrics_nature nature)
 {
     static const char *const words[] = {

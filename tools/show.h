@@ -31,9 +31,6 @@ void show_attribute(struct buf *out, const metrics_row_t *row);
 void show_value(struct buf *out, const metrics_row_t *row);
 void show_value_short(struct buf *out, const metrics_row_t *row);
 
-/* "value unit", the unit left out if there is none. */
-void show_measure(struct buf *out, const metrics_row_t *row);
-
 /* Which word a nature or scope is in JSON. */
 const char *show_nature(enum metrics_nature nature);
 const char *show_scope(enum metrics_scope scope);

@@ -2,9 +2,10 @@
 /*
  * A bounded load on the example server, and an honest book-keeper of what became of it:
  *   completed  a request whose whole answer was read
- *   broken     a request that was sent, wholly or in part, and whose connection died before the answer was
- * whole refused    connections that could not be made (tried again after 10 ms) The server may or may not
- * have counted a broken request; it must have counted every completed one.
+ *   broken     a request that was sent, wholly or in part, and whose connection died before the
+ *              answer was whole
+ *   refused    connections that could not be made (tried again after 10 ms)
+ * The server may or may not have counted a broken request; it must have counted every completed one.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -14,7 +14,7 @@
 
 #include <mtx/metrics.h>
 
-/* --- server_http.c ------------------------------------------------------------------------------- */
+/* --- server_http.c --- */
 
 struct http_request {
     char method[8];
@@ -50,7 +50,7 @@ enum http_next http_next(struct connection *connection, struct http_request *req
 /* Send all of it, waiting for a slow client up to the socket's send timeout. False if the client is gone. */
 bool http_send(int fd, const struct http_response *response, bool close);
 
-/* --- server_app.c -------------------------------------------------------------------------------- */
+/* --- server_app.c --- */
 
 /* Open the segment and create the series: once, in the parent, before forking. */
 metrics_registry_t *app_open(void);
@@ -67,7 +67,7 @@ void app_in_flight(int delta);
 /* Let metrics_poll() ask fn how many connections wait in this worker's queue. */
 void app_queue_depth(metrics_gauge_fn *fn, void *arg);
 
-/* --- server_worker.c ----------------------------------------------------------------------------- */
+/* --- server_worker.c --- */
 
 struct worker_options {
     int listener; /* the listening socket, shared by all workers */

@@ -18,7 +18,7 @@ enum { BODY_MAX = 64 * 1024 };
 static _Thread_local char body[BODY_MAX];
 static _Thread_local unsigned seed;
 
-/* --- Routes: each fills body and returns its size, or 0 for "something broke" -------------------- */
+/* --- Routes: each fills body and returns its size, or 0 for "something broke" --- */
 
 static size_t random_below(size_t n)
 {
@@ -64,7 +64,7 @@ static size_t serve_pay(void)
     return (size_t)snprintf(body, sizeof body, "paid\n");
 }
 
-/* --- Metrics ------------------------------------------------------------------------------------- */
+/* --- Metrics --- */
 
 static struct route {
     const char *path;

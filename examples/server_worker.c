@@ -43,7 +43,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* --- The queue ----------------------------------------------------------------------------------- */
+/* --- The queue --- */
 
 static void queue_put(struct worker *worker, struct connection *connection)
 {
@@ -81,7 +81,7 @@ static double queue_depth(void *arg)
     return queued;
 }
 
-/* --- Answering ----------------------------------------------------------------------------------- */
+/* --- Answering --- */
 
 /* Count a request; true if its connection is to be closed after it. */
 static bool request_served(struct worker *worker)
@@ -137,7 +137,7 @@ static void *thread_run(void *arg)
     return NULL;
 }
 
-/* --- The event loop ------------------------------------------------------------------------------ */
+/* --- The event loop --- */
 
 static void connection_accept(struct worker *worker)
 {

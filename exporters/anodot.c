@@ -25,8 +25,7 @@ void anodot_text(const struct anodot_settings *s, const char *text, struct buf *
     }
 }
 
-/* --- Readings to points ------------------------------------------------------------------------------------
- */
+/* --- Readings to points --- */
 
 static bool is_sent(const metrics_row_t *row, const struct item *item)
 {
@@ -48,8 +47,7 @@ void anodot_map(struct points *out, const struct view *view, const struct item *
     }
 }
 
-/* --- Points to JSON ----------------------------------------------------------------------------------------
- */
+/* --- Points to JSON --- */
 
 static bool was_there(const char *const *keys, size_t n, const char *key)
 {
@@ -182,8 +180,7 @@ void anodot_request(struct payload *out, const struct anodot_settings *s, const 
     out->content_type = "application/json";
 }
 
-/* --- Answers -----------------------------------------------------------------------------------------------
- */
+/* --- Answers --- */
 
 static int error_id(const json_t *error)
 {
@@ -241,8 +238,7 @@ void anodot_judge(const struct payload *payload, struct answer *answer)
     json_decref(root);
 }
 
-/* --- By hand -----------------------------------------------------------------------------------------------
- */
+/* --- By hand --- */
 
 const char *const anodot_constants[] = {"True", "False", "None"};
 

@@ -59,8 +59,8 @@ bool anodot30_covers(const struct anodot30_schema *s, json_t *dimensions, json_t
  * be handed on. */
 bool anodot30_know(struct anodot30 *a, void *link, struct answer *answer);
 
-/* Makes a schema, which is found from then on; both needs are shared, not taken over. False, with the answer.
- */
+/* Makes a schema, which is found from then on; both needs are shared, not taken over. False, with the
+ * answer. */
 bool anodot30_create(struct anodot30 *a, void *link, const char *name, int64_t version, json_t *dimensions,
                      json_t *measurements, struct answer *answer);
 

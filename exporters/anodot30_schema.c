@@ -11,8 +11,7 @@
 
 #define BEARER_LIFE (UINT64_C(23) * 3600 * CLOCK_SECOND) /* the service's own is 24 h */
 
-/* --- Schemas -----------------------------------------------------------------------------------------------
- */
+/* --- Schemas --- */
 
 static void schema_free(struct anodot30_schema *s)
 {
@@ -101,8 +100,7 @@ bool anodot30_covers(const struct anodot30_schema *s, json_t *dimensions, json_t
     return false;
 }
 
-/* --- The second API ----------------------------------------------------------------------------------------
- */
+/* --- The second API --- */
 
 /* Sends a request; the answer's JSON, or NULL with *answer to be handed on. 401 asks for a login. */
 static json_t *exchange(struct anodot30 *a, void *link, struct payload *request, struct answer *answer)
@@ -216,8 +214,7 @@ bool anodot30_know(struct anodot30 *a, void *link, struct answer *answer)
     return a->listed || list_schemas(a, link, answer);
 }
 
-/* --- Points and their schemas ------------------------------------------------------------------------------
- */
+/* --- Points and their schemas --- */
 
 /* The numbers of a point; one that has a value has it under its own name, as the registry's have. */
 const struct point_field *anodot30_fields_of(const struct point *p, struct point_field *one, size_t *n)

@@ -40,8 +40,8 @@ bool buf_ok(const struct buf *b);
 /* The contents as a C string, "" for a buffer never written to. Valid until the next append. */
 const char *buf_text(const struct buf *b);
 
-/* Hands the contents over as a string that the caller frees; the buffer is empty afterwards. NULL if failed.
- */
+/* Hands the contents over as a string that the caller frees; the buffer is empty afterwards. NULL if
+ * failed. */
 char *buf_take(struct buf *b);
 
 /* Makes room for `n` more bytes and returns where they begin; NULL if refused. The caller writes at most n

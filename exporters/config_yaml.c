@@ -195,8 +195,7 @@ static void walk_section(struct walk *w, const struct option *rows, void *settin
     }
 }
 
-/* --- The list of backends --------------------------------------------------------------------------------
- */
+/* --- The list of backends --- */
 
 /* The value of `type` in a backend's map, NULL if it is not there. */
 static const yaml_node_t *walk_type_node(struct walk *w, const yaml_node_t *node)
@@ -300,8 +299,7 @@ static bool walk_backends(struct walk *w, const char *key, const yaml_node_t *va
     return true;
 }
 
-/* --- The document ----------------------------------------------------------------------------------------
- */
+/* --- The document --- */
 
 static void walk_root(struct walk *w)
 {

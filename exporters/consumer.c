@@ -83,8 +83,7 @@ static bool consumer_over(struct consumer *c, bool waits)
     return over;
 }
 
-/* --- Making and ending -----------------------------------------------------------------------------------
- */
+/* --- Making and ending --- */
 
 static bool consumer_open(struct consumer *c, struct buf *why)
 {
@@ -234,8 +233,7 @@ void consumer_leave(struct consumer *c, struct log *log, enum ledger_reason reas
     wake_call(c->options.wake);
 }
 
-/* --- One snapshot ----------------------------------------------------------------------------------------
- */
+/* --- One snapshot --- */
 
 static size_t consumer_most(const struct consumer *c)
 {
@@ -537,8 +535,7 @@ uint64_t consumer_step(struct consumer *c)
     return c->not_before > now ? c->not_before : now;
 }
 
-/* --- The thread ------------------------------------------------------------------------------------------
- */
+/* --- The thread --- */
 
 /* True if some log holds back what was just appended. It calls when it is done with that. */
 static bool consumer_held_back(struct consumer *c)

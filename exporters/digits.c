@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* --- Integers ----------------------------------------------------------------------------------------------
- */
+/* --- Integers --- */
 
 static const char digits_pairs[] = "00010203040506070809101112131415161718192021222324"
                                    "25262728293031323334353637383940414243444546474849"
@@ -56,8 +55,7 @@ char *digits_u64(char *at, uint64_t v)
     return end;
 }
 
-/* --- Powers of ten -----------------------------------------------------------------------------------------
- */
+/* --- Powers of ten --- */
 
 /* 10^k for every k that doubles need: the highest 128 bits, rounded up where there are more. */
 enum { POWER_LEAST = -292, POWER_MOST = 324, BIG_WORDS = 36 };
@@ -133,11 +131,10 @@ static void powers_make(void)
     }
 }
 
-/* --- Doubles -----------------------------------------------------------------------------------------------
- */
+/* --- Doubles --- */
 
-/* floor(e x log10(2)), floor(e x log10(2) + log10(3/4)), floor(e x log2(10)), for the exponents of doubles.
- */
+/* floor(e x log10(2)), floor(e x log10(2) + log10(3/4)), floor(e x log2(10)), for the exponents of
+ * doubles. */
 static int log10_pow2(int e)
 {
     return e * 1262611 >> 22;

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- Health -----------------------------------------------------------------------------------------------
- */
+/* --- Health --- */
 
 static void exporter_healthy(void *arg, const struct serve_request *request, struct serve_answer *answer)
 {
@@ -29,8 +28,7 @@ static void exporter_ready(void *arg, const struct serve_request *request, struc
     if (!n) answer->status = 503;
 }
 
-/* --- The server -------------------------------------------------------------------------------------------
- */
+/* --- The server --- */
 
 void exporter_route(struct exporter *e)
 {
@@ -63,8 +61,7 @@ void exporter_serve(struct exporter *e)
     buf_free(&why);
 }
 
-/* --- What the sampler tells -------------------------------------------------------------------------------
- */
+/* --- What the sampler tells --- */
 
 /* The exporter's own metrics go to the first segment that it follows. */
 static void exporter_choose_meta(struct exporter *e, const struct source *source)
@@ -183,8 +180,7 @@ static void *exporter_run(void *arg)
     }
 }
 
-/* --- Start ------------------------------------------------------------------------------------------------
- */
+/* --- Start --- */
 
 void exporter_free(struct exporter **exporter)
 {
@@ -282,8 +278,7 @@ struct exporter *exporter_start(struct config *config, struct buf *why)
     return exporter_fail(e);
 }
 
-/* --- Stop -------------------------------------------------------------------------------------------------
- */
+/* --- Stop --- */
 
 bool exporter_idle(const struct exporter *e)
 {

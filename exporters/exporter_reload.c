@@ -19,8 +19,7 @@ struct reload {
     size_t unchanged;
 };
 
-/* --- All that can fail ------------------------------------------------------------------------------------
- */
+/* --- All that can fail --- */
 
 static void reload_note(struct buf *names, const char *name)
 {
@@ -60,8 +59,7 @@ static bool reload_prepare(struct reload *r, struct buf *why)
     return true;
 }
 
-/* --- The exchange -----------------------------------------------------------------------------------------
- */
+/* --- The exchange --- */
 
 /* A log that is open stays where it is. */
 static void reload_keep_log(struct reload *r)

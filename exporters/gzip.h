@@ -11,8 +11,7 @@ enum gzip_container { GZIP_GZIP, GZIP_ZLIB }; /* RFC 1952; RFC 1950, which HTTP 
  * Pure. */
 bool gzip_pack(const void *data, size_t n, int level, enum gzip_container container, struct buf *out);
 
-/* --- Piece by piece ----------------------------------------------------------------------------------------
- */
+/* --- Piece by piece --- */
 
 /* Some 300 KiB, whatever the length of the body. One thread at a time. */
 struct gzip;

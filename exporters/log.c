@@ -15,9 +15,7 @@ static void log_wait(struct log *log, uint64_t ticket, uint64_t patience)
     if (ticket) store_wait(log->store, ticket, patience);
 }
 
-/* --- Accounts
- * -------------------------------------------------------------------------------------------------
- */
+/* --- Accounts --- */
 
 /* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the
  * file. */
@@ -44,8 +42,7 @@ static void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64
     c->dirty = true;
 }
 
-/* --- Entries ---------------------------------------------------------------------------------------------
- */
+/* --- Entries --- */
 
 void log_entry_free(struct log *log, struct log_entry *e)
 {
@@ -85,8 +82,7 @@ metrics_snapshot_t *log_unpack(const struct log_entry *e)
                        : metrics_snapshot_decode(e->packed, e->packed_n, NULL);
 }
 
-/* --- Appending -------------------------------------------------------------------------------------------
- */
+/* --- Appending --- */
 
 struct log *log_new(const struct log_limits *limits, struct ledger *ledger)
 {
@@ -143,8 +139,8 @@ void log_set_replaced(struct log *log)
     pthread_mutex_unlock(&log->lock);
 }
 
-/* Counts the entry for a cursor under its selection; the difference to the earlier count is taken or dropped.
- */
+/* Counts the entry for a cursor under its selection; the difference to the earlier count is taken or
+ * dropped. */
 static void log_count(struct log *log, struct log_cursor *c, struct log_entry *e,
                       const metrics_snapshot_t *snapshot)
 {
@@ -204,8 +200,7 @@ int log_append(struct log *log, metrics_snapshot_t *snapshot)
     return again ? 0 : e ? 1 : -1;
 }
 
-/* --- Cursors ---------------------------------------------------------------------------------------------
- */
+/* --- Cursors --- */
 
 struct log_cursor *log_cursor_named(struct log *log, const char *name)
 {

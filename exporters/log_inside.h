@@ -62,8 +62,7 @@ struct log {
     struct log_cursor cursors[LOG_CURSORS];
 };
 
-/* --- log_mirror.c: all are called with the log locked, and do nothing without a file
- * ------------------------- */
+/* --- log_mirror.c: all are called with the log locked, and do nothing without a file --- */
 
 /* An entry is new, or has other bytes. It is packed. */
 void log_mirror_put(struct log *log, const struct log_entry *e);
@@ -77,8 +76,7 @@ void log_mirror_drop(struct log *log, const char *name);
  * everything is written anew from time to time. */
 uint64_t log_mirror_commit(struct log *log);
 
-/* --- log_thin.c: likewise locked
- * --------------------------------------------------------------------------------------------------- */
+/* --- log_thin.c: likewise locked --- */
 
 /* Frees what no cursor needs any more. */
 void log_trim(struct log *log);
@@ -103,8 +101,7 @@ metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const 
  * queue_bytes want, into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
 void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
 
-/* --- log.c
- * --------------------------------------------------------------------------------------------------- */
+/* --- log.c --- */
 
 struct log_cursor *log_cursor_named(struct log *log, const char *name);
 void log_entry_free(struct log *log, struct log_entry *e);

@@ -128,8 +128,7 @@ uint64_t log_mirror_commit(struct log *log)
     return store_commit(log->store);
 }
 
-/* --- Loading
- * ------------------------------------------------------------------------------------------------- */
+/* --- Loading --- */
 
 struct loading {
     struct log *log;

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- What is needed ---------------------------------------------------------------------------------------
- */
+/* --- What is needed --- */
 
 static bool log_needs(const struct log_cursor *c, const struct log_entry *e)
 {
@@ -44,8 +43,7 @@ void log_trim(struct log *log)
     }
 }
 
-/* --- Two become one ---------------------------------------------------------------------------------------
- */
+/* --- Two become one --- */
 
 /* Puts another snapshot in an entry's place; takes over the reference. */
 static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t *snapshot)
@@ -78,8 +76,8 @@ uint64_t log_age(const struct log *log, const struct log_entry *e)
     return log->last->wall_ns > e->wall_ns ? log->last->wall_ns - e->wall_ns : 0;
 }
 
-/* True if the entry may be merged into its successor: no cursor stands between the two, or is reading either.
- */
+/* True if the entry may be merged into its successor: no cursor stands between the two, or is reading
+ * either. */
 static bool log_mergeable(const struct log *log, const struct log_entry *e)
 {
     if (!e->next) return false;
@@ -144,8 +142,7 @@ static struct log_entry *log_pair(const struct log *log, struct log_entry *from,
     return best;
 }
 
-/* --- The part of one backend ------------------------------------------------------------------------------
- */
+/* --- The part of one backend --- */
 
 bool log_is_bounded(const struct log *log)
 {
@@ -217,8 +214,7 @@ void log_thin(struct log *log)
         if (!log_merge(log, e)) return;
 }
 
-/* --- For one cursor alone ---------------------------------------------------------------------------------
- */
+/* --- For one cursor alone --- */
 
 /* What it takes to unpack an entry when it may be gone. */
 struct parcel {

@@ -57,8 +57,7 @@ static int main_print(struct buf *out)
     return good ? 0 : EXIT_MISTAKE;
 }
 
-/* --- Help -------------------------------------------------------------------------------------------------
- */
+/* --- Help --- */
 
 static void help_arguments(struct buf *out)
 {
@@ -150,8 +149,7 @@ static int main_sample(void)
     return main_print(&out);
 }
 
-/* --- Arguments --------------------------------------------------------------------------------------------
- */
+/* --- Arguments --- */
 
 static const struct argument *argument_find(const char *text, const char **value)
 {
@@ -213,8 +211,8 @@ static bool arguments_override(struct config *config, const char *name, const ch
     return good;
 }
 
-/* The configuration that the arguments mean; NULL after the mistakes were printed. Warnings are printed, too.
- */
+/* The configuration that the arguments mean; NULL after the mistakes were printed. Warnings are printed,
+ * too. */
 static struct config *main_config(const struct arguments *a)
 {
     struct buf mistakes = {0};
@@ -241,8 +239,7 @@ static int main_check(struct config *config)
     return main_print(&out);
 }
 
-/* --- Running ----------------------------------------------------------------------------------------------
- */
+/* --- Running --- */
 
 static void main_reload(struct exporter *exporter, const struct arguments *a)
 {

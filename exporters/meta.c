@@ -129,16 +129,16 @@ void meta_scraped(struct meta *meta, const char *backend, uint64_t ns, uint64_t 
     pthread_mutex_unlock(&meta->lock);
 }
 
-/* The series exists from the first call on, also while it counts nothing: a missing one cannot be alerted on.
- */
+/* The series exists from the first call on, also while it counts nothing: a missing one cannot be alerted
+ * on. */
 static void meta_count(metrics_registry_t *r, const char *name, const char *backend, const char *signal,
                        uint64_t now, uint64_t told)
 {
     metrics_counter_add(metrics_counter(r, name, "backend", backend, "signal", signal), now - told);
 }
 
-/* Reasons appear when they first happen, but for a refusal of the other side, which may be counted as zero.
- */
+/* Reasons appear when they first happen, but for a refusal of the other side, which may be counted as
+ * zero. */
 static void meta_count_reason(metrics_registry_t *r, const char *name, const char *backend,
                               const char *signal, enum ledger_reason reason, uint64_t n)
 {
@@ -226,8 +226,7 @@ void meta_ledger(struct meta *meta, struct ledger *ledger)
     pthread_mutex_unlock(&meta->lock);
 }
 
-/* --- After an earlier exporter -----------------------------------------------------------------------------
- */
+/* --- After an earlier exporter --- */
 
 /* The counters that an account is told by; those that are sums of others go with them. */
 static uint64_t *meta_field(struct ledger_account *a, const char *name, const char *reason)

@@ -14,8 +14,8 @@ struct meta;
 struct meta *meta_new(void);
 void meta_free(struct meta **meta);
 
-/* Write into this segment from now on (NULL: into none). False, with the reason, if it cannot be written to.
- */
+/* Write into this segment from now on (NULL: into none). False, with the reason, if it cannot be written
+ * to. */
 bool meta_attach(struct meta *meta, const char *path, struct buf *why);
 
 /*

@@ -67,8 +67,7 @@ const char *option_wants(const struct option *row)
     return "a value";
 }
 
-/* --- Parsing ---------------------------------------------------------------------------------------------
- */
+/* --- Parsing --- */
 
 static bool option_bool(const char *text, bool *out)
 {
@@ -216,8 +215,7 @@ bool option_parse(const struct option *row, void *settings, const char *text, st
     return false;
 }
 
-/* --- Whole structs ---------------------------------------------------------------------------------------
- */
+/* --- Whole structs --- */
 
 static bool option_is_list(const struct option *row)
 {
@@ -345,8 +343,7 @@ const char *option_tag_value(const struct option_tags *tags, const char *key)
     return NULL;
 }
 
-/* --- Comparing -------------------------------------------------------------------------------------------
- */
+/* --- Comparing --- */
 
 static bool option_same_text(const char *a, const char *b)
 {

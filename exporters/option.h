@@ -17,19 +17,20 @@
 
 #include "buf.h"
 
-enum option_type {                    /* type of the field */
-                   OPTION_STRING = 1, /* char *, owned; NULL = not given */
-                   OPTION_SECRET,     /* char *, owned; never printed */
-                   OPTION_BOOL,       /* bool */
-                   OPTION_INTEGER,    /* int64_t */
-                   OPTION_FLOAT,      /* double */
-                   OPTION_DURATION,   /* uint64_t nanoseconds; written with a unit: 500ms, 10s, 5m, 24h */
-                   OPTION_SIZE,       /* uint64_t bytes; written with a unit: 64KiB, 16MiB */
-                   OPTION_LIST,       /* struct option_list */
-                   OPTION_GLOBS,      /* struct option_list of sound patterns */
-                   OPTION_TAGS,       /* struct option_tags */
-                   OPTION_CHOICE,     /* int, index into .choices */
-                   OPTION_SECTION,    /* a struct described by .rows; a bare scalar sets its first row */
+/* The type of the field. */
+enum option_type {
+    OPTION_STRING = 1, /* char *, owned; NULL = not given */
+    OPTION_SECRET,     /* char *, owned; never printed */
+    OPTION_BOOL,       /* bool */
+    OPTION_INTEGER,    /* int64_t */
+    OPTION_FLOAT,      /* double */
+    OPTION_DURATION,   /* uint64_t nanoseconds; written with a unit: 500ms, 10s, 5m, 24h */
+    OPTION_SIZE,       /* uint64_t bytes; written with a unit: 64KiB, 16MiB */
+    OPTION_LIST,       /* struct option_list */
+    OPTION_GLOBS,      /* struct option_list of sound patterns */
+    OPTION_TAGS,       /* struct option_tags */
+    OPTION_CHOICE,     /* int, index into .choices */
+    OPTION_SECTION,    /* a struct described by .rows; a bare scalar sets its first row */
 };
 
 struct option_list {
@@ -68,8 +69,8 @@ const struct option *option_find(const struct option *rows, const char *name, bo
 /* The best known name for a wrong one (the `_file` forms included), in `out`; false if none is near. */
 bool option_nearest(const struct option *rows, const char *wrong, struct buf *out);
 
-/* Sets every field to its default; the struct must be zeroed. Aborts on a default that its own row refuses.
- */
+/* Sets every field to its default; the struct must be zeroed. Aborts on a default that its own row
+ * refuses. */
 void option_defaults(const struct option *rows, void *settings);
 
 /* Sets the fields whose environment variables are set: after the defaults, before the file. One line per

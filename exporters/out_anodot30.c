@@ -4,8 +4,8 @@
  * they are. There is one schema for each name; it is looked up, or made, before its first sample.
  *
  *     POST /api/v1/metrics?token=...&protocol=anodot30
- *     [{"schemaId": "S1", "timestamp": 1700000000, "dimensions": {"dc": "eu_1"}, "measurements":
- * {"hits": 12.0}}]
+ *     [{"schemaId": "S1", "timestamp": 1700000000, "dimensions": {"dc": "eu_1"},
+ *       "measurements": {"hits": 12.0}}]
  */
 #include "anodot30.h"
 #include "attribute.h"
@@ -40,8 +40,7 @@ static const struct option anodot30_options[] = {
     {.name = NULL},
 };
 
-/* --- What the registry needs -------------------------------------------------------------------------------
- */
+/* --- What the registry needs --- */
 
 /* What a series needs of its schema: the keys of its tags and its statistics. Nearly all series of a family
  * need the same, so each need is looked at once. */
@@ -193,8 +192,7 @@ static void close_session(void **session)
     *session = NULL;
 }
 
-/* --- Samples -----------------------------------------------------------------------------------------------
- */
+/* --- Samples --- */
 
 /* One point with all its numbers; a level that is not merged makes one for each worker. */
 static void anodot30_map(struct points *out, const struct view *view, const struct item *item,

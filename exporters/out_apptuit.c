@@ -36,8 +36,7 @@ struct apptuit_settings {
 
 static const char *const sanitizers[] = {"prometheus", "apptuit", "none", NULL};
 
-/* --- Default tags ------------------------------------------------------------------------------------------
- */
+/* --- Default tags --- */
 
 /* What the service takes: letters and digits of any alphabet, that is all of Unicode's categories L and N (as
  * `\w` of the vendor's client has it, which leaves out combining marks), and four signs. */
@@ -108,8 +107,7 @@ static bool check_default_tags(const char *text, struct buf *why)
     return why->len == before;
 }
 
-/* --- Options -----------------------------------------------------------------------------------------------
- */
+/* --- Options --- */
 
 #define APPTUIT(MEMBER) OPTION_FIELD(struct apptuit_settings, MEMBER)
 static const struct option apptuit_options[] = {
@@ -149,8 +147,7 @@ static const struct option apptuit_options[] = {
     {.name = NULL},
 };
 
-/* --- Session: what every point has -------------------------------------------------------------------------
- */
+/* --- Session: what every point has --- */
 
 struct apptuit {
     struct option_tags tags; /* the default ones and host; weaker than a point's own */
@@ -203,8 +200,7 @@ static void *open_session(const void *settings, struct buf *why)
     return s;
 }
 
-/* --- Names -------------------------------------------------------------------------------------------------
- */
+/* --- Names --- */
 
 static bool is_allowed(int sanitizer, ucs4_t c)
 {
@@ -246,8 +242,7 @@ static bool put_name(int mode, const char *name, struct buf *out, struct buf *wh
     return true;
 }
 
-/* --- Readings to points ------------------------------------------------------------------------------------
- */
+/* --- Readings to points --- */
 
 /* Coda Hale's sub-series in the order of the wire. */
 static const struct sub_series {
@@ -337,8 +332,7 @@ static void apptuit_map(struct points *out, const struct view *view, const struc
         }
 }
 
-/* --- Points to JSON ----------------------------------------------------------------------------------------
- */
+/* --- Points to JSON --- */
 
 static const char *weaker_value(const struct apptuit *session, const struct point *p, size_t i)
 {
@@ -439,8 +433,7 @@ static void apptuit_end(struct payload *payloads, const void *settings, const vo
     out->content_type = "application/json";
 }
 
-/* --- Answers -----------------------------------------------------------------------------------------------
- */
+/* --- Answers --- */
 
 /* {"success": 98, "failed": 2, "errors": [{"datapoint": {...}, "error": "text"}]}, with 400 and with 200. */
 static void apptuit_judge(const struct payload *payload, struct answer *answer)
@@ -467,8 +460,7 @@ static void apptuit_judge(const struct payload *payload, struct answer *answer)
     json_decref(root);
 }
 
-/* --- By hand -----------------------------------------------------------------------------------------------
- */
+/* --- By hand --- */
 
 static const struct point_word apptuit_words[] = {
     {"point", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a value at a time"},

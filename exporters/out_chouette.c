@@ -66,8 +66,7 @@ static const struct option chouette_options[] = {
     {.name = NULL},
 };
 
-/* --- Readings to points ------------------------------------------------------------------------------------
- */
+/* --- Readings to points --- */
 
 static void map_elements(struct points *out, struct point *p, const struct item *item)
 {
@@ -111,8 +110,7 @@ static void chouette_map(struct points *out, const struct view *view, const stru
     }
 }
 
-/* --- Points to records -------------------------------------------------------------------------------------
- */
+/* --- Points to records --- */
 
 static const char *const type_names[POINT_TYPES] = {
     [POINT_GAUGE] = "gauge", [POINT_TOTAL] = "count",      [POINT_DELTA] = "count",
@@ -120,8 +118,8 @@ static const char *const type_names[POINT_TYPES] = {
 
 static uint64_t mix(uint64_t hash, const char *text)
 {
-    /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ : a wrong neighbour costs a point more, no number.
-     */
+    /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ : a wrong neighbour costs a point more, no
+     * number. */
     for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
     return (hash ^ 0x1f) * UINT64_C(0x100000001b3);
 }
@@ -270,8 +268,7 @@ static void chouette_end(struct payload *payloads, const void *settings, const v
     buf_free(&values);
 }
 
-/* --- The way there -----------------------------------------------------------------------------------------
- */
+/* --- The way there --- */
 
 struct link {
     const struct chouette_settings *settings;
@@ -355,8 +352,7 @@ static void close_session(void **session)
     *session = NULL;
 }
 
-/* --- By hand -----------------------------------------------------------------------------------------------
- */
+/* --- By hand --- */
 
 static const struct point_word chouette_words[] = {
     {"count", POINT_DELTA, 0, POINT_NUMBER, NULL, "what was added"},

@@ -40,8 +40,7 @@ static const struct option console_options[] = {
     {.name = NULL},
 };
 
-/* --- Cells -----------------------------------------------------------------------------------------------
- */
+/* --- Cells --- */
 
 enum { CONSOLE_SERIES, CONSOLE_VALUE, CONSOLE_CHANGE, CONSOLE_RATE, CONSOLE_DETAIL, CONSOLE_COLUMNS };
 static const char *const console_heads[] = {"SERIES", "VALUE", "CHANGE", "PER SECOND", ""};
@@ -142,8 +141,7 @@ static void console_series(struct buf *out, const struct item *item, const metri
     tags_free(&tags);
 }
 
-/* --- One series ------------------------------------------------------------------------------------------
- */
+/* --- One series --- */
 
 /* What was added in the interval, and that per second. */
 static void console_delta(struct console_line *line, const metrics_row_t *delta, uint64_t interval_ns)
@@ -191,8 +189,7 @@ static void console_item(struct console_table *t, const struct view *view, const
     }
 }
 
-/* --- The table -------------------------------------------------------------------------------------------
- */
+/* --- The table --- */
 
 struct console_session {
     bool colour;
@@ -283,8 +280,7 @@ static size_t console_encode(const struct batch *batch, struct payload *payload)
     return n;
 }
 
-/* --- Standard output -------------------------------------------------------------------------------------
- */
+/* --- Standard output --- */
 
 static void *console_session_open(const void *arg, struct buf *why)
 {

@@ -40,8 +40,7 @@ static const struct option file_options[] = {
     {.name = NULL},
 };
 
-/* --- Lines -----------------------------------------------------------------------------------------------
- */
+/* --- Lines --- */
 
 static void file_value(struct json *j, const metrics_row_t *row)
 {
@@ -148,8 +147,7 @@ static size_t file_encode(const struct batch *batch, struct payload *payload)
     return points;
 }
 
-/* --- The file --------------------------------------------------------------------------------------------
- */
+/* --- The file --- */
 
 struct file_link {
     const struct file_settings *settings;

@@ -2,9 +2,13 @@
 /*
  * out_librato.c - Librato and AppOptics: tagged measurements, or the older metrics with a source.
  *
- *     POST /v1/measurements  {"measurements": [{"name": "orders", "sum": 12, "count": 1, "tags": {"city":
- * "nyc"}, "time": 1700000010}]} POST /v1/metrics       {"gauges": [{"name": "load", "value": 0.5, "source":
- * "web-7", "measure_time": 1700000010}], "counters": [...]}
+ *     POST /v1/measurements
+ *     {"measurements": [{"name": "orders", "sum": 12, "count": 1, "tags": {"city": "nyc"},
+ *                       "time": 1700000010}]}
+ *
+ *     POST /v1/metrics
+ *     {"gauges": [{"name": "load", "value": 0.5, "source": "web-7", "measure_time": 1700000010}],
+ *      "counters": [...]}
  *
  * docs/backends/librato.md has the mapping, the options and the limits.
  */
@@ -81,8 +85,7 @@ static const struct option librato_options[] = {
     {.name = NULL},
 };
 
-/* --- Names -------------------------------------------------------------------------------------------------
- */
+/* --- Names --- */
 
 static bool is_taken(unsigned char c, const char *also)
 {
@@ -130,8 +133,7 @@ static const char *flat_name(struct points *out, const struct point *p)
     return copy;
 }
 
-/* --- Readings to points ------------------------------------------------------------------------------------
- */
+/* --- Readings to points --- */
 
 /* Names and tags of registry series are made fit here; points by hand in the same way by add(). */
 static void finish(struct points *out, struct point *p, const struct librato_settings *s)
@@ -204,8 +206,7 @@ static void librato_map(struct points *out, const struct view *view, const struc
     }
 }
 
-/* --- Points to JSON ----------------------------------------------------------------------------------------
- */
+/* --- Points to JSON --- */
 
 static void put_number(struct json *j, const char *key, const struct point *p)
 {
@@ -378,8 +379,7 @@ static void librato_end(struct payload *payloads, const void *settings, const vo
     }
 }
 
-/* --- Session: descriptions, once for each metric -----------------------------------------------------------
- */
+/* --- Session: descriptions, once for each metric --- */
 
 enum { TOLD_AT_ONCE = 20 }; /* so that an interval is not held up by a thousand requests */
 
@@ -462,8 +462,7 @@ static void prepare_session(void *session, void *link, const struct view *view, 
     }
 }
 
-/* --- Answers -----------------------------------------------------------------------------------------------
- */
+/* --- Answers --- */
 
 /* AppOptics: {"measurements": {"summary": {"total": 6, "accepted": 5, "failed": 1}}, "errors": [...]}. */
 static void librato_judge(const struct payload *payload, struct answer *answer)
@@ -482,8 +481,7 @@ static void librato_judge(const struct payload *payload, struct answer *answer)
     json_decref(root);
 }
 
-/* --- By hand -----------------------------------------------------------------------------------------------
- */
+/* --- By hand --- */
 
 /* {"error": "... [measure:raw_rate] ...", "request_time": ...}: the rate limit; other 403s last. */
 static bool librato_passes(const struct answer *answer)

@@ -41,8 +41,7 @@ static const struct option prometheus_options[] = {
     {.name = NULL},
 };
 
-/* --- A page at once ----------------------------------------------------------------------------------------
- */
+/* --- A page at once --- */
 
 static void prometheus_print_all(struct prometheus_printer *printer, struct buf *out)
 {
@@ -79,8 +78,7 @@ static size_t prometheus_encode(const struct batch *batch, struct payload *paylo
     return points;
 }
 
-/* --- A page in pieces --------------------------------------------------------------------------------------
- */
+/* --- A page in pieces --- */
 
 static void prometheus_forget(void **plan)
 {

@@ -125,11 +125,10 @@ static const struct option wavefront_options[] = {
     {.name = NULL},
 };
 
-/* --- Readings to points ------------------------------------------------------------------------------------
- */
+/* --- Readings to points --- */
 
-/* A sample's weights as whole counts with the true sum: the largest remainders get what rounding left over.
- */
+/* A sample's weights as whole counts with the true sum: the largest remainders get what rounding left
+ * over. */
 static int by_remainder(const void *a, const void *b)
 {
     const metrics_centroid_t *x = *(const metrics_centroid_t *const *)a,
@@ -247,8 +246,7 @@ static void wavefront_map(struct points *out, const struct view *view, const str
     }
 }
 
-/* --- Points to lines ---------------------------------------------------------------------------------------
- */
+/* --- Points to lines --- */
 
 static const struct wavefront_limits {
     size_t name, source, tags, key, value;
@@ -487,8 +485,7 @@ static void wavefront_judge(const struct payload *payload, struct answer *answer
     if (answer->response.status == 401 && answer->outcome == OUTCOME_RETRY) answer->outcome = OUTCOME_LOGIN;
 }
 
-/* --- By hand -----------------------------------------------------------------------------------------------
- */
+/* --- By hand --- */
 
 static const struct point_word wavefront_words[] = {
     {"metric", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a value"},

@@ -106,8 +106,7 @@ const char *page_path(const struct page *page)
     return page->options.backend->settings->path;
 }
 
-/* --- Views -------------------------------------------------------------------------------------------------
- */
+/* --- Views --- */
 
 static const char page_level_name[] = "mtx.segment.attached";
 static const char page_level_help[] = "How many segments the exporter is attached to.";
@@ -137,8 +136,7 @@ bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *note
     return good && buf_ok(out);
 }
 
-/* --- Plans -------------------------------------------------------------------------------------------------
- */
+/* --- Plans --- */
 
 static void page_tell(struct page *p, struct buf *notes)
 {
@@ -175,8 +173,7 @@ static struct plan *page_plan(struct page *p, struct edition *edition)
     return NULL;
 }
 
-/* --- Editions ----------------------------------------------------------------------------------------------
- */
+/* --- Editions --- */
 
 /* True if a plan made of the texts of one snapshot holds for the other. Texts never move while a snapshot is
  * held: those at the same place are the same. */
@@ -294,8 +291,7 @@ static struct edition *page_edition(struct page *p)
     return e;
 }
 
-/* --- Streams -----------------------------------------------------------------------------------------------
- */
+/* --- Streams --- */
 
 /* A gzip_source, and what a page that is sent as it is consists of. */
 static size_t stream_print(void *arg, char *to, size_t n)

@@ -41,8 +41,8 @@ void page_free(struct page **page);
 /* A serve_fn; arg is the page. */
 void page_answer(void *arg, const struct serve_request *request, struct serve_answer *answer);
 
-/* Appends the page to `out`, for --once and --check; the notes on what was left out to `notes` (may be NULL).
- */
+/* Appends the page to `out`, for --once and --check; the notes on what was left out to `notes` (may be
+ * NULL). */
 bool page_print(struct page *page, unsigned form, struct buf *out, struct buf *notes);
 
 const char *page_path(const struct page *page);

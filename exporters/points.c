@@ -12,8 +12,7 @@ double point_number(const struct point *p)
                                           : p->value.f;
 }
 
-/* --- The list ----------------------------------------------------------------------------------------------
- */
+/* --- The list --- */
 
 static bool points_room(struct points *list)
 {
@@ -79,8 +78,7 @@ const char *points_suffixed(struct points *list, const char *name, const char *s
     return points_text(list, "%s%s%s", name, separator, metrics_row_suffix(row, suffix, sizeof suffix));
 }
 
-/* --- From rows ---------------------------------------------------------------------------------------------
- */
+/* --- From rows --- */
 
 static enum point_type type_of(const metrics_row_t *row)
 {
@@ -129,8 +127,7 @@ struct point *points_of_row(struct points *list, const struct view *view, const 
     return point;
 }
 
-/* --- To payloads -------------------------------------------------------------------------------------------
- */
+/* --- To payloads --- */
 
 static bool is_full(const struct backend_points *backend, const struct payload *payloads, size_t more)
 {

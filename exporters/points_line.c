@@ -47,8 +47,7 @@ const char *point_line_as_text(struct point_line *l, const json_t *v)
     return copy;
 }
 
-/* --- Fields ------------------------------------------------------------------------------------------------
- */
+/* --- Fields --- */
 
 bool point_line_is_number(const json_t *v)
 {
@@ -224,8 +223,7 @@ static bool read_word(struct point_line *l)
     return l->word != NULL;
 }
 
-/* --- What all points have ----------------------------------------------------------------------------------
- */
+/* --- What all points have --- */
 
 static const char *own_text(const struct point_line *l, const char *name)
 {
@@ -318,8 +316,7 @@ static bool read_tags(struct point_line *l, struct point *p)
     return true;
 }
 
-/* --- A line ------------------------------------------------------------------------------------------------
- */
+/* --- A line --- */
 
 static bool keep_root(struct point_lines *lines, json_t *root)
 {

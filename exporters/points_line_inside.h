@@ -28,8 +28,8 @@ bool point_line_wrong(struct point_line *l, const char *format, ...) __attribute
 /* A value as it was written, cut to what a message bears; NULL is "?". Valid until the points are reset. */
 const char *point_line_quoted(struct point_line *l, const json_t *value);
 
-/* A number or a constant as text: the shortest that reads back as the same. Valid until the points are reset.
- */
+/* A number or a constant as text: the shortest that reads back as the same. Valid until the points are
+ * reset. */
 const char *point_line_as_text(struct point_line *l, const json_t *v);
 
 /* A finite number; NULL is none. */

@@ -16,8 +16,7 @@ struct points_total {
     size_t room;
 };
 
-/* --- Series ------------------------------------------------------------------------------------------------
- */
+/* --- Series --- */
 
 static int order_text(const char *a, const char *b)
 {
@@ -77,8 +76,7 @@ static struct points_total *new_total(struct points_sum *sum, const struct point
     return total;
 }
 
-/* --- Adding up ---------------------------------------------------------------------------------------------
- */
+/* --- Adding up --- */
 
 /* What is not known of one is not known of the sum. */
 static void add_summary(struct point_summary *to, const struct point_summary *more)

@@ -45,8 +45,7 @@ struct planning {
     } last;
 };
 
-/* --- Text --------------------------------------------------------------------------------------------------
- */
+/* --- Text --- */
 
 static struct prometheus_text text_add(struct prometheus_page *page, const char *bytes, size_t n)
 {
@@ -62,8 +61,7 @@ static bool text_is(const struct prometheus_page *page, struct prometheus_text t
     return strlen(word) == text.n && !memcmp(prometheus_at(page, text), word, text.n);
 }
 
-/* --- Names that are taken, by whom ------------------------------------------------------------------------
- */
+/* --- Names that are taken, by whom --- */
 
 struct prometheus_name {
     const char *key; /* NULL: free */
@@ -137,8 +135,7 @@ static void prometheus_claim(struct planning *p, struct prometheus_family *famil
     p->names.n += key != NULL;
 }
 
-/* --- Families ---------------------------------------------------------------------------------------------
- */
+/* --- Families --- */
 
 /* The suffixes under which a type's samples stand; OpenMetrics reserves all of them for the family. */
 static const char *const *prometheus_suffixes(enum prometheus_type type)
@@ -234,8 +231,7 @@ static struct prometheus_family *prometheus_home(struct planning *p, const struc
     return f;
 }
 
-/* --- Members ----------------------------------------------------------------------------------------------
- */
+/* --- Members --- */
 
 /* Makes room for one more element of an array of which n are used. */
 static void *planning_room(struct planning *p, void *array, size_t *room, size_t n, size_t size)
@@ -250,8 +246,8 @@ static void *planning_room(struct planning *p, void *array, size_t *room, size_t
     return grown ? grown : array;
 }
 
-/* Appends one label to p->label; a name that stands there already gets both values, with a semicolon between.
- */
+/* Appends one label to p->label; a name that stands there already gets both values, with a semicolon
+ * between. */
 static void planning_label(struct planning *p, const char *name, const char *value)
 {
     struct buf *l = &p->label;
@@ -318,8 +314,7 @@ static void planning_member(struct planning *p, struct prometheus_family *f, con
     prometheus_help_of(p, f, item);
 }
 
-/* --- From rows to families ---------------------------------------------------------------------------------
- */
+/* --- From rows to families --- */
 
 static enum prometheus_type prometheus_type(const metrics_row_t *rows, size_t n)
 {
@@ -384,8 +379,7 @@ static void prometheus_rows(struct planning *p, const struct item *item, const m
         if (!prometheus_is_main(&rows[i], type)) prometheus_apart(p, item, rows, i);
 }
 
-/* --- Rows that come and go ---------------------------------------------------------------------------------
- */
+/* --- Rows that come and go --- */
 
 uint32_t prometheus_shape_hash(const metrics_row_t *rows, size_t n)
 {
@@ -438,8 +432,7 @@ static void planning_shape(struct planning *p, const struct item *item, const st
         (struct prometheus_shape){item->number, prometheus_shape_hash(rows->at, rows->n)};
 }
 
-/* --- Label sets --------------------------------------------------------------------------------------------
- */
+/* --- Label sets --- */
 
 /* Now that it is known which families are shared: their members say who they are. */
 static void planning_mix(struct planning *p, struct prometheus_member *m)
@@ -521,8 +514,7 @@ static void planning_labels_all(struct planning *p)
     }
 }
 
-/* --- The whole ---------------------------------------------------------------------------------------------
- */
+/* --- The whole --- */
 
 static void planning_end(struct planning *p)
 {

@@ -58,8 +58,8 @@ struct prometheus_shape {
     uint32_t item, hash;
 };
 
-/* The text has PROMETHEUS_SLACK bytes more than it uses, so that short pieces can be copied in a fixed size.
- */
+/* The text has PROMETHEUS_SLACK bytes more than it uses, so that short pieces can be copied in a fixed
+ * size. */
 enum { PROMETHEUS_SLACK = 16 };
 
 struct prometheus_page {
@@ -78,8 +78,8 @@ struct prometheus_page {
 bool prometheus_page_build(struct prometheus_page *page, const struct batch *batch, bool numbered);
 void prometheus_page_free(struct prometheus_page *page);
 
-/* A number for what decides about families in the rows of an item: equal numbers, equal places on the page.
- */
+/* A number for what decides about families in the rows of an item: equal numbers, equal places on the
+ * page. */
 uint32_t prometheus_shape_hash(const metrics_row_t *rows, size_t n);
 
 const char *prometheus_type_name(enum prometheus_type type);

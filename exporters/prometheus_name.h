@@ -38,8 +38,8 @@ void prometheus_help(const char *help, bool openmetrics, struct buf *out);
 /* True if a text needs no escape in any place and form. */
 bool prometheus_is_plain(const char *text);
 
-/* The canonical form of `le` and `quantile`, which are part of a series' identity: 0.005, 1.0, 1e+06, +Inf.
- */
+/* The canonical form of `le` and `quantile`, which are part of a series' identity: 0.005, 1.0, 1e+06,
+ * +Inf. */
 void prometheus_number(double v, struct buf *out);
 
 #endif

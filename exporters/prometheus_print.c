@@ -29,8 +29,7 @@ struct prometheus_printer {
     size_t points;
 };
 
-/* --- Numbers -----------------------------------------------------------------------------------------------
- */
+/* --- Numbers --- */
 
 const metrics_reading_t *page_values_reading(const struct page_values *v, uint32_t item)
 {
@@ -55,8 +54,8 @@ uint64_t page_values_start(const struct page_values *v, uint32_t item)
     return reading ? metrics_reading_start(reading) : 0;
 }
 
-/* The rows of a member, its first one first, and how many the item has from there on; NULL if they are gone.
- */
+/* The rows of a member, its first one first, and how many the item has from there on; NULL if they are
+ * gone. */
 static const metrics_row_t *printing_rows(struct prometheus_printer *p, const struct prometheus_member *m,
                                           size_t *n)
 {
@@ -73,8 +72,7 @@ static const metrics_row_t *printing_rows(struct prometheus_printer *p, const st
     return p->rows.at + m->row;
 }
 
-/* --- Bytes -------------------------------------------------------------------------------------------------
- */
+/* --- Bytes --- */
 
 /* Room for `most` bytes in one stretch: in the piece, or, at its end, in the line. NULL without memory. */
 static char *printing_room(struct prometheus_printer *p, size_t most)
@@ -137,8 +135,7 @@ static char *put_number(char *to, const metrics_row_t *row, struct prometheus_un
     return to;
 }
 
-/* --- Samples of distributions, made in the line ------------------------------------------------------------
- */
+/* --- Samples of distributions, made in the line --- */
 
 static void printing_text(struct prometheus_printer *p, struct prometheus_text text)
 {
@@ -279,8 +276,7 @@ static void printing_distribution(struct prometheus_printer *p, const struct pro
     printing_created(p, f, m);
 }
 
-/* --- Samples -----------------------------------------------------------------------------------------------
- */
+/* --- Samples --- */
 
 /* One line, of a series that is nothing but a count. */
 static void printing_count(struct prometheus_printer *p, const struct prometheus_family *f,
@@ -340,8 +336,7 @@ static void printing_member(struct prometheus_printer *p, const struct prometheu
     printing_distribution(p, f, m, rows, own);
 }
 
-/* --- Families ---------------------------------------------------------------------------------------------
- */
+/* --- Families --- */
 
 /* The help, in an awkward case: to be escaped. */
 static void printing_help(struct prometheus_printer *p, const struct prometheus_family *f)
@@ -431,8 +426,7 @@ static void printing_family(struct prometheus_printer *p, const struct prometheu
     printing_wrote(p, room, to);
 }
 
-/* --- The page ----------------------------------------------------------------------------------------------
- */
+/* --- The page --- */
 
 /* One family's metadata or one of its members. False at the end of the page. */
 static bool printing_step(struct prometheus_printer *p)

@@ -94,8 +94,7 @@ bool sampler_configure(struct sampler *s, const struct option_list *segments, ui
     return good;
 }
 
-/* --- Segments that come ------------------------------------------------------------------------------------
- */
+/* --- Segments that come --- */
 
 /* The paths that the wishes lead to now. */
 static bool sampler_paths(struct sampler *s, glob_t *paths)
@@ -182,9 +181,7 @@ static void sampler_begin(struct sampler *s, const char *path)
     sampler_add(s, source);
 }
 
-/* --- What earlier exporters left
- * ------------------------------------------------------------------------------
- */
+/* --- What earlier exporters left --- */
 
 static bool sampler_has_log(const struct sampler *s, const char *log_path)
 {
@@ -233,8 +230,7 @@ static void sampler_rests(struct sampler *s)
     free(log.state_dir);
 }
 
-/* --- Segments that go --------------------------------------------------------------------------------------
- */
+/* --- Segments that go --- */
 
 static bool sampler_is_wanted(const glob_t *paths, const char *path)
 {
@@ -301,8 +297,7 @@ static void sampler_look(struct sampler *s)
     s->options.hooks.looked(s->options.hooks.arg, s->busy);
 }
 
-/* --- Time --------------------------------------------------------------------------------------------------
- */
+/* --- Time --- */
 
 /* True if the multiple has come; *left = how long until the next. A clock that was set back, or far ahead,
  * gets a new multiple, not a flood. */

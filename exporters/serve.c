@@ -88,8 +88,7 @@ static void serve_answer(struct serve *serve, const struct serve_request *reques
     if (!answer->status) answer->status = MHD_HTTP_OK;
 }
 
-/* --- Bodies in pieces --------------------------------------------------------------------------------------
- */
+/* --- Bodies in pieces --- */
 
 static ssize_t serve_piece(void *arg, uint64_t position, char *to, size_t n)
 {
@@ -167,8 +166,7 @@ static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection
     return serve_send(connection, &answer);
 }
 
-/* --- The address -----------------------------------------------------------------------------------------
- */
+/* --- The address --- */
 
 /* Splits at the last colon; the host is without its brackets. */
 static bool serve_split(const char *text, char host[256], char port[8], struct buf *why)

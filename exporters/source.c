@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A replaced segment to which some process is still attached counts as drained after so many still intervals.
- */
+/* A replaced segment to which some process is still attached counts as drained after so many still
+ * intervals. */
 #define SOURCE_QUIET 6
 
-/* --- The log's file
- * ----------------------------------------------------------------------------------------- */
+/* --- The log's file --- */
 
 /* Beside the segment it is as short-lived as that; in a folder for many, the whole path is the name. */
 static void source_log_stem(const char *path, const struct source_log *log, struct buf *out)
@@ -81,8 +80,7 @@ static bool source_name_log(struct source *s, const struct source_log *log)
     return s->log_path != NULL;
 }
 
-/* --- Begin and end
- * ------------------------------------------------------------------------------------------ */
+/* --- Begin and end --- */
 
 struct source *source_open(const char *path, const metrics_clock_t *clock, const struct source_log *log,
                            struct ledger *ledger, metrics_error_t *error)

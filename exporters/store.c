@@ -85,8 +85,7 @@ struct store {
     bool started;
 };
 
-/* --- Values ------------------------------------------------------------------------------------------------
- */
+/* --- Values --- */
 
 /* SQLite's integers are signed; the bits are ours. */
 static void bind_u64(sqlite3_stmt *s, int i, uint64_t v)
@@ -118,8 +117,7 @@ static uint64_t *account_field(struct ledger_account *a, const char *what)
     return NULL;
 }
 
-/* --- The file ----------------------------------------------------------------------------------------------
- */
+/* --- The file --- */
 
 static bool check_owner(const char *path, struct buf *why)
 {
@@ -205,8 +203,7 @@ static void set_aside(const char *path, const char *reason)
     buf_free(&name);
 }
 
-/* --- Reading it --------------------------------------------------------------------------------------------
- */
+/* --- Reading it --- */
 
 static int read_entries(struct store *s, const struct store_finder *finder)
 {
@@ -267,8 +264,7 @@ static int read_cursors(struct store *s, const struct store_finder *finder)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* --- Writing it: the thread --------------------------------------------------------------------------------
- */
+/* --- Writing it: the thread --- */
 
 static int step(struct store *s, int which)
 {
@@ -407,8 +403,7 @@ static void *write_all(void *arg)
     return NULL;
 }
 
-/* --- Begin and end -----------------------------------------------------------------------------------------
- */
+/* --- Begin and end --- */
 
 static void free_store(struct store *s)
 {
@@ -495,8 +490,7 @@ void store_close(struct store **store, bool remove)
     free_store(s);
 }
 
-/* --- Gathering ---------------------------------------------------------------------------------------------
- */
+/* --- Gathering --- */
 
 static struct op *gather(struct store *s, enum op_type type, const void *bytes, size_t n, const char *name)
 {

@@ -20,8 +20,7 @@ struct http {
 
 const char *const http_compressions[] = {"none", "gzip", "deflate", NULL};
 
-/* --- Options -----------------------------------------------------------------------------------------------
- */
+/* --- Options --- */
 
 bool http_check_url(const char *url, struct buf *why)
 {
@@ -92,8 +91,7 @@ void http_escape(struct buf *out, const char *text)
     curl_free(escaped);
 }
 
-/* --- The link ----------------------------------------------------------------------------------------------
- */
+/* --- The link --- */
 
 static void http_global(void)
 {
@@ -146,8 +144,7 @@ static void http_set_common(struct http *h)
     if (s->unix_socket) curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, s->unix_socket);
 }
 
-/* --- One request -------------------------------------------------------------------------------------------
- */
+/* --- One request --- */
 
 static struct curl_slist *http_append(struct curl_slist *list, const char *line, size_t n)
 {

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Selection -------------------------------------------------------------------------------------------
- */
+/* --- Selection --- */
 
 static int view_tag_order(const void *a, const void *b)
 {
@@ -94,8 +93,7 @@ struct selection_count selection_count(const struct selection *sel, const metric
     return count;
 }
 
-/* --- Items -----------------------------------------------------------------------------------------------
- */
+/* --- Items --- */
 
 void view_begin(struct view *view, const struct selection *sel, uint64_t wall_ns, uint64_t interval_ns)
 {
@@ -263,8 +261,7 @@ void view_sort(struct view *view)
     view->items[from - 1] = first;
 }
 
-/* --- Rows ------------------------------------------------------------------------------------------------
- */
+/* --- Rows --- */
 
 void rows_free(struct rows *rows)
 {

@@ -7,8 +7,8 @@
  *     delta of a total = its value now - its value in the base, where the base is the snapshot that the
  *     backend accepted last:
  *       1. the same series (name, tags, start, incarnation) is in the base: subtract that;
- *       2. it was born after the base was taken, or belongs to another incarnation, or no exporter ever read
- * this segment before: subtract nothing;
+ *       2. it was born after the base was taken, or belongs to another incarnation, or no exporter ever
+ *          read this segment before: subtract nothing;
  *       3. else (the backend is new, or the series was left out as damaged last time) nobody knows what was
  *          reported already: this interval counts as zero, and the reading is counted as rebased.
  *
@@ -128,8 +128,8 @@ void rows_free(struct rows *rows);
 /* Copies n rows into `rows`. False without memory. */
 bool rows_set(struct rows *rows, const metrics_row_t *from, size_t n);
 
-/* The unit in which the item's values are sent: the backend's for durations, else the family's; "" if none.
- */
+/* The unit in which the item's values are sent: the backend's for durations, else the family's; "" if
+ * none. */
 const char *item_unit(const struct view *view, const struct item *item);
 
 /* True if the item has a sum of values beside their count, sent or not, seen any or not: so names that depend

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Addresses ---------------------------------------------------------------------------------------------
- */
+/* --- Addresses --- */
 
 static bool split_address(const char *text, size_t *host, int64_t *port)
 {
@@ -36,8 +35,7 @@ bool wavefront_check_address(const char *text, struct buf *why)
     return false;
 }
 
-/* --- The link ----------------------------------------------------------------------------------------------
- */
+/* --- The link --- */
 
 struct link {
     void *http;
@@ -135,8 +133,7 @@ static void link_send(void *arg, const struct payload *payload, struct answer *a
 const struct transport transport_wavefront = {
     .name = "wavefront", .options = http_options, .open = link_open, .send = link_send, .close = link_close};
 
-/* --- The session -------------------------------------------------------------------------------------------
- */
+/* --- The session --- */
 
 #define BEAT        (UINT64_C(300) * CLOCK_SECOND)
 #define LOGIN_LIMIT (30 * CLOCK_SECOND)

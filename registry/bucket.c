@@ -84,7 +84,7 @@ bool metrics__bucket_bounds_valid(const double *bounds, size_t n)
     return true;
 }
 
-/* --- Quantiles ----------------------------------------------------------------------------------------- */
+/* --- Quantiles --- */
 
 /* Saturates, so that no counts, however wrong, make it small. */
 static uint64_t total_of(const metrics_bucket_t *buckets, size_t n)

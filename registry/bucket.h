@@ -33,8 +33,8 @@
 enum { METRICS__BUCKET_SCALE_MAX = 5 };
 #define METRICS__BUCKET_NONE UINT32_MAX /* not a number: no bucket */
 
-/* Exponential buckets, worked out by metrics__bucket_exp_init(); constant afterwards, private to the process.
- */
+/* Exponential buckets, worked out by metrics__bucket_exp_init(); constant afterwards, private to the
+ * process. */
 typedef struct metrics__bucket_exp {
     int scale;
     int lo, hi;     /* octaves */

@@ -46,8 +46,7 @@ void metrics__catalog_release(struct metrics__catalog **where)
     free(c);
 }
 
-/* --- Places by offset
- * --------------------------------------------------------------------------------------- */
+/* --- Places by offset --- */
 
 /*
  * An entry of the table is 8 bits of the offset's hash << 24 | its number + 1 << 1 | is it a family: small,
@@ -107,8 +106,7 @@ bool metrics__catalog_enter(struct metrics__catalog *c, uint64_t offset, size_t 
     return true;
 }
 
-/* --- Records
- * ------------------------------------------------------------------------------------------------ */
+/* --- Records --- */
 
 const struct segment_record *metrics__record_in(struct metrics_reader *r, struct metrics__window *w,
                                                 uint64_t offset, uint64_t *have)
@@ -184,8 +182,7 @@ static struct metrics__series_read *read_series(struct metrics_reader *r, uint64
     return give_late(r->catalog, s) ? s : NULL;
 }
 
-/* --- New ones
- * ----------------------------------------------------------------------------------------------- */
+/* --- New ones --- */
 
 static bool make_room(struct metrics__catalog *c)
 {
@@ -227,8 +224,7 @@ static int take_entry(struct metrics_reader *r, uint64_t entry)
     return 0;
 }
 
-/* --- The index
- * ---------------------------------------------------------------------------------------------- */
+/* --- The index --- */
 
 struct found {
     uint64_t *entries; /* not known yet */
@@ -305,8 +301,7 @@ static int take_new(struct metrics_reader *r)
     return rc;
 }
 
-/* --- Those that were known
- * ---------------------------------------------------------------------------------- */
+/* --- Those that were known --- */
 
 /* Retired, or back again? One word of each is read again, in the order in which they were found. */
 static int look_again(struct metrics_reader *r, size_t count)
@@ -349,8 +344,7 @@ static int renew_series(struct metrics_reader *r, size_t count)
     return 0;
 }
 
-/* --- By name
- * ------------------------------------------------------------------------------------------------ */
+/* --- By name --- */
 
 static int by_name(const void *a, const void *b, void *arg)
 {

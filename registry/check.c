@@ -132,8 +132,8 @@ static void check_group(struct checking *c, uint64_t group, const struct segment
     }
 }
 
-/* Groups are listed newest first, in any order of offsets; as in shm/slot.c, a mark on the way notices loops.
- */
+/* Groups are listed newest first, in any order of offsets; as in shm/slot.c, a mark on the way notices
+ * loops. */
 static void check_groups(struct checking *c)
 {
     uint64_t where = offsetof(struct segment_header, group_cursor),
@@ -173,8 +173,7 @@ static void check_refusals(struct checking *c)
     }
 }
 
-/* --- Records
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Records --- */
 
 /* Which of its lengths makes a record useless; NULL = none. *field is where that one stands in it. */
 static const char *unusable(const struct checking *c, uint64_t offset, const struct segment_record *r,
@@ -283,8 +282,7 @@ static void check_family(struct checking *c, uint64_t offset, const struct segme
                "the overflow series of %s is not there", name);
 }
 
-/* --- Series
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Series --- */
 
 static void check_sample(struct checking *c, const struct segment_record *r,
                          const struct metrics__settings *s, const struct metrics__plan *plan)
@@ -443,8 +441,7 @@ static void check_record(struct checking *c, uint64_t offset, const struct segme
         check_family(c, offset, r);
 }
 
-/* --- Index
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Index --- */
 
 /* Where the index, read as a writer reads it, finds that key; 0 = nowhere. */
 static uint64_t found_at(const struct checking *c, const struct segment_record *like)

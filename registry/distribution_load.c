@@ -8,8 +8,7 @@
 #include "reservoir.h"
 #include "taking.h"
 
-/* --- Samples
- * ------------------------------------------------------------------------------------------------ */
+/* --- Samples --- */
 
 static bool keep_sample(struct metrics__pool *pool, metrics_centroid_t *samples, size_t n, double factor,
                         struct metrics__sample_read *out)
@@ -87,8 +86,7 @@ static bool load_samples(const struct metrics__taking *t, const struct metrics__
     return good;
 }
 
-/* --- Extremes
- * ----------------------------------------------------------------------------------------------- */
+/* --- Extremes --- */
 
 /* The highest word of a bank over all lanes whose tag is the epoch's; 0 = none. Copied after the count
  * (ORD-6). */
@@ -140,8 +138,7 @@ static bool load_extremes(const struct metrics__taking *t, const struct metrics_
     return true;
 }
 
-/* --- Buckets
- * ------------------------------------------------------------------------------------------------ */
+/* --- Buckets --- */
 
 /* Lane by lane, as they lie in memory. */
 static void add_buckets(const struct metrics__lanes *l, metrics_bucket_t *buckets, uint32_t n)
@@ -174,8 +171,7 @@ static bool load_buckets(const struct metrics__taking *t, const struct metrics__
     return true;
 }
 
-/* --- All of it
- * ---------------------------------------------------------------------------------------------- */
+/* --- All of it --- */
 
 static void count_only(const struct metrics__lanes *l, const struct metrics__plan *plan,
                        struct metrics_reading *out)

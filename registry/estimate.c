@@ -6,7 +6,7 @@
 
 enum { BINS = 1024, SPREAD_MIN = 128 };
 
-/* --- Sorting ------------------------------------------------------------------------------------------- */
+/* --- Sorting --- */
 
 static void insertion_sort(metrics_centroid_t *a, size_t n)
 {
@@ -148,7 +148,7 @@ size_t metrics__estimate_sort(metrics_centroid_t *samples, size_t n)
     return kept;
 }
 
-/* --- Estimates ----------------------------------------------------------------------------------------- */
+/* --- Estimates --- */
 
 bool metrics__estimate_summary(const metrics_centroid_t *samples, size_t n, metrics__estimate_t *out)
 {
@@ -198,7 +198,7 @@ bool metrics__estimate_quantile(const metrics_centroid_t *samples, size_t n, uin
     return true;
 }
 
-/* --- Compression --------------------------------------------------------------------------------------- */
+/* --- Compression --- */
 
 /* The quantile at which a centroid that begins at q must end: k(q) + 1, turned back. */
 static double end_of_centroid(double q)

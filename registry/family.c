@@ -53,8 +53,7 @@ uint64_t metrics__family(metrics_registry_t *r, const char *name, const struct m
     return winner;
 }
 
-/* --- metrics_describe() -----------------------------------------------------------------------------------
- */
+/* --- metrics_describe() --- */
 
 static const char *check_bounds(const metrics_family_t *f)
 {

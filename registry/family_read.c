@@ -13,8 +13,7 @@
 #include "catalog.h"
 #include "text.h"
 
-/* --- Shapes
- * ------------------------------------------------------------------------------------------------- */
+/* --- Shapes --- */
 
 /* What the buckets mean, in the unit of rows. */
 static bool make_buckets(struct metrics__pool *pool, struct metrics__shape *s)
@@ -71,8 +70,7 @@ static const struct metrics__shape *shape_of(struct metrics__catalog *c, unsigne
     return c->shapes = s;
 }
 
-/* --- Texts
- * -------------------------------------------------------------------------------------------------- */
+/* --- Texts --- */
 
 /* Unit and help, once they are there. A text that cannot be printed is as good as none. */
 static void read_text(struct metrics_reader *r, struct metrics__family_read *f, uint64_t offset)
@@ -96,8 +94,7 @@ static void read_text(struct metrics_reader *r, struct metrics__family_read *f, 
     f->text = offset;
 }
 
-/* --- Families
- * ----------------------------------------------------------------------------------------------- */
+/* --- Families --- */
 
 /* The family's payload in the window, if it is one and whole. */
 static const struct metrics__family_record *family_record(struct metrics_reader *r, uint64_t offset)
@@ -126,8 +123,8 @@ static bool make_room(struct metrics__catalog *c)
     return true;
 }
 
-/* The name in the key of the family's record, which is in the window: "" if it is not like that of a series.
- */
+/* The name in the key of the family's record, which is in the window: "" if it is not like that of a
+ * series. */
 static const char *read_name(struct metrics_reader *r, uint64_t offset)
 {
     uint64_t have;

@@ -5,16 +5,16 @@
  *
  * RECORDS
  *   type RECORD_FAMILY  key: 'F' name '\0'                          payload: struct metrics__family_record
- *   type RECORD_SERIES  key: 'S' name '\0' key '\0' value '\0' ...  link: its family; tags sorted by key
- * bytes type RECORD_TEXT    not in the index; reached by family.text    payload: unit '\0' help '\0'
+ *   type RECORD_SERIES  key: 'S' name '\0' key '\0' value '\0' ...  link: its family; tags sorted by key bytes
+ *   type RECORD_TEXT      not in the index; reached by family.text    payload: unit '\0' help '\0'
  *
  * STORAGE of a series, by kind; "cells" are places in lanes (layout.h)
  *   counter, updown   [0] 1 cell: the total (updown: two's complement)
  *   meter             [0] 1 cell: the total                         [1] rate block
  *   gauge             [0] gauge group | index                       -
- *   histogram, timer  [0] 8 cells DIST_*, or DIST_FIRST_BUCKET + n  [1] rate block (timers) then reservoir
- * block set               [0] sketch block                              - info              none: what it
- * says is in its tags
+ *   histogram, timer  [0] 8 cells DIST_*, or DIST_FIRST_BUCKET + n  [1] rate block (timers) then reservoir block
+ *   set               [0] sketch block                              -
+ *   info              none: what it says is in its tags
  *
  * UNITS. Timers keep nanoseconds in sum, sum of squares, extremes and reservoir; bucket bounds are seconds.
  */

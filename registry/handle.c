@@ -17,8 +17,7 @@
 #include "atomic.h"
 #include "table.h"
 
-/* --- The record in the segment
- * ------------------------------------------------------------------------------ */
+/* --- The record in the segment --- */
 
 /* Why a series was not had: a loss, and the words for it. -1 = it was had. */
 struct refusal {
@@ -176,8 +175,7 @@ static struct refusal find_series(struct finding *f, void **handle)
     return no.loss >= 0 ? no : make_handle(f, offset, handle);
 }
 
-/* --- Both steps
- * --------------------------------------------------------------------------------------------- */
+/* --- Both steps --- */
 
 /* The registry's lock is held. */
 static void *find_slowly(struct finding *f, const char *const *list, size_t n)
@@ -275,8 +273,7 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* --- Storage
- * ------------------------------------------------------------------------------------------------ */
+/* --- Storage --- */
 
 int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s)
 {

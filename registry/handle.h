@@ -58,8 +58,7 @@ int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series 
 /* A block at storage[i]; NULL when full or damaged (*loss says which). */
 void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes, int *loss);
 
-/* --- Registry --------------------------------------------------------------------------------------------
- */
+/* --- Registry --- */
 
 struct metrics__table; /* name -> handle, in this process (table.h) */
 
@@ -94,8 +93,7 @@ void *metrics__find(metrics_registry_t *r, unsigned kind, const char *const *nam
     }
 void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *l, size_t n);
 
-/* --- Families (family.c) ----------------------------------------------------------------------------------
- */
+/* --- Families (family.c) --- */
 
 /* Offset of the family's record, created with these settings if new. 0 when full or damaged. The lock is
  * held. */
@@ -107,8 +105,7 @@ struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offse
 /* Settings of a family that nobody described. */
 struct metrics__settings metrics__default_settings(void);
 
-/* --- Names (name.c) ---------------------------------------------------------------------------------------
- */
+/* --- Names (name.c) --- */
 
 enum { METRICS__KEY_MAX = 4096 };
 
@@ -117,8 +114,8 @@ struct metrics__key {
     unsigned char bytes[METRICS__KEY_MAX];
 };
 
-/* first byte, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too long.
- */
+/* first byte, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too
+ * long. */
 bool metrics__key_raw(struct metrics__key *key, unsigned char first, const char *const *name_tags, size_t n);
 
 /* The series key of format.h: checked and sorted by tag. NULL, or a sentence fragment that says what is

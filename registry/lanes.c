@@ -41,8 +41,7 @@ double metrics__sum_f64(const struct metrics__lanes *l, uint32_t cell)
     return sum;
 }
 
-/* --- Stripes
- * ------------------------------------------------------------------------------------------------ */
+/* --- Stripes --- */
 
 /* The whole width of a line: what the compiler makes vectors of. */
 static void add_line(uint64_t sums[LINE], const unsigned char *at)

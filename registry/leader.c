@@ -68,8 +68,7 @@ static uint64_t now_of(const struct metrics_leader *l)
     return metrics__segment_time(&l->r, now);
 }
 
-/* --- Rates
- * -------------------------------------------------------------------------------------------------- */
+/* --- Rates --- */
 
 /* Bank (n + 1) & 1 of every series first, the number n + 1 last (ORD-9). */
 static void fold(struct metrics_leader *l, uint64_t now)
@@ -105,8 +104,7 @@ uint64_t metrics_leader_tick(metrics_leader_t *l)
     return next > after ? next - after : 0;
 }
 
-/* --- Sweep: tags of 16 bits must not come round
- * ----------------------------------------------------------------- */
+/* --- Sweep: tags of 16 bits must not come round --- */
 
 static void sweep_word(uint64_t *word, uint64_t epoch)
 {
@@ -141,8 +139,7 @@ static void sweep(struct metrics_leader *l, uint64_t epoch)
     mem_store(&l->head->sweep, c->count ? (at + n) % c->count : 0); /* ORD-16 */
 }
 
-/* --- Intervals
- * -------------------------------------------------------------------------------------------------- */
+/* --- Intervals --- */
 
 /*
  * A writer that read the old epoch may have stored after we looked: count that to the epoch now ending

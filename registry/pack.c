@@ -31,8 +31,7 @@ enum { PREFIX = 16, DEPTH_MAX = 16, ELEMENTS_MAX = 65536, INFLATE_MAX = 1 << 30,
 enum { READING_MIN = 14 }; /* bytes of the shortest reading: a map of "name" and "kind" */
 enum { SCALE_MAX = 20 };   /* OpenTelemetry's */
 
-/* --- Encoding
- * ------------------------------------------------------------------------------------------------- */
+/* --- Encoding --- */
 
 struct packing {
     msgpack_packer pk;
@@ -214,8 +213,7 @@ int metrics_snapshot_encode(const metrics_snapshot_t *s, void **bytes, size_t *n
     return *bytes ? 0 : metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to encode a snapshot");
 }
 
-/* --- Walking: is the stream what it claims to be?
- * ---------------------------------------------------------------- */
+/* --- Walking: is the stream what it claims to be? --- */
 
 struct walk {
     const unsigned char *at, *end;
@@ -280,8 +278,7 @@ static uint64_t walk_all(const char *raw, size_t n)
     return objects;
 }
 
-/* --- Decoding
- * --------------------------------------------------------------------------------------------------- */
+/* --- Decoding --- */
 
 struct unpacking {
     struct metrics_snapshot *s;
@@ -497,8 +494,9 @@ static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct pa
         get_elements(u, o, r);
 }
 
-/* --- From parts to a reading: of each kind what it has, whatever else was packed. NULL without memory. */
+/* --- From parts to a reading: of each kind what it has, whatever else was packed --- */
 
+/* NULL without memory. */
 static struct metrics__rates_read rates_from(const struct parts *p)
 {
     struct metrics__rates_read r = {{NAN, NAN, NAN}, p->has_mean_rate ? p->rates[3] : (double)NAN};

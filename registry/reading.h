@@ -18,8 +18,7 @@
 #include "plan.h"
 #include "sketch.h"
 
-/* --- Memory that goes away all at once (pool.c)
- * ------------------------------------------------------------- */
+/* --- Memory that goes away all at once (pool.c) --- */
 
 struct metrics__pool {
     struct metrics__chunk *chunks, *idle; /* idle: empty ones, from the pool's last life */
@@ -32,8 +31,7 @@ char *metrics__pool_text(struct metrics__pool *pool, const char *text, size_t n)
 void metrics__pool_reset(struct metrics__pool *pool);
 void metrics__pool_free(struct metrics__pool *pool);
 
-/* --- Series (series.c)
- * ---------------------------------------------------------------------------------------------- */
+/* --- Series (series.c) --- */
 
 /* What the settings of a family come to for series of one kind. Families with equal settings share it. */
 struct metrics__shape {
@@ -99,8 +97,7 @@ struct metrics__family_read *metrics__family_like(struct metrics__pool *pool,
 /* Compare by name, then tags: the order of snapshots. */
 int metrics__series_compare(const struct metrics__series_read *a, const struct metrics__series_read *b);
 
-/* --- Catalog (catalog.c)
- * ------------------------------------------------------------------------------------ */
+/* --- Catalog (catalog.c) --- */
 
 /* What the leader has seen of a series' extremes, and what came late (ORD-10): max, min. */
 struct metrics__late {
@@ -130,8 +127,7 @@ struct metrics__catalog *metrics__catalog_new(void);
 struct metrics__catalog *metrics__catalog_retain(struct metrics__catalog *c);
 void metrics__catalog_release(struct metrics__catalog **c);
 
-/* --- Readings and snapshots
- * --------------------------------------------------------------------------------- */
+/* --- Readings and snapshots --- */
 
 /* Rates per second; NaN = absent. */
 struct metrics__rates_read {
@@ -218,8 +214,7 @@ struct metrics_snapshot *metrics__snapshot_new(size_t readings);
 /* Its own memory, whoever refers to it. NULL is fine. */
 void metrics__snapshot_free(struct metrics_snapshot *s);
 
-/* --- Kinds
- * -------------------------------------------------------------------------------------------------- */
+/* --- Kinds --- */
 
 struct metrics__taking;
 struct metrics__rows;
@@ -241,8 +236,7 @@ struct metrics__kind_read {
 /* NULL for numbers that this version does not know. */
 const struct metrics__kind_read *metrics__kind_read_of(unsigned number);
 
-/* --- Rows (rows.c)
- * ------------------------------------------------------------------------------------------- */
+/* --- Rows (rows.c) --- */
 
 struct metrics__rows {
     metrics_row_options_t options; /* completed with defaults */

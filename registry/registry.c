@@ -44,8 +44,7 @@ void metrics__add_atomic(const struct metrics__cells *c, uint64_t n)
     mem_add((uint64_t *)(c->atomic + lane_stripe(c) * c->stride), n); /* ORD-5 */
 }
 
-/* --- Forks: no child may inherit a lock that a thread of its parent held
- * ------------------------------------ */
+/* --- Forks: no child may inherit a lock that a thread of its parent held --- */
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static metrics_registry_t *all;
@@ -66,8 +65,7 @@ __attribute__((constructor)) static void fork_hooks(void)
     process_on_fork(&(struct process_fork_hooks){fork_prepare, fork_done, fork_done});
 }
 
-/* --- Opening
- * ------------------------------------------------------------------------------------------------ */
+/* --- Opening --- */
 
 static const char *default_path(char *buf, size_t n)
 {
@@ -214,8 +212,7 @@ void metrics_close(metrics_registry_t **registry)
     pthread_setcancelstate(cancel, NULL);
 }
 
-/* --- Status
- * ------------------------------------------------------------------------------------------------- */
+/* --- Status --- */
 
 void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,
                      const char *fmt, ...)
@@ -253,8 +250,7 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
     return n;
 }
 
-/* --- Per process
- * -------------------------------------------------------------------------------------------- */
+/* --- Per process --- */
 
 void metrics_poll(metrics_registry_t *r)
 {

@@ -86,7 +86,7 @@ static const metrics__reservoir_slot_t *copied_slots(const metrics__reservoir_t 
     return (const metrics__reservoir_slot_t *)((const char *)r + s->slots_at) + (size_t)bank * s->slots;
 }
 
-/* --- Keys ---------------------------------------------------------------------------------------------- */
+/* --- Keys --- */
 
 static const uint64_t SIGN64 = UINT64_C(1) << 63;
 static const uint32_t SIGN32 = UINT32_C(1) << 31;
@@ -139,7 +139,7 @@ static double chance_above(double g)
     return -expm1(-exp(-g));
 }
 
-/* --- Bound --------------------------------------------------------------------------------------------- */
+/* --- Bound --- */
 
 /*
  * A bound word: the chance as a limit for the upper half of a draw, rounded up by more than the rounding of
@@ -169,7 +169,7 @@ static void refresh_bound(metrics__reservoir_t *r, const struct shape *s, uint32
     mem_max(&r->bound, bound_word(until, chance)); /* ORD-8 */
 }
 
-/* --- Slots --------------------------------------------------------------------------------------------- */
+/* --- Slots --- */
 
 struct lowest {
     uint32_t index;
@@ -284,7 +284,7 @@ void metrics__reservoir_offer(metrics__reservoir_t *r, const metrics__reservoir_
     refresh_bound(r, &s, until > tick ? until : tick);
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 size_t metrics__reservoir_first(const metrics__reservoir_params_t *p)
 {

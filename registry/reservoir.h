@@ -119,8 +119,8 @@ _Static_assert(offsetof(metrics__reservoir_slot_t, value) == 8, "format");
  */
 size_t metrics__reservoir_size(const metrics__reservoir_params_t *p);
 
-/* How many samples metrics__reservoir_samples() may return at most; 0 if a parameter is out of range. Pure.
- */
+/* How many samples metrics__reservoir_samples() may return at most; 0 if a parameter is out of range.
+ * Pure. */
 size_t metrics__reservoir_capacity(const metrics__reservoir_params_t *p);
 
 /*
@@ -179,10 +179,10 @@ bool metrics__reservoir_has_room(const metrics__reservoir_t *copy, const metrics
  * weight. out has room for metrics__reservoir_capacity(); returns how many were stored, 0 = there is no
  * sample.
  *
- *   from = 0   what the reservoir stands for: the decayed past, all of it, the window. Weights are w / P,
- * with w relative to the newest sample, so a long silence does not make them vanish. from > 0   the events of
- * ticks from..now, each counting once: weights 1 / P. Their sum estimates how many there were. (A sliding
- * window has events of equal weight 1: the last K only.)
+ *   from = 0   what the reservoir represents: the decayed past, all of it, the window. Weights are w / P,
+ *              with w relative to the newest sample, so a long silence does not make them vanish.
+ *   from > 0   the events of ticks from..now, each counting once: weights 1 / P. Their sum estimates how
+ *              many there were. (A sliding window has events of equal weight 1: the last K only.)
  *
  * now must not be older than the copy. Bytes that make no sense (ticks after now, values or noise that are
  * not numbers) are left out. Pure; nothing in the copy can make it fail.

@@ -59,8 +59,7 @@ const char *metrics_row_suffix(const metrics_row_t *row, char *buf, size_t n)
     return buf;
 }
 
-/* --- Appending
- * ---------------------------------------------------------------------------------------------- */
+/* --- Appending --- */
 
 void metrics__row_push(struct metrics__rows *r, const metrics_row_t *row)
 {

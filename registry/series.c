@@ -78,8 +78,7 @@ int metrics__series_compare(const struct metrics__series_read *a, const struct m
     return order ? order : (a->tag_count > b->tag_count) - (a->tag_count < b->tag_count);
 }
 
-/* --- Parts of a reading
- * ------------------------------------------------------------------------------------- */
+/* --- Parts of a reading --- */
 
 static bool is_distribution(const struct metrics_reading *r)
 {
@@ -129,8 +128,7 @@ void metrics__distribution_complete(struct metrics__distribution_read *d, uint64
                                         .scale = d->scale};
 }
 
-/* --- What the public header says of readings
- * ---------------------------------------------------------------- */
+/* --- What the public header says of readings --- */
 
 const char *metrics_reading_name(const metrics_reading_t *r)
 {

@@ -35,7 +35,7 @@ static bool newer(uint16_t a, uint16_t b)
     return (int16_t)(a - b) > 0;
 }
 
-/* --- Adding -------------------------------------------------------------------------------------------- */
+/* --- Adding --- */
 
 /*
  * A word with a newer tag means that the bank has moved on to another epoch, and that the value has to be
@@ -117,7 +117,7 @@ void metrics__sketch_add(metrics__sketch_t *s, uint64_t hash, uint64_t epoch)
     }
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -202,7 +202,7 @@ void metrics__sketch_merge(metrics__sketch_set_t *into, const metrics__sketch_se
     if (!into->exact || !from->exact || !merge_elements(into, from)) become_inexact(into);
 }
 
-/* --- Estimating ---------------------------------------------------------------------------------------- */
+/* --- Estimating --- */
 
 /* Ertl's sigma(x) = x + sum over k >= 1 of x^(2^k) 2^(k-1): the share of registers still at 0. */
 static double sigma(double x)
@@ -247,7 +247,7 @@ double metrics__sketch_estimate(const metrics__sketch_set_t *set)
     return fmin(alpha * m * m / z, 0x1p48);
 }
 
-/* --- Sweeping ------------------------------------------------------------------------------------------ */
+/* --- Sweeping --- */
 
 /* A word that is older than the bank's last epoch gets its tag, and nothing else. ORD-5 */
 static void sweep_words(uint64_t *words, uint32_t n, uint16_t tag)

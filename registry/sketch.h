@@ -28,8 +28,8 @@
  *       64  registers  2 banks x 512 x u64: tag << 48 | 8 registers of 6 bits; register r is in word r / 8 at
  *                      bit 6 * (r % 8)
  *     8256  elements   2 banks x 256 x u64: tag << 48 | top 48 bits of the hash; a hash of 0 is kept as 1, so
- * a word whose lower 48 bits are 0 is free. Open addressing: the place given by the top 8 bits of the hash,
- * then the following ones, round the end
+ *                      a word whose lower 48 bits are 0 is free. Open addressing: the place given by the
+ *                      top 8 bits of the hash, then the following ones, round the end
  */
 #ifndef METRICS_REGISTRY_SKETCH_H
 #define METRICS_REGISTRY_SKETCH_H

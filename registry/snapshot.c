@@ -17,8 +17,7 @@
 
 enum { FOLD_TRIES = 4 };
 
-/* --- Header, slots, storage
- * --------------------------------------------------------------------------------- */
+/* --- Header, slots, storage --- */
 
 /* Where the arena ends. If the header's word cannot be believed: at the end of all that has memory, or of the
  * file, so that what is whole can be saved. 0 = none of them can be. */
@@ -99,8 +98,7 @@ static int prepare(struct metrics_reader *r)
     return 0;
 }
 
-/* --- Memory
- * ------------------------------------------------------------------------------------------------- */
+/* --- Memory --- */
 
 struct metrics_snapshot *metrics__snapshot_new(size_t readings)
 {
@@ -178,8 +176,7 @@ static struct metrics_snapshot *begin(struct metrics_reader *r)
     return s;
 }
 
-/* --- Values
- * ------------------------------------------------------------------------------------------------- */
+/* --- Values --- */
 
 static void leave_out(struct metrics_snapshot *s, size_t i, bool damaged)
 {
@@ -372,8 +369,7 @@ metrics_snapshot_t *metrics_snapshot_take(metrics_reader_t *r, metrics_error_t *
     return metrics__take(r, METRICS__TAKE_ALL, 0, 0, error);
 }
 
-/* --- Looking at one
- * ----------------------------------------------------------------------------------------- */
+/* --- Looking at one --- */
 
 const metrics_snapshot_header_t *metrics_snapshot_header(const metrics_snapshot_t *s)
 {

@@ -27,8 +27,7 @@ struct metrics__table {
     struct table_entry *entries[];
 };
 
-/* --- Words -----------------------------------------------------------------------------------------------
- */
+/* --- Words --- */
 
 typedef uint64_t __attribute__((may_alias)) word_t;
 
@@ -98,8 +97,7 @@ bool metrics__words_of_key(struct metrics__words *w, unsigned kind, const struct
     return n && metrics__words(w, kind, list, n);
 }
 
-/* --- Table ------------------------------------------------------------------------------------------------
- */
+/* --- Table --- */
 
 static inline bool is_entry(const struct table_entry *e, const struct metrics__words *w)
 {

@@ -15,8 +15,8 @@
 
 #include "handle.h"
 
-/* The words of a call: a leading word with the kind, then each string, its '\0' and zeros to a multiple of 8.
- */
+/* The words of a call: a leading word with the kind, then each string, its '\0' and zeros to a multiple of
+ * 8. */
 struct metrics__words {
     uint64_t hash;
     size_t count;
@@ -36,8 +36,8 @@ void *metrics__table_find(const struct metrics__table *t, const struct metrics__
 /* Learn a handle. The registry's lock is held. Without memory nothing is learnt: the next find is slower. */
 void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle);
 
-/* Forget what the table says about a series, so that the next find looks into the segment. The lock is held.
- */
+/* Forget what the table says about a series, so that the next find looks into the segment. The lock is
+ * held. */
 void metrics__table_forget(metrics_registry_t *r, const void *handle);
 
 #endif

@@ -56,8 +56,8 @@ static inline uint64_t metrics__segment_time(const struct metrics_reader *r, uin
     return age > 0 ? (uint64_t)age : 0;
 }
 
-/* Was it written by a version that may know more kinds than this one? Then those are left out, not damaged.
- */
+/* Was it written by a version that may know more kinds than this one? Then those are left out, not
+ * damaged. */
 static inline bool metrics__is_newer(const struct segment_header *h)
 {
     return h->minor > SEGMENT_MINOR || h->newest > SEGMENT_MINOR;
@@ -108,8 +108,8 @@ struct metrics__lanes metrics__lanes_of(struct metrics_reader *r, const struct m
 uint64_t metrics__sum_u64(const struct metrics__lanes *l, uint32_t cell);
 double metrics__sum_f64(const struct metrics__lanes *l, uint32_t cell);
 
-/* The counts of all series in stripes; *more is set if one that is not shown has a count. false with trouble.
- */
+/* The counts of all series in stripes; *more is set if one that is not shown has a count. false with
+ * trouble. */
 bool metrics__stripes_load(const struct metrics__taking *t, bool *more);
 
 /* What histograms and timers share (distribution.h tells writers from readers). factor: cells to units. */

@@ -60,9 +60,7 @@ void boot_id(uint8_t out[16])
     fclose(f);
 }
 
-/* --- A segment of an earlier boot
- * ---------------------------------------------------------------------------
- */
+/* --- A segment of an earlier boot --- */
 
 /* Also if one of the two is not known. */
 static bool is_of_this_boot(const struct segment_header *h)
@@ -117,8 +115,8 @@ static int restore_memory(int fd, const struct segment_header *h)
     return syscall(SYS_fallocate, fd, 0, (off_t)0, (off_t)end) && errno != EOPNOTSUPP ? -1 : 0;
 }
 
-/* The constants change last and in one system call, which a kill does not cut: before it nothing was adopted.
- */
+/* The constants change last and in one system call, which a kill does not cut: before it nothing was
+ * adopted. */
 static int begin_again(int fd, const char *path, struct segment_header *h, metrics_error_t *error)
 {
     if (restore_memory(fd, h))

@@ -49,8 +49,7 @@ int file_reopen(const segment_t *seg, int flags)
     return -1;
 }
 
-/* --- Opening ---------------------------------------------------------------------------------------------
- */
+/* --- Opening --- */
 
 static int check_file(const struct segment_options *o, const struct stat *st, metrics_error_t *error)
 {
@@ -160,8 +159,7 @@ int file_open(const struct segment_options *o, int *out, struct stat *st, struct
     return rc;
 }
 
-/* --- Creating --------------------------------------------------------------------------------------------
- */
+/* --- Creating --- */
 
 static uint32_t online_lanes(void)
 {

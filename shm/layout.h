@@ -213,8 +213,8 @@ struct segment_header {
     uint64_t records;  /* changes to the index, to help texts, to what is retired: readers look again when it
                           moves */
     uint64_t refusals; /* refusal entries ever written */
-    uint64_t newest;   /* highest minor version of any writer that attached, if above the creator's. It stands
-                          here   before such a writer's first record is published (ORD-2) */
+    uint64_t newest;   /* highest minor version of any writer that attached, if above the creator's; written
+                          before such a writer's first record is published (ORD-2) */
     uint64_t pad4[5];
     /* Line 6: read by every distribution update, written by the leader only. */
     uint64_t clock; /* segment time, 1/8 s << 32 | 1/8 s at which it expires (ORD-12); 0 = no leader yet */
@@ -345,8 +345,7 @@ struct segment_pair {
 enum { SEGMENT_GROUP_BLOCK = SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES * 16 };
 _Static_assert(sizeof(struct segment_group) == 640, "groups are 640 bytes");
 
-/* --- Arithmetic of the layout, shared by writers and readers ----------------------------------------------
- */
+/* --- Arithmetic of the layout, shared by writers and readers --- */
 
 static inline uint64_t layout_round_up(uint64_t n, uint64_t to)
 {

@@ -142,8 +142,8 @@ bool view_believes(const view_t *v, uint64_t arena_end)
     return arena_end <= ANYHOW || arena_end / SPARSE <= view_resident(v);
 }
 
-/* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot say.
- */
+/* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot
+ * say. */
 static int first_lock(const view_t *v, uint64_t byte, uint64_t n, uint64_t *at)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = (off_t)n};

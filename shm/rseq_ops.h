@@ -219,8 +219,7 @@ RSEQ_INLINE void lane_raise(const struct metrics__cells *c, uint64_t at, const u
     } while (e != before);
 }
 
-/* --- Two places at once -----------------------------------------------------------------------------------
- */
+/* --- Two places at once --- */
 
 #if defined(__x86_64__)
 

@@ -81,8 +81,8 @@ int segment_fd(const segment_t *seg);
 /* [S] Nanoseconds since the segment was created. */
 uint64_t segment_now(const segment_t *seg);
 
-/* [S] Count something that was not recorded; `name` may be NULL, else it also goes to the ring of refusals.
- */
+/* [S] Count something that was not recorded; `name` may be NULL, else it also goes to the ring of
+ * refusals. */
 void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length);
 
 /* [S] The address of n bytes at an offset, or NULL if they are not inside the arena. */
@@ -92,8 +92,7 @@ static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n
     return seg->base + offset;
 }
 
-/* --- arena.c ---------------------------------------------------------------------------------------------
- */
+/* --- arena.c --- */
 
 /*
  * [S] Allocate a zero-filled block of size bytes, aligned to SEGMENT_ALIGN, with memory behind it (ORD-4).
@@ -101,8 +100,8 @@ static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n
  */
 uint64_t arena_alloc(segment_t *seg, uint64_t size);
 
-/* [S] Hand back a block that nobody was told about. It is zeroed and serves a later allocation, or is lost.
- */
+/* [S] Hand back a block that nobody was told about. It is zeroed and serves a later allocation, or is
+ * lost. */
 void arena_return(segment_t *seg, uint64_t offset, uint64_t size);
 
 /* [S] Map the pages of a block into this process now, so that the first update does not fault. */
@@ -111,8 +110,7 @@ void arena_touch(const segment_t *seg, uint64_t offset, uint64_t size);
 /* Give memory to [0, end). 0, or -1 if there is none. [S] but for kernels before 5.14. */
 int arena_populate(segment_t *seg, uint64_t end);
 
-/* --- index.c ---------------------------------------------------------------------------------------------
- */
+/* --- index.c --- */
 
 /* The hash that is part of the format: XXH3_64bits, seed 0. [S] */
 uint64_t index_hash(const void *key, size_t length);
@@ -164,8 +162,7 @@ void record_retire(segment_t *seg, struct segment_record *r, bool retired);
  */
 uint64_t record_set_storage(struct segment_record *r, int i, uint64_t offset);
 
-/* --- lane.c ----------------------------------------------------------------------------------------------
- */
+/* --- lane.c --- */
 
 struct metrics__cells;
 
@@ -178,8 +175,7 @@ int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metri
 /* [S] Which atomic lane this thread uses. */
 unsigned lane_stripe(const struct metrics__cells *c);
 
-/* --- slot.c ----------------------------------------------------------------------------------------------
- */
+/* --- slot.c --- */
 
 /*
  * [S] This process's slot; claimed at the first call, and anew after a fork. -1 = none to be had (the caller

@@ -63,8 +63,7 @@ struct segment_slot *slot_record(segment_t *seg, int slot)
     return records ? records + slot % SEGMENT_SLOT_BLOCK : NULL;
 }
 
-/* --- Gauge groups ----------------------------------------------------------------------------------------
- */
+/* --- Gauge groups --- */
 
 uint64_t group_place(segment_t *seg)
 {
@@ -113,8 +112,7 @@ uint64_t *group_ticket(const segment_t *seg, uint64_t place)
     return g ? &g->ticket[layout_gauge_index(place)] : NULL;
 }
 
-/* --- Claiming --------------------------------------------------------------------------------------------
- */
+/* --- Claiming --- */
 
 /*
  * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Offsets say
@@ -181,8 +179,8 @@ static int take_lowest(segment_t *seg, int fd, bool weak, bool kept_too)
 {
     for (int s = 1; s < (int)seg->slots; s++) {
         if (!take_lock(fd, weak, LOCK_CLAIM + (uint64_t)s)) continue;
-        /* POSIX locks do not stand in the way of their own process: another registry of it may be the owner.
-         */
+        /* POSIX locks do not stand in the way of their own process: another registry of it may be the
+         * owner. */
         if (weak && file_locked(fd, LOCK_ALIVE + (uint64_t)s) == 1) continue;
         if (!slot_record(seg, s)) return -1;
         if (!kept_too && is_kept(seg, fd, s)) {
@@ -229,8 +227,8 @@ static int claim_pinned(segment_t *seg)
     return slot;
 }
 
-/* After chroot or setuid the file cannot be opened again: a POSIX lock on the descriptor that we inherited.
- */
+/* After chroot or setuid the file cannot be opened again: a POSIX lock on the descriptor that we
+ * inherited. */
 static int claim_weak(segment_t *seg)
 {
     int fd = segment_fd(seg);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- The encoder -------------------------------------------------------------------------------------- */
+/* --- The encoder --- */
 
 static void asking_encode(struct asking *a, size_t from, size_t to, struct buf *notes, struct buf *out)
 {
@@ -30,7 +30,7 @@ bool asking_rows(struct asking *a, size_t at, struct rows *rows)
     return item_rows(&a->view, &a->view.items[at], a->backend->type->wants.totals, rows);
 }
 
-/* --- A page is one whole ------------------------------------------------------------------------------ */
+/* --- A page is one whole --- */
 
 static int asking_line_order(const void *a, const void *b)
 {
@@ -124,10 +124,10 @@ void asking_sent(struct asking *a, size_t at, struct buf *payload)
     asking_find_lines(a, at, payload);
 }
 
-/* --- Begin and end ------------------------------------------------------------------------------------ */
+/* --- Begin and end --- */
 
-/* Without an earlier snapshot nothing is known to have been sent: then an interval is the series' whole life.
- */
+/* Without an earlier snapshot nothing is known to have been sent: then an interval is the series' whole
+ * life. */
 static bool asking_view(struct asking *a, const metrics_snapshot_t *now, const metrics_snapshot_t *base)
 {
     const metrics_snapshot_header_t *n = metrics_snapshot_header(now);

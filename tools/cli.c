@@ -34,7 +34,7 @@ const struct cli_option *cli_common(const struct command *command)
     return cli_common_rows + (command->no_segment ? 1 : 0);
 }
 
-/* --- Saying ------------------------------------------------------------------------------------------- */
+/* --- Saying --- */
 
 static void cli_say(const struct cli *cli, const char *format, va_list ap, bool hint)
 {
@@ -83,7 +83,7 @@ void cli_flow(struct cli *cli)
     if (cli->out.len >= CLI_FLOW || cli->out.failed) cli_flush(cli);
 }
 
-/* --- One value ---------------------------------------------------------------------------------------- */
+/* --- One value --- */
 
 static bool cli_in_range(const struct cli_option *row, double v)
 {
@@ -179,7 +179,7 @@ static bool cli_set(const struct cli_option *row, const char *text, struct buf *
     return false;
 }
 
-/* --- The command line --------------------------------------------------------------------------------- */
+/* --- The command line --- */
 
 /* The rows of a command in getopt's form: val = 256 + index into rows[]. */
 struct cli_forms {

@@ -101,8 +101,8 @@ void cli_help(const struct command *command, char **args, int n, struct buf *out
 /* Wraps text to 80 columns, each line indented; a line of it that begins with a blank is left alone. */
 void cli_wrap(struct buf *out, const char *text, size_t indent);
 
-/* The rows that every command has (--json, --help; --segment unless no_segment), for the parser and the help.
- */
+/* The rows that every command has (--json, --help; --segment unless no_segment), for the parser and the
+ * help. */
 const struct cli_option *cli_common(const struct command *command);
 
 #endif

@@ -69,7 +69,7 @@ static bool delivery_pause(struct sending *s, struct delivery *d, const struct a
     return false;
 }
 
-/* --- What the backend needs first --------------------------------------------------------------------- */
+/* --- What the backend needs first --- */
 
 static bool delivery_expire(struct sending *s, struct delivery *d, const struct answer *answer)
 {
@@ -114,7 +114,7 @@ static bool delivery_prepare(struct sending *s, const struct point *at, size_t n
     return good;
 }
 
-/* --- One request -------------------------------------------------------------------------------------- */
+/* --- One request --- */
 
 static void deliver(struct sending *s, const struct point *at, size_t n);
 
@@ -244,7 +244,7 @@ static void delivery_send(struct sending *s, const struct payload *payload, int 
     }
 }
 
-/* --- Many points -------------------------------------------------------------------------------------- */
+/* --- Many points --- */
 
 static void delivery_left_out(void *arg, const struct point *point, const char *why)
 {

@@ -43,7 +43,7 @@ struct diff {
     size_t differences;
 };
 
-/* --- One row ------------------------------------------------------------------------------------------ */
+/* --- One row --- */
 
 static bool diff_counts(const metrics_row_t *row)
 {
@@ -121,7 +121,7 @@ static void diff_row(struct diff *d, enum diff_fate fate, const metrics_row_t *o
         diff_text(d, fate, old, new);
 }
 
-/* --- One series --------------------------------------------------------------------------------------- */
+/* --- One series --- */
 
 /* A series that has no row to show (a gauge that nobody set) is a difference all the same. */
 static void diff_bare(struct diff *d, enum diff_fate fate, const metrics_reading_t *reading)
@@ -160,7 +160,7 @@ static void diff_series(struct diff *d, const metrics_reading_t *old, const metr
     cli_flow(d->cli);
 }
 
-/* --- Two snapshots ------------------------------------------------------------------------------------ */
+/* --- Two snapshots --- */
 
 /* By name, then tags; an order of its own, so that two snapshots can be walked side by side. */
 static int diff_order(const metrics_reading_t *a, const metrics_reading_t *b)

@@ -27,7 +27,7 @@ static const struct cli_option dump_options[] = {
     {.name = NULL},
 };
 
-/* --- Bytes -------------------------------------------------------------------------------------------- */
+/* --- Bytes --- */
 
 static bool dump_write(int fd, const char *bytes, size_t n)
 {
@@ -81,7 +81,7 @@ static int dump_bytes(struct cli *cli, const metrics_snapshot_t *snapshot)
     return code;
 }
 
-/* --- Text and JSON ------------------------------------------------------------------------------------ */
+/* --- Text and JSON --- */
 
 struct dump {
     struct cli *cli;

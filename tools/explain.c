@@ -44,7 +44,7 @@ struct explain {
     size_t matched, sent;
 };
 
-/* --- What is sent ------------------------------------------------------------------------------------- */
+/* --- What is sent --- */
 
 /* Texts are shown line by line; other forms only counted, their content is in the values. */
 static bool explain_is_text(const struct buf *body)
@@ -155,7 +155,7 @@ static void explain_sent(struct explain *e, struct asking *a, size_t at)
     buf_free(&payload);
 }
 
-/* --- One series, one backend -------------------------------------------------------------------------- */
+/* --- One series, one backend --- */
 
 static void explain_hidden(struct explain *e, struct asking *a, const metrics_reading_t *reading)
 {
@@ -266,7 +266,7 @@ static int explain_backend(struct explain *e, const struct config_backend *backe
     return code;
 }
 
-/* --- Configuration and snapshots ---------------------------------------------------------------------- */
+/* --- Configuration and snapshots --- */
 
 static const char *explain_env(const char *name)
 {

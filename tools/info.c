@@ -14,7 +14,7 @@ struct info {
     size_t items; /* processes, refusals seen */
 };
 
-/* --- Text --------------------------------------------------------------------------------------------- */
+/* --- Text --- */
 
 static void info_line(struct info *info, const char *label, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -148,7 +148,7 @@ static void info_text_lists(struct info *info, metrics_reader_t *reader)
     grid_print(&info->grid, 2, out);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------------- */
+/* --- JSON --- */
 
 static void info_json_process(void *arg, const metrics_process_t *p)
 {

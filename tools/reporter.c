@@ -13,15 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What is reported without a configuration: what the command recorded, not what the exporter says of itself.
- */
+/* What is reported without a configuration: what the command recorded, not what the exporter says of
+ * itself. */
 static const char reporter_config[] = "http: {listen: \"off\"}\n"
                                       "verbosity: warn\n"
                                       "backends:\n"
                                       "  - type: console\n"
                                       "    exclude: [\"mtx.*\"]\n";
 
-/* --- What to start ------------------------------------------------------------------------------------ */
+/* --- What to start --- */
 
 /* The mtx-exporter that lies in our own directory, else the name, for PATH. */
 static const char *reporter_program(char path[PATH_MAX])
@@ -55,7 +55,7 @@ static bool reporter_is_configured(const struct reporter_options *options)
     return options->config || (env && *env);
 }
 
-/* --- Starting ----------------------------------------------------------------------------------------- */
+/* --- Starting --- */
 
 /* In the child, between fork and exec. */
 static void reporter_become(const struct reporter_options *options, const struct child *child, int config,
@@ -104,7 +104,7 @@ bool reporter_start(const struct cli *cli, const struct child *child, const stru
     return pid > 0;
 }
 
-/* --- Ending ------------------------------------------------------------------------------------------- */
+/* --- Ending --- */
 
 void reporter_ended(struct reporter *reporter, const siginfo_t *ended)
 {

@@ -34,8 +34,8 @@ bool reporter_gone(struct reporter *reporter);
  * be killed. */
 bool reporter_finish(struct reporter *reporter, const struct child *child, uint64_t deadline);
 
-/* Waits until `due` (monotonic) or until one of our children ends. False if SIGINT or SIGTERM came meanwhile.
- */
+/* Waits until `due` (monotonic) or until one of our children ends. False if SIGINT or SIGTERM came
+ * meanwhile. */
 bool reporter_pause(const struct child *child, uint64_t due);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Where it goes ------------------------------------------------------------------------------------ */
+/* --- Where it goes --- */
 
 /* A text among the backend's options, or "". */
 static const char *request_option(const struct sending *s, const char *name)
@@ -42,7 +42,7 @@ static void request_host(const struct sending *s, struct buf *out)
     if (host) buf_mem(out, host + 3, strcspn(host + 3, "/?"));
 }
 
-/* --- Headers ------------------------------------------------------------------------------------------ */
+/* --- Headers --- */
 
 /* One "Name: value" line, or a secret's name alone. */
 typedef void request_header_fn(void *arg, const char *name, size_t n, const char *value, size_t m);
@@ -93,7 +93,7 @@ static void request_path(const struct payload *p, struct buf *out)
     if (path[query]) buf_printf(out, "&%s", path + query + 1);
 }
 
-/* --- Secrets in a body -------------------------------------------------------------------------------- */
+/* --- Secrets in a body --- */
 
 /* Wherever it stands between `before` and one of `after`, or the end. */
 static void request_hide(struct buf *text, const char *secret, char before, const char *after)
@@ -135,7 +135,7 @@ static void request_body(const struct sending *s, const struct payload *p, int w
     if (which < 0 && !sending_options.secrets) request_hide_all(s, out);
 }
 
-/* --- Redis' commands ---------------------------------------------------------------------------------- */
+/* --- Redis' commands --- */
 
 /* "*3\r\n" or "$5\r\n": the number; moves on behind it. */
 static size_t request_number(const char **at)
@@ -178,7 +178,7 @@ static void request_word_json(void *arg, size_t at, size_t of, const char *word,
     if (at + 1 == of) jsonw_array_end(j);
 }
 
-/* --- Printing ----------------------------------------------------------------------------------------- */
+/* --- Printing --- */
 
 static void request_header_text(void *arg, const char *name, size_t n, const char *value, size_t m)
 {
@@ -269,7 +269,7 @@ void request_print(struct sending *s, const struct payload *payload, int which)
         request_text(s, payload, which);
 }
 
-/* --- What a session asks ------------------------------------------------------------------------------ */
+/* --- What a session asks --- */
 
 static struct sending *request_for;
 static int request_ids;

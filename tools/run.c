@@ -83,7 +83,7 @@ struct run {
     uint32_t held;        /* slots of the command whose gauges were held */
 };
 
-/* --- The segment -------------------------------------------------------------------------------------- */
+/* --- The segment --- */
 
 static void run_choose(struct run *run)
 {
@@ -129,7 +129,7 @@ static void run_remove(struct run *run)
     unlink(run->path);
 }
 
-/* --- The exporter ------------------------------------------------------------------------------------- */
+/* --- The exporter --- */
 
 /* A segment that an exporter leads already is reported by that one. */
 static void run_report(struct run *run)
@@ -163,8 +163,8 @@ static void run_other(void *arg, const siginfo_t *ended)
     if (was && !run->reporter.pid) run_lost(run);
 }
 
-/* A command may be over before the exporter has come to follow the segment: only then is it asked to finish.
- */
+/* A command may be over before the exporter has come to follow the segment: only then is it asked to
+ * finish. */
 static void run_await_leader(struct run *run, uint64_t deadline)
 {
     metrics_segment_info_t facts = {.leader = 0};
@@ -210,7 +210,7 @@ static void run_last_report(struct run *run)
     metrics_hold_release(&run->hold);
 }
 
-/* --- All of it ---------------------------------------------------------------------------------------- */
+/* --- All of it --- */
 
 static void run_json(const struct run *run, int status)
 {

@@ -67,7 +67,7 @@ struct send {
     struct buf input;
 };
 
-/* --- Queue -------------------------------------------------------------------------------------------- */
+/* --- Queue --- */
 
 static void send_flush(struct send *s)
 {
@@ -129,7 +129,7 @@ static void send_take(struct send *s, const char *text, size_t n)
     if (due && s->queued && !send_strict) send_flush(s);
 }
 
-/* --- Lines -------------------------------------------------------------------------------------------- */
+/* --- Lines --- */
 
 static void send_line(struct send *s, const char *text, size_t n)
 {
@@ -208,7 +208,7 @@ static int send_files(struct send *s)
     return code;
 }
 
-/* --- The command -------------------------------------------------------------------------------------- */
+/* --- The command --- */
 
 static int send_sound(const struct cli *cli)
 {

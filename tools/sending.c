@@ -24,7 +24,7 @@ void sending_backends(struct buf *out)
         if ((*b)->points) buf_printf(out, "  %-12s%s\n", (*b)->name, (*b)->summary);
 }
 
-/* --- Which backend ------------------------------------------------------------------------------------ */
+/* --- Which backend --- */
 
 static int sending_unknown(struct cli *cli, const char *name)
 {
@@ -83,7 +83,7 @@ static int sending_load(struct sending *s, const char *type)
     return code == CLI_OK ? sending_choose(s, path, type) : code;
 }
 
-/* --- Settings ----------------------------------------------------------------------------------------- */
+/* --- Settings --- */
 
 static bool sending_is_list(const struct option *row)
 {
@@ -196,7 +196,7 @@ static int sending_settings(struct sending *s)
     return good ? CLI_OK : CLI_USAGE;
 }
 
-/* --- Tags --------------------------------------------------------------------------------------------- */
+/* --- Tags --- */
 
 /* The later of two with one key wins. */
 static void sending_tag(struct sending *s, const char *key, const char *value)
@@ -232,7 +232,7 @@ static int sending_tags(struct sending *s)
     return CLI_OK;
 }
 
-/* --- Begin and end ------------------------------------------------------------------------------------ */
+/* --- Begin and end --- */
 
 static int sending_connect(struct sending *s)
 {

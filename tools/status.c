@@ -44,7 +44,7 @@ struct status {
     size_t seen; /* series of the exporter's own */
 };
 
-/* --- Collecting --------------------------------------------------------------------------------------- */
+/* --- Collecting --- */
 
 static const char *status_tag(const metrics_reading_t *reading, const char *key)
 {
@@ -94,7 +94,7 @@ static void status_collect(struct status *s, const metrics_reading_t *reading)
     }
 }
 
-/* --- Text --------------------------------------------------------------------------------------------- */
+/* --- Text --- */
 
 static void status_table(struct status *s)
 {
@@ -163,7 +163,7 @@ static void status_text(struct status *s)
     status_extra(s);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------------- */
+/* --- JSON --- */
 
 static void status_json_key(struct json *j, const struct status_column *c)
 {

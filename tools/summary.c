@@ -9,7 +9,7 @@
 
 enum { SUMMARY_MOST = 1000 }; /* refusals that are told one by one */
 
-/* --- Refusals ----------------------------------------------------------------------------------------- */
+/* --- Refusals --- */
 
 /* The file of a line and its number there. */
 static const char *summary_file(const struct sending *s, size_t *line)
@@ -73,7 +73,7 @@ void sending_refuse(struct sending *s, const struct refusal *refusal)
     kept->why = strdup(refusal->why);
 }
 
-/* --- The end ------------------------------------------------------------------------------------------ */
+/* --- The end --- */
 
 enum cli_code sending_code(const struct sending *s)
 {

@@ -71,7 +71,7 @@ static void time_record(struct writing *w, uint64_t ns, int status)
     if (w->registry) metrics_close(&w->registry);
 }
 
-/* --- To a service ------------------------------------------------------------------------------------- */
+/* --- To a service --- */
 
 /* As a line of mtxctl send. */
 static void time_line(const struct writing *w, const struct backend_points *points, uint64_t ns,
@@ -131,7 +131,7 @@ static int time_prepare(struct cli *cli, struct sending *s)
     return CLI_OK;
 }
 
-/* --- The command -------------------------------------------------------------------------------------- */
+/* --- The command --- */
 
 static void time_note(struct sending *s, struct writing *w, uint64_t ns, int status)
 {

@@ -59,7 +59,7 @@ static const metrics_snapshot_header_t *watch_head(const metrics_snapshot_t *sna
     return metrics_snapshot_header(snapshot);
 }
 
-/* --- One row ------------------------------------------------------------------------------------------ */
+/* --- One row --- */
 
 static bool watch_has_delta(const metrics_row_t *row)
 {
@@ -99,7 +99,7 @@ static void watch_object(struct watch *w, const metrics_row_t *row, const metric
     jsonw_object_end(&w->json);
 }
 
-/* --- One interval ------------------------------------------------------------------------------------- */
+/* --- One interval --- */
 
 static bool watch_expand(struct watch *w, const metrics_reading_t *reading)
 {
@@ -186,7 +186,7 @@ static void watch_show(struct watch *w)
     cli_flush(w->cli);
 }
 
-/* --- The loop ----------------------------------------------------------------------------------------- */
+/* --- The loop --- */
 
 /* Follows the path if it leads to a new segment; while it leads to none, the old one stays in view. */
 static int watch_take(struct watch *w, metrics_snapshot_t **snapshot)

@@ -17,8 +17,8 @@ struct writing {
     size_t n;
 };
 
-/* Takes the name and the key=value arguments apart; nothing is opened yet. tags: index of the first of them.
- */
+/* Takes the name and the key=value arguments apart; nothing is opened yet. tags: index of the first of
+ * them. */
 int writing_parse(struct cli *cli, int tags, struct writing *w);
 
 /* Opens the segment, makes it if it is missing. */

@@ -31,12 +31,11 @@ enum { BENCH_ROUNDS_MAX = 201, BENCH_TRIES = 20 };
 double bench_ns(void); /* CLOCK_MONOTONIC */
 void bench_pin(int cpu);
 double bench_median(double *values, int n); /* sorts them */
-/* How often the kernel took the CPU away from this thread: a turn in which it did is tried BENCH_TRIES times.
- */
+/* How often the kernel took the CPU away from this thread: a turn in which it did is tried BENCH_TRIES
+ * times. */
 long bench_preemptions(void);
 
-/* --- Yardsticks and samples ------------------------------------------------------------------------------
- */
+/* --- Yardsticks and samples --- */
 
 /* A plain add to memory, an uncontended locked add, two reads of the time stamp counter: ns each. */
 typedef struct {
@@ -61,8 +60,7 @@ void bench_print_head(void);
 
 extern bool bench_json; /* JSON objects instead of a table */
 
-/* --- Operations in rounds --------------------------------------------------------------------------------
- */
+/* --- Operations in rounds --- */
 
 enum bench_two {
     BENCH_ALONE,   /* with one process only */
@@ -75,8 +73,8 @@ struct bench_op {
     const char *name;
     void (*run)(uint64_t n); /* do it n times */
     enum bench_two two;
-    /* Instead of run, for programs in other languages: do it n times, in that many threads; returns the ns.
-     */
+    /* Instead of run, for programs in other languages: do it n times, in that many threads; returns the
+     * ns. */
     double (*timed)(uint64_t n, int procs);
     uint64_t n;                    /* per round; filled in */
     struct bench_sample sample[3]; /* [1] alone, [2] beside a companion */
@@ -88,8 +86,7 @@ struct bench_op {
  */
 void bench_ops_run(struct bench_op *ops, int count, int rounds, void (*prepare)(void));
 
-/* --- mtx's own operations (ops.c) ------------------------------------------------------------------------
- */
+/* --- mtx's own operations (ops.c) --- */
 
 extern struct bench_op bench_ops[];
 extern const int bench_op_count;
@@ -102,8 +99,7 @@ void bench_open(const char *path);
 void bench_close(void);
 void bench_prepare(void); /* in each process: claim slots, map pages */
 
-/* --- The parts of the main program -----------------------------------------------------------------------
- */
+/* --- The parts of the main program --- */
 
 void bench_attach(const char *path, int rounds);   /* attach.c */
 int bench_attach_child(const char *path);          /* the program that it starts; an exit status */

@@ -35,8 +35,7 @@ static double cpu_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* --- The work ----------------------------------------------------------------------------------------------
- */
+/* --- The work --- */
 
 static metrics_registry_t *open_registry(void)
 {
@@ -84,8 +83,7 @@ static metrics_snapshot_t *sample(metrics_leader_t *leader)
     return s;
 }
 
-/* --- One backend -------------------------------------------------------------------------------------------
- */
+/* --- One backend --- */
 
 struct run {
     const struct config_backend *backend;
@@ -149,8 +147,7 @@ static double deliver(struct run *run)
     return took + cpu_ns();
 }
 
-/* --- The same bytes for the others -------------------------------------------------------------------------
- */
+/* --- The same bytes for the others --- */
 
 static FILE *bodies;
 static double zlib_ns;
@@ -209,8 +206,7 @@ static double ask_python(struct python *p)
     return fscanf(p->from, "%lf", &ns) == 1 ? ns : 0;
 }
 
-/* --- Rounds ------------------------------------------------------------------------------------------------
- */
+/* --- Rounds --- */
 
 static const char *variable(const char *name)
 {

@@ -50,8 +50,7 @@ void bench_pin(int cpu)
     sched_setaffinity(0, sizeof set, &set);
 }
 
-/* --- Yardsticks --------------------------------------------------------------------------------------------
- */
+/* --- Yardsticks --- */
 
 void bench_plain_add(uint64_t n)
 {
@@ -115,8 +114,7 @@ bench_yardsticks_t bench_yardsticks(void)
     return (bench_yardsticks_t){ns[0], ns[1], ns[2]};
 }
 
-/* --- Samples and output ------------------------------------------------------------------------------------
- */
+/* --- Samples and output --- */
 
 void bench_sample_add(struct bench_sample *s, double ns, bench_yardsticks_t y)
 {
@@ -161,8 +159,7 @@ void bench_print(const char *op, int procs, double ns)
     print(op, procs, ns, ns / y[0], ns / y[1], ns / y[2]);
 }
 
-/* --- Companions --------------------------------------------------------------------------------------------
- */
+/* --- Companions --- */
 
 /* What a companion is to do: an operation's number + 1, 0 = rest, -1 = end. It sleeps while it rests. */
 struct companion {
@@ -207,8 +204,7 @@ static struct companion *companion_new(struct bench_op *ops)
     return c;
 }
 
-/* --- Rounds ------------------------------------------------------------------------------------------------
- */
+/* --- Rounds --- */
 
 long bench_preemptions(void)
 {

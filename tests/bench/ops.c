@@ -136,8 +136,8 @@ static void find_hot(uint64_t n)
 {
     BENCH_LOOP(metrics_counter(b.registry, "bench.requests", "route", "/cart", "status", "200"))
 }
-/* One of 1,000 names of 30 bytes without tags, among some 10,000 series, in an order that no cache foresees.
- */
+/* One of 1,000 names of 30 bytes without tags, among some 10,000 series, in an order that no cache
+ * foresees. */
 static void find_many(uint64_t n)
 {
     static char names[1000][32];
@@ -193,8 +193,7 @@ struct bench_op bench_ops[] = {
 };
 const int bench_op_count = sizeof bench_ops / sizeof *bench_ops;
 
-/* --- Set-up ------------------------------------------------------------------------------------------------
- */
+/* --- Set-up --- */
 
 /* The exporter's part: it ticks the segment's clock, eight times a second, on the companion's CPU. */
 static void lead(const char *path)

@@ -133,8 +133,7 @@ static void measure_page(const char *op, int port, int rounds)
     if (lines) bench_sample_print(&sample, op, 1, (double)lines);
 }
 
-/* --- What the socket alone takes --------------------------------------------------------------------------
- */
+/* --- What the socket alone takes --- */
 
 /* A process that sends the same bytes to everyone who asks; -1 if it cannot be. */
 static pid_t start_sender(const struct page_bytes *page, int port)
@@ -189,8 +188,7 @@ void bench_page(const char *exporter, const char *segment, int rounds)
     if (page.n) measure_socket(&page, rounds);
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------
- */
+/* --- Memory --- */
 
 static double memory_mib(pid_t pid, const char *field)
 {

@@ -67,8 +67,7 @@ static void say(int fd, const char *text)
     if (write(fd, text, n) != (ssize_t)n) pthread_exit(NULL);
 }
 
-/* --- HTTP --------------------------------------------------------------------------------------------------
- */
+/* --- HTTP --- */
 
 static void answer_http(int fd, int get)
 {
@@ -93,8 +92,7 @@ static void serve_http(struct input *in)
     }
 }
 
-/* --- Redis -------------------------------------------------------------------------------------------------
- */
+/* --- Redis --- */
 
 /* What a command is answered; inside a transaction all but its end are put off. */
 static const char *redis_answer(const char *word, int *inside)
@@ -128,8 +126,7 @@ static void serve_redis(struct input *in)
     }
 }
 
-/* --- The process -------------------------------------------------------------------------------------------
- */
+/* --- The process --- */
 
 static void *serve(void *arg)
 {

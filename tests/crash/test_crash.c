@@ -61,8 +61,7 @@ static void violation(const char *format, const char *a, double x, double y)
     exit(1); /* of the survivor */
 }
 
-/* --- The survivor ------------------------------------------------------------------------------------------
- */
+/* --- The survivor --- */
 
 static double row_of(const metrics_reading_t *r, const char *suffix)
 {
@@ -202,8 +201,7 @@ static void check_survivor(double before, const char *what, uint64_t place)
                                                               : "");
 }
 
-/* --- Runs of the victim ------------------------------------------------------------------------------------
- */
+/* --- Runs of the victim --- */
 
 static void copy_file(const char *from, const char *to)
 {
@@ -296,8 +294,8 @@ static bool kill_at(const struct scenario *s, uint64_t place)
     if (hit == pid && child)
         end(child); /* an orphan would go on beside the survivor, and beside the next run */
     if (hit && hit != pid) {
-        /* The parent lives on, and comes to its end: past the breakpoint, which stands in its text as well.
-         */
+        /* The parent lives on, and comes to its end: past the breakpoint, which stands in its text as
+         * well. */
         while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
             struct user_regs_struct regs;
             bool there = !ptrace(PTRACE_GETREGS, pid, 0, &regs) && regs.rip == place + 1;
@@ -313,8 +311,7 @@ static bool kill_at(const struct scenario *s, uint64_t place)
     return hit != 0;
 }
 
-/* --- Places ------------------------------------------------------------------------------------------------
- */
+/* --- Places --- */
 
 static uint64_t places[PLACES_MAX], text_from, text_to;
 static size_t place_count;
@@ -349,8 +346,8 @@ static void find_text(void)
     seen = calloc(1, text_to - text_from);
 }
 
-/* A forked child is not stepped: its code is its parent's. `word` stands at `place` without the breakpoint.
- */
+/* A forked child is not stepped: its code is its parent's. `word` stands at `place` without the
+ * breakpoint. */
 static void let_child_go(pid_t pid, uint64_t place, long word)
 {
     unsigned long child;
@@ -448,8 +445,8 @@ static size_t read_sections(struct section *out, size_t most)
     return n;
 }
 
-/* All instructions inside all sections, by the disassembler's boundaries; the one that commits is the last.
- */
+/* All instructions inside all sections, by the disassembler's boundaries; the one that commits is the
+ * last. */
 static void add_sections(void)
 {
     struct section sections[512];
@@ -470,8 +467,7 @@ static void add_sections(void)
     if (!n) violations++, printf("VIOLATION no section was found\n");
 }
 
-/* --- Campaigns ---------------------------------------------------------------------------------------------
- */
+/* --- Campaigns --- */
 
 static void kill_everywhere(const struct scenario *s, size_t stride)
 {

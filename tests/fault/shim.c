@@ -35,8 +35,7 @@ static struct {
     const char *failed;
 } shim;
 
-/* --- Which call fails, and how ----------------------------------------------------------------------------
- */
+/* --- Which call fails, and how --- */
 
 enum { ERRNOS = 3 };
 static const struct call {
@@ -76,8 +75,7 @@ static bool fails(const char *name)
     return true;
 }
 
-/* --- What is left over ------------------------------------------------------------------------------------
- */
+/* --- What is left over --- */
 
 enum { KEPT = 1 << 16 };
 static void *kept[KEPT], *mapped[KEPT];
@@ -114,8 +112,7 @@ static long count(void *const *list)
     return n;
 }
 
-/* --- Control ----------------------------------------------------------------------------------------------
- */
+/* --- Control --- */
 
 EXPORT void shim_arm(const struct shim_plan *plan)
 {
@@ -166,8 +163,7 @@ __attribute__((destructor)) static void end(void)
     fclose(f);
 }
 
-/* --- Memory -----------------------------------------------------------------------------------------------
- */
+/* --- Memory --- */
 
 EXPORT void *malloc(size_t n)
 {
@@ -231,8 +227,7 @@ EXPORT int munmap(void *p, size_t n)
     return (int)syscall(SYS_munmap, p, n);
 }
 
-/* --- The rest: fail, or hand on to libc -------------------------------------------------------------------
- */
+/* --- The rest: fail, or hand on to libc --- */
 
 #define REAL(NAME)                                                      \
     static __typeof__(&NAME) real;                                      \

@@ -37,8 +37,7 @@ static void violation(const char *what, const char *detail)
     fflush(stdout);
 }
 
-/* --- What a program does ----------------------------------------------------------------------------------
- */
+/* --- What a program does --- */
 
 static int descriptors(void)
 {
@@ -172,8 +171,7 @@ static void close_all(metrics_registry_t *r, const struct handles *h)
     update(h, "closed");
 }
 
-/* --- Scenarios: `before` runs without faults, `during` with them -------------------------------------------
- */
+/* --- Scenarios: `before` runs without faults, `during` with them --- */
 
 static metrics_registry_t *registry;
 
@@ -387,8 +385,7 @@ static const struct scenario {
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
-/* --- One try ----------------------------------------------------------------------------------------------
- */
+/* --- One try --- */
 
 /* Without faults, everything works: the segment that is there, whatever became of it, takes an update. */
 static void check_after(void)
@@ -465,9 +462,7 @@ static void run(const struct scenario *s)
            s->name, calls, all->tries - tries, all->refused - refused, all->violations - violations);
 }
 
-/* --- errno in states that no fault is needed for
- * ------------------------------------------------------------
- */
+/* --- errno in states that no fault is needed for --- */
 
 static void check_states(void)
 {

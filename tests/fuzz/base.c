@@ -30,8 +30,7 @@ const char *base_path(void)
     return path;
 }
 
-/* --- What is in them -------------------------------------------------------------------------------------
- */
+/* --- What is in them --- */
 
 /* One cell each, and no storage that takes room: the smallest segment. */
 static void fill_small(metrics_registry_t *r)
@@ -102,8 +101,7 @@ static void fill_levels(metrics_registry_t *r)
     fill_small(r);
 }
 
-/* --- The same in every process ----------------------------------------------------------------------------
- */
+/* --- The same in every process --- */
 
 static void find_records(struct base *b, uint64_t from, uint64_t entries)
 {

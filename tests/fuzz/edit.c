@@ -6,8 +6,7 @@
 
 #include "format.h"
 
-/* --- Fields -----------------------------------------------------------------------------------------------
- */
+/* --- Fields --- */
 
 struct field {
     uint16_t offset;
@@ -100,8 +99,7 @@ static const struct field slot_fields[] = {
 };
 #define LENGTH(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
 
-/* --- Values -----------------------------------------------------------------------------------------------
- */
+/* --- Values --- */
 
 static uint64_t peek(const struct hostile *h, uint64_t at, unsigned size)
 {
@@ -196,8 +194,7 @@ static void edit_field(const struct program *p, struct hostile *h, const struct 
     edit_at(p, h, e, from + f->offset + (uint64_t)(e->index >> 8) % f->count * f->size, f->size);
 }
 
-/* --- Operations -------------------------------------------------------------------------------------------
- */
+/* --- Operations --- */
 
 static uint64_t record_of(const struct program *p, const struct edit *e)
 {
@@ -294,8 +291,7 @@ static void apply(const struct program *p, struct hostile *h, const struct edit 
     }
 }
 
-/* --- Programs ---------------------------------------------------------------------------------------------
- */
+/* --- Programs --- */
 
 void program_read(struct program *p, const uint8_t *data, size_t n)
 {

@@ -25,8 +25,7 @@ int __wrap_posix_memalign(void **out, size_t align, size_t n);
 void __real_free(void *p);
 void __wrap_free(void *p);
 
-/* --- The file ----------------------------------------------------------------------------------------------
- */
+/* --- The file --- */
 
 static struct hostile file;
 static ino_t file_ino;
@@ -91,8 +90,7 @@ int __wrap_fstat(int fd, struct stat *st)
     return rc;
 }
 
-/* --- Guarded mappings
- * --------------------------------------------------------------------------------------- */
+/* --- Guarded mappings --- */
 
 enum { WINDOW = 64 << 20, GUARD = 16 << 20 };
 static unsigned char *window;
@@ -127,8 +125,7 @@ static void unmap(void)
     mapped = 0;
 }
 
-/* --- Allocations
- * --------------------------------------------------------------------------------------------- */
+/* --- Allocations --- */
 
 enum { KEPT = 4096 };
 static void *kept[KEPT];

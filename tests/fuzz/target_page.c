@@ -52,8 +52,7 @@ static void read_settings(void)
     FUZZ_HOLDS(n >= 3, "the local backends need no settings to speak of");
 }
 
-/* --- What is promised of the text --------------------------------------------------------------------------
- */
+/* --- What is promised of the text --- */
 
 /* name, {labels}, a blank, a number: text format 0.0.4 and OpenMetrics 1.0 agree on this. */
 static const char *after_name(const char *at)
@@ -117,8 +116,7 @@ static void check_json(const struct buf *body)
     }
 }
 
-/* --- The way there -----------------------------------------------------------------------------------------
- */
+/* --- The way there --- */
 
 static int is_text(const char *backend)
 {

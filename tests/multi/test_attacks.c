@@ -156,8 +156,7 @@ static void file_size_limit(void)
     EXPECT(access(test_path, F_OK) != 0, "and no file left behind");
 }
 
-/* --- Creating, replacing
- * ------------------------------------------------------------------------------------------ */
+/* --- Creating, replacing --- */
 
 static int *go;
 

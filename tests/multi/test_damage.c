@@ -29,8 +29,7 @@
 static unsigned char *file;
 static uint64_t size;
 
-/* --- The sound one ----------------------------------------------------------------------------------------
- */
+/* --- The sound one --- */
 
 static void describe(metrics_registry_t *r, const char *name, metrics_family_t f)
 {
@@ -83,8 +82,7 @@ static int make(const char *path)
     return metrics_status(r, NULL) != 0;
 }
 
-/* --- The damages ------------------------------------------------------------------------------------------
- */
+/* --- The damages --- */
 
 static int wanted = -1, number; /* which to apply; -1 = list them all */
 
@@ -353,8 +351,7 @@ static void everything(void)
     lines();
 }
 
-/* --- Trying them -------------------------------------------------------------------------------------------
- */
+/* --- Trying them --- */
 
 enum { NAMES = 4096 };
 static char path[64];
@@ -461,8 +458,8 @@ static void note_names(void)
     metrics_reader_close(&r);
 }
 
-/* Breaks if a damage of a segment goes unnoticed, is told at another place, or costs more than what it hit.
- */
+/* Breaks if a damage of a segment goes unnoticed, is told at another place, or costs more than what it
+ * hit. */
 static int try_all(void)
 {
     snprintf(path, sizeof path, "/dev/shm/mtx-damage-%d.seg", (int)getpid());

@@ -81,8 +81,7 @@ static void on_signal(int signal)
     pause_here = 0;
 }
 
-/* --- A thread that raises one value whenever it is told to
- * --------------------------------------------------------- */
+/* --- A thread that raises one value whenever it is told to --- */
 
 static _Atomic uint64_t order, answer; /* rounds asked for, and done */
 static double value;
@@ -184,8 +183,7 @@ static void rounds(pthread_t thread)
            "%u went to the epoch that they had seen, %u to the newest one", seen.late, seen.aborted);
 }
 
-/* --- With a leader that closes intervals
- * -------------------------------------------------------------------------- */
+/* --- With a leader that closes intervals --- */
 
 /* An update of x is inside its section when the interval is closed; then it goes on or is aborted. Again if
  * the machine has preempted it: then it was not inside. */

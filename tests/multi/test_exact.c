@@ -104,8 +104,8 @@ static void lanes(uint64_t *restartable, uint64_t *atomic)
         *atomic += __atomic_load_n((uint64_t *)(c->atomic + i * c->stride), __ATOMIC_RELAXED);
 }
 
-/* Each worker proves to have updated in the way that the run is about, or the run's exact totals say nothing.
- */
+/* Each worker proves to have updated in the way that the run is about, or the run's exact totals say
+ * nothing. */
 static void check_lanes(int which, double all)
 {
     uint64_t restartable, atomic;
@@ -185,8 +185,7 @@ static int competitors(void)
     return want < PROCESSES ? PROCESSES : want > COMPETITORS_MAX ? COMPETITORS_MAX : (int)want;
 }
 
-/* --- Killed at random --------------------------------------------------------------------------------------
- */
+/* --- Killed at random --- */
 
 /*
  * A worker's own account: for each metric, how many updates returned. Whatever the moment of its death, at

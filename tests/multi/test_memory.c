@@ -121,8 +121,7 @@ static void try_lanes(uint32_t cpu_lanes)
            names, n, levels);
 }
 
-/* --- Gauges: a group of 640 bytes per eight, and per group and block of 64 processes 8 KiB -----------------
- */
+/* --- Gauges: a group of 640 bytes per eight, and per group and block of 64 processes 8 KiB --- */
 
 static metrics_gauge_t *gauges[16];
 static int *ready, *go;

@@ -17,8 +17,7 @@
 
 enum { WRITERS = 6, READERS = 3, BOOKS = 1 << 20, HIGHEST = 100, ELEMENTS = 200, ROWS = 256, TOLD = 20 };
 
-/* --- What is recorded -------------------------------------------------------------------------------------
- */
+/* --- What is recorded --- */
 
 enum {
     COUNTER,
@@ -124,8 +123,7 @@ static struct handles find(metrics_registry_t *r)
     return h;
 }
 
-/* --- Writers ----------------------------------------------------------------------------------------------
- */
+/* --- Writers --- */
 
 static void note(struct book *b, int kind, uint64_t value)
 {
@@ -196,8 +194,7 @@ static pid_t start_writer(int books, bool with_sequences)
     _exit(127);
 }
 
-/* --- What one snapshot must be ----------------------------------------------------------------------------
- */
+/* --- What one snapshot must be --- */
 
 static int kind_of(const metrics_reading_t *r)
 {
@@ -308,8 +305,7 @@ static void check_reading(const metrics_reading_t *r, const metrics_row_t *rows,
     bump(&all->readings);
 }
 
-/* --- What two and three in a row must be ------------------------------------------------------------------
- */
+/* --- What two and three in a row must be --- */
 
 static bool grows(const metrics_row_t *r)
 {
@@ -406,8 +402,7 @@ static void check(struct past *p, metrics_snapshot_t *s, bool interval)
     p->last[0] = s;
 }
 
-/* --- Readers ----------------------------------------------------------------------------------------------
- */
+/* --- Readers --- */
 
 static metrics_snapshot_t *through_bytes(metrics_snapshot_t *s)
 {
@@ -463,8 +458,7 @@ static void leader(void *arg)
     }
 }
 
-/* --- The campaign -----------------------------------------------------------------------------------------
- */
+/* --- The campaign --- */
 
 static double seconds_now(void)
 {

@@ -73,8 +73,7 @@ static void open_series(void)
     metrics_prepare(r);
 }
 
-/* --- The storm --------------------------------------------------------------------------------------------
- */
+/* --- The storm --- */
 
 static uint64_t now_ms(void)
 {
@@ -132,8 +131,7 @@ static void check_storm(void)
     EXPECT_EQ(multi_number("set", NULL, "value"), ELEMENTS, "distinct elements");
 }
 
-/* --- Out of a handler by siglongjmp() ---------------------------------------------------------------------
- */
+/* --- Out of a handler by siglongjmp() --- */
 
 static sigjmp_buf start_again;
 static volatile sig_atomic_t may_jump;
@@ -170,8 +168,7 @@ static void check_jumps(void)
     }
 }
 
-/* --- The last update --------------------------------------------------------------------------------------
- */
+/* --- The last update --- */
 
 static void on_crash(int signal)
 {
@@ -210,8 +207,7 @@ static void check_crash(void *overflow, const char *what)
     EXPECT_EQ(multi_number("buckets", NULL, "count"), seen + 1, "and that of a histogram");
 }
 
-/* --- A handler inside its own thread's fork ---------------------------------------------------------------
- */
+/* --- A handler inside its own thread's fork --- */
 
 static bool raising;
 static uint64_t *raised;

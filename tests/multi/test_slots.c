@@ -51,8 +51,7 @@ static metrics_registry_t *open_here(void)
     return r;
 }
 
-/* --- What a worker does, before it first sets its gauge or after it
- * ---------------------------------------------- */
+/* --- What a worker does, before it first sets its gauge or after it --- */
 
 static bool become_nobody(void)
 {
@@ -188,8 +187,7 @@ static bool sandbox(void)
     for (;;) continue;
 }
 
-/* --- The matrix
- * --------------------------------------------------------------------------------------------------- */
+/* --- The matrix --- */
 
 struct cell {
     const char *what;
@@ -287,8 +285,7 @@ static void try_cell(const struct cell *c)
     end_left();
 }
 
-/* --- Time namespaces
- * ---------------------------------------------------------------------------------------------- */
+/* --- Time namespaces --- */
 
 static double seconds_old(void)
 {
@@ -335,8 +332,7 @@ static void times(bool made)
     worker_end(pid);
 }
 
-/* --- Other mounts
- * ------------------------------------------------------------------------------------------------- */
+/* --- Other mounts --- */
 
 /* In a process of its own: the mounts go with it. */
 static int on_stage(void (*fn)(void))
@@ -418,8 +414,7 @@ static void mounts(void)
     }
 }
 
-/* --- Two copies of libmtx in one process
- * -------------------------------------------------------------------------- */
+/* --- Two copies of libmtx in one process --- */
 
 static char copy_path[96];
 
@@ -488,8 +483,7 @@ static void copies(void)
     unlink(copy_path);
 }
 
-/* --- A dead owner's values, shown once more
- * ------------------------------------------------------------------------- */
+/* --- A dead owner's values, shown once more --- */
 
 static void set_and_die(void *arg)
 {

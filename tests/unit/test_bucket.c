@@ -115,7 +115,7 @@ UNIT(bucket, explicit_bounds)
     CHECK(!metrics__bucket_bounds_valid((double[]){1, INFINITY}, 2));
 }
 
-/* --- Quantiles ----------------------------------------------------------------------------------------- */
+/* --- Quantiles --- */
 
 static double draw(int shape)
 {

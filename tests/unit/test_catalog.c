@@ -47,8 +47,8 @@ UNIT(catalog, new_ones_are_sorted_in)
     metrics_close(&r);
 }
 
-/* Breaks if a unit or help text that comes after the first snapshot is never shown, or changes that snapshot.
- */
+/* Breaks if a unit or help text that comes after the first snapshot is never shown, or changes that
+ * snapshot. */
 UNIT(catalog, late_text)
 {
     metrics_registry_t *r = test_open(NULL);

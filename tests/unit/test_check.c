@@ -140,8 +140,7 @@ UNIT(check, truncated)
     CHECK_EQ_I64(error.code, METRICS_E_DAMAGED);
 }
 
-/* --- Structures besides the records of series
- * -------------------------------------------------------------------- */
+/* --- Structures besides the records of series --- */
 
 static void fetch(uint64_t offset, void *bytes, size_t n)
 {

@@ -5,8 +5,7 @@
 #include "consumer.h"
 #include "say.h"
 
-/* --- A backend that writes the changes of totals as text, and a transport that does as it is told
- * --------------- */
+/* --- A backend that writes the changes of totals as text, and a transport that does as it is told --- */
 
 static enum outcome script[64];
 static size_t script_n, script_at;
@@ -256,8 +255,8 @@ UNIT(consumer, partial)
     rig_close(&r);
 }
 
-/* A consumer made anew over the same log goes on from the base of the first: no total is lost or told twice.
- */
+/* A consumer made anew over the same log goes on from the base of the first: no total is lost or told
+ * twice. */
 UNIT(consumer, successor)
 {
     struct rig r;

@@ -10,9 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-/* --- A backend whose other side is in this process: a sink per name, which can be told to swallow a request
- * and say nothing
- * -------------------------------------------------------------------------------------------------------- */
+/* --- A backend whose other side is in this process: a sink per name, which may swallow a request in silence --- */
 
 enum { SINKS = 5, STAMPS = 4096 };
 struct sink {
@@ -124,9 +122,7 @@ static const struct backend fake = {
     .encode = fake_encode,
 };
 
-/* --- An exporter over it
- * -------------------------------------------------------------------------------------------
- */
+/* --- An exporter over it --- */
 
 struct rig {
     struct fixture f;
@@ -369,8 +365,8 @@ UNIT(exporter, changed_keeps_its_cursor)
     rig_close(&r);
 }
 
-/* Changed and then removed while its first self is stuck: no cursor is left that would hold the log for ever.
- */
+/* Changed and then removed while its first self is stuck: no cursor is left that would hold the log for
+ * ever. */
 UNIT(exporter, nothing_is_left_of_the_removed)
 {
     struct rig r;
@@ -418,9 +414,7 @@ UNIT(exporter, bad_configuration_changes_nothing)
     rig_close(&r);
 }
 
-/* --- Under load
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Under load --- */
 
 struct writer {
     pthread_t thread;

@@ -49,8 +49,7 @@ static void golden_write(const char *path, const void *data, size_t n)
     if (!f || fwrite(data, 1, n, f) != n || fclose(f)) UNIT_FAIL("cannot write %s\n", path);
 }
 
-/* --- Recording
- * ------------------------------------------------------------------------------------------------- */
+/* --- Recording --- */
 
 static uint64_t recorded_wall = UINT64_C(1700000000000000000);
 static uint64_t recording_wall(void *f)
@@ -139,8 +138,7 @@ static void record(void)
     fixture_close(&f);
 }
 
-/* --- Comparing
- * ------------------------------------------------------------------------------------------------- */
+/* --- Comparing --- */
 
 static metrics_snapshot_t *golden_snapshot(const char *path)
 {

@@ -38,8 +38,8 @@ UNIT(leader, only_one)
     metrics_leader_release(&l);
 }
 
-/* Breaks if an interval is lost, closed twice, or has the wrong length when a leader dies before logging it.
- */
+/* Breaks if an interval is lost, closed twice, or has the wrong length when a leader dies before logging
+ * it. */
 UNIT(leader, an_unlogged_interval_is_read_again)
 {
     metrics_registry_t *r = test_open(NULL);

@@ -395,8 +395,7 @@ UNIT(log, filter_changes_in_the_middle)
     fixture_close(&f);
 }
 
-/* --- With a file -------------------------------------------------------------------------------------------
- */
+/* --- With a file --- */
 
 static struct log *reopen(const char *path, struct ledger *ledger)
 {

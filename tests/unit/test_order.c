@@ -21,8 +21,8 @@ static double count_of(const metrics_snapshot_t *s, const char *name)
     return test_number(test_find(s, name, NULL), NULL, NULL, "count");
 }
 
-/* Breaks if a count goes to another name: with gaps where a series was retired, and other kinds in between.
- */
+/* Breaks if a count goes to another name: with gaps where a series was retired, and other kinds in
+ * between. */
 UNIT(order, counts_find_their_names)
 {
     metrics_registry_t *r = test_open(NULL);

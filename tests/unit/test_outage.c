@@ -17,9 +17,7 @@ enum { DAY = 8640, WHOLE = DAY, STRETCH = 500 };
 #endif
 static const uint64_t hour = UINT64_C(3600) * 1000000000;
 
-/* --- Two backends that add up what they get
- * ------------------------------------------------------------------------
- */
+/* --- Two backends that add up what they get --- */
 
 struct sink {
     bool refuses;
@@ -101,9 +99,7 @@ static const struct backend fake = {
     .encode = fake_encode,
 };
 
-/* --- The day
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- The day --- */
 
 struct day {
     struct fixture f;

@@ -144,8 +144,7 @@ UNIT(pack, merge)
     metrics_leader_release(&l);
 }
 
-/* --- Hand-made readings
- * --------------------------------------------------------------------------------------- */
+/* --- Hand-made readings --- */
 
 static void check_sample(const struct metrics__sample_read *a, const struct metrics__sample_read *b)
 {
@@ -259,8 +258,7 @@ UNIT(pack, every_field)
     metrics_snapshot_release(&s);
 }
 
-/* --- Hostile streams: zlib is content, what is inside is not
- * --------------------------------------------------- */
+/* --- Hostile streams: zlib is content, what is inside is not --- */
 
 struct stream {
     unsigned char bytes[4096];

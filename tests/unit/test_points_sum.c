@@ -97,8 +97,8 @@ UNIT(points_sum, summaries)
     points_sum_reset(&sum);
 }
 
-/* Increments add up exactly, also beyond 64 bits, as a double then; distributions keep all their centroids.
- */
+/* Increments add up exactly, also beyond 64 bits, as a double then; distributions keep all their
+ * centroids. */
 UNIT(points_sum, increments)
 {
     begin(0);

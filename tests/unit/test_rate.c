@@ -88,8 +88,8 @@ UNIT(rate, cutting_does_not_matter)
     for (int i = 0; i < 3; i++) check_rate(once.rate[i], many.rate[i]);
 }
 
-/* Coda Hale's recurrence on 5-second ticks, for an hour of changing load. Breaks if dashboards would differ.
- */
+/* Coda Hale's recurrence on 5-second ticks, for an hour of changing load. Breaks if dashboards would
+ * differ. */
 UNIT(rate, regular_folds_are_the_customary_ones)
 {
     uint64_t count = 300, now = 5 * SECOND;

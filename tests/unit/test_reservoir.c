@@ -87,7 +87,7 @@ static size_t take(const struct rig *rig, uint32_t from, uint32_t now)
     return metrics__estimate_sort(samples, n);
 }
 
-/* --- What may be asked for ----------------------------------------------------------------------------- */
+/* --- What may be asked for --- */
 
 /* Breaks if a block may be smaller than its slots, or if nonsense gets a block. */
 UNIT(reservoir, sizes)
@@ -153,7 +153,7 @@ UNIT(reservoir, empty_is_absent)
     }
 }
 
-/* --- The K highest keys stay --------------------------------------------------------------------------- */
+/* --- The K highest keys stay --- */
 
 static int descending(const void *a, const void *b)
 {
@@ -303,7 +303,7 @@ UNIT(reservoir, errno_is_kept)
     free(rig.block);
 }
 
-/* --- Unbiased: a decayed sample ------------------------------------------------------------------------ */
+/* --- Unbiased: a decayed sample --- */
 
 /* Moments and distribution function of all events, weighed by exp(-alpha * age): the truth. */
 struct truth {
@@ -536,7 +536,7 @@ UNIT(reservoir, years_later)
     free(rig.block);
 }
 
-/* --- Unbiased: an interval ----------------------------------------------------------------------------- */
+/* --- Unbiased: an interval --- */
 
 /*
  * Samples of the last 10 s each stand for 1 / P events. Breaks if they are weighed by the decay: their
@@ -604,10 +604,10 @@ UNIT(reservoir, exact_while_there_is_room)
     free(rig.block);
 }
 
-/* --- Uniform ------------------------------------------------------------------------------------------- */
+/* --- Uniform --- */
 
-/* Chi-square of the positions of all samples of 60 runs in 20 equal parts; 50.8 is exceeded once in 10,000.
- */
+/* Chi-square of the positions of all samples of 60 runs in 20 equal parts; 50.8 is exceeded once in
+ * 10,000. */
 enum { PARTS = 20, UNIFORM_RUNS = 60 };
 static void check_uniform(uint64_t counts[PARTS], uint64_t total)
 {
@@ -672,7 +672,7 @@ UNIT(reservoir, uniform_after_1e11_events)
     free(rig.block);
 }
 
-/* --- Windows ------------------------------------------------------------------------------------------- */
+/* --- Windows --- */
 
 /* Breaks if the last K are not exactly the last K, with weight 1. */
 UNIT(reservoir, sliding_keeps_the_last)
@@ -734,8 +734,8 @@ UNIT(reservoir, sliding_time_window)
     free(rig.block);
 }
 
-/* At a low rate all of the window is kept, exactly; also right after a silence and after a much busier past.
- */
+/* At a low rate all of the window is kept, exactly; also right after a silence and after a much busier
+ * past. */
 UNIT(reservoir, sliding_time_window_exact)
 {
     struct rig rig = rig_new((params_t){METRICS_RESERVOIR_SLIDING_TIME, SLOTS, 0, 60}, 3);
@@ -768,7 +768,7 @@ UNIT(reservoir, sliding_time_late_event)
     free(rig.block);
 }
 
-/* --- Garbage ------------------------------------------------------------------------------------------- */
+/* --- Garbage --- */
 
 /* Breaks if any bytes make a reader or a writer hang, crash, or return a number that is none. */
 UNIT(reservoir, garbage_in_no_garbage_out)
@@ -816,7 +816,7 @@ UNIT(reservoir, damage_heals)
     free(rig.block);
 }
 
-/* --- Many threads -------------------------------------------------------------------------------------- */
+/* --- Many threads --- */
 
 /* A value that {tick, noise} determines: a pair of two events shows. */
 static double witness(uint64_t lo)
@@ -941,8 +941,8 @@ UNIT(reservoir, first_part_is_enough)
     }
 }
 
-/* A half-changed copy. Breaks if confirming lets through a slot that two copies disagree on, or drops others.
- */
+/* A half-changed copy. Breaks if confirming lets through a slot that two copies disagree on, or drops
+ * others. */
 UNIT(reservoir, confirm_drops_what_differs)
 {
     struct rig rig = rig_new(DECAYING, 1);

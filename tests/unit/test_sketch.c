@@ -132,8 +132,8 @@ UNIT(sketch, any_epoch_may_be_the_first)
     }
 }
 
-/* A value that comes two epochs late counts in the epoch that its bank is in. Breaks if it wipes newer ones.
- */
+/* A value that comes two epochs late counts in the epoch that its bank is in. Breaks if it wipes newer
+ * ones. */
 UNIT(sketch, late_values_do_no_harm)
 {
     for (uint64_t n = 10; n <= 5000; n += 4990) {
@@ -287,7 +287,7 @@ UNIT(sketch, garbage)
     CHECK_NEAR(metrics__sketch_estimate(&set), 0x1p48, 0);
 }
 
-/* --- Many threads -------------------------------------------------------------------------------------- */
+/* --- Many threads --- */
 
 struct adder {
     uint64_t first, values, epoch;

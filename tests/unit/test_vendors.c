@@ -33,8 +33,7 @@ static const char *no_env(const char *name)
     return NULL;
 }
 
-/* --- What was sent, as JSON -------------------------------------------------------------------------------
- */
+/* --- What was sent, as JSON --- */
 
 /* Escapes of a query, read: how a blank is written is no matter. */
 static char *unescaped(const char *text)
@@ -124,8 +123,7 @@ static json_t *request_of(const struct payload *p, const json_t *want)
     return request;
 }
 
-/* --- Comparing --------------------------------------------------------------------------------------------
- */
+/* --- Comparing --- */
 
 static void left_out(void *arg, const struct point *p, const char *why)
 {
@@ -275,16 +273,15 @@ static void run_file(const struct backend *backend)
     json_decref(file);
 }
 
-/* Every backend that takes points by hand has its captured requests, and makes the same of the same points.
- */
+/* Every backend that takes points by hand has its captured requests, and makes the same of the same
+ * points. */
 UNIT(vendors, same_requests)
 {
     for (const struct backend *const *b = backends; *b; b++)
         if ((*b)->points) run_file(*b);
 }
 
-/* --- Chunks -----------------------------------------------------------------------------------------------
- */
+/* --- Chunks --- */
 
 static const struct chunks {
     const char *backend, *options;
@@ -354,8 +351,7 @@ UNIT(vendors, chunks)
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) run_chunks(&chunks[i]);
 }
 
-/* --- Coda Hale's sub-series -------------------------------------------------------------------------------
- */
+/* --- Coda Hale's sub-series --- */
 
 /* What the reporter's registry held when its report was captured. */
 static void fill(metrics_registry_t *r)
@@ -399,8 +395,8 @@ static bool same_point(json_t *a, json_t *b)
            (strstr(name, "_rate") || fabs(x - y) <= 1e-9 * fabs(x));
 }
 
-/* A registry's report has the series, the tags and the numbers that the vendor's reporter makes of the same.
- */
+/* A registry's report has the series, the tags and the numbers that the vendor's reporter makes of the
+ * same. */
 UNIT(vendors, apptuit_reporter)
 {
     static const char yaml[] =
@@ -432,8 +428,7 @@ UNIT(vendors, apptuit_reporter)
     fixture_close(&f);
 }
 
-/* --- What is said beside the points ------------------------------------------------------------------------
- */
+/* --- What is said beside the points --- */
 
 static json_t *said;
 

@@ -163,8 +163,8 @@ UNIT(view, time_units)
     fixture_close(&f);
 }
 
-/* A level that is not merged says whose it is, in the right place among the tags, whatever the series claims.
- */
+/* A level that is not merged says whose it is, in the right place among the tags, whatever the series
+ * claims. */
 UNIT(view, workers)
 {
     metrics_tag_t own[] = {{"a", "1"}, {"worker", "fake"}, {"z", "2"}}, plain[] = {{"z", "2"}};

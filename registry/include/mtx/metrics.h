@@ -56,8 +56,7 @@ typedef struct metrics_histogram metrics_histogram_t; /* a distribution of doubl
 typedef struct metrics_timer metrics_timer_t;         /* a distribution of durations, with rates */
 typedef struct metrics_set metrics_set_t;             /* how many distinct things in an interval */
 
-/* --- Registries ------------------------------------------------------------------------------------------
- */
+/* --- Registries --- */
 
 enum metrics_attach {
     METRICS_KEEP,     /* an existing segment is continued (default) */
@@ -119,8 +118,7 @@ void metrics_poll(metrics_registry_t *registry);
  */
 void metrics_prepare(metrics_registry_t *registry);
 
-/* --- Series: find or create ------------------------------------------------------------------------------
- */
+/* --- Series: find or create --- */
 
 /*
  * metrics_counter(registry, name, "key", "value", ...): the handle of that series, created if new. The same
@@ -185,28 +183,26 @@ void metrics_retire(metrics_registry_t *, const char *const *name_tags, size_t n
 
 #endif /* !METRICS_OFF */
 
-/* --- Families: settings shared by all series of one name --------------------------------------------------
- */
+/* --- Families: settings shared by all series of one name --- */
 
-enum metrics_merge {                     /* how a gauge's values of the living processes become one */
-                     METRICS_MERGE_LAST, /* the value set last (default) */
-                     METRICS_MERGE_SUM,
-                     METRICS_MERGE_MIN,
-                     METRICS_MERGE_MAX,
-                     METRICS_MERGE_AVG,
-                     METRICS_MERGE_ALL, /* not merged: one series per process, labelled with its worker index
-                                         */
+/* How the values that the living processes gave a gauge become one. */
+enum metrics_merge {
+    METRICS_MERGE_LAST, /* the value set last (default) */
+    METRICS_MERGE_SUM,
+    METRICS_MERGE_MIN,
+    METRICS_MERGE_MAX,
+    METRICS_MERGE_AVG,
+    METRICS_MERGE_ALL, /* not merged: one series per process, labelled with its worker index */
 };
 
-enum metrics_reservoir {                             /* how a histogram or timer keeps its distribution */
-                         METRICS_RESERVOIR_DECAYING, /* exponentially decaying sample (default): recent values
-                                                        weigh more */
-                         METRICS_RESERVOIR_UNIFORM,  /* uniform sample of everything ever recorded */
-                         METRICS_RESERVOIR_SLIDING,  /* the last .samples values */
-                         METRICS_RESERVOIR_SLIDING_TIME, /* the last .window_s seconds */
-                         METRICS_BUCKETS,                /* explicit upper bounds: .bounds, .bound_count */
-                         METRICS_BUCKETS_EXPONENTIAL, /* base-2 exponential buckets of .scale between .low and
-                                                         .high */
+/* How a histogram or timer keeps its distribution. */
+enum metrics_reservoir {
+    METRICS_RESERVOIR_DECAYING,     /* exponentially decaying sample (default): recent values weigh more */
+    METRICS_RESERVOIR_UNIFORM,      /* uniform sample of everything ever recorded */
+    METRICS_RESERVOIR_SLIDING,      /* the last .samples values */
+    METRICS_RESERVOIR_SLIDING_TIME, /* the last .window_s seconds */
+    METRICS_BUCKETS,                /* explicit upper bounds: .bounds, .bound_count */
+    METRICS_BUCKETS_EXPONENTIAL,    /* base-2 exponential buckets of .scale between .low and .high */
 };
 
 /*
@@ -249,8 +245,7 @@ int metrics_describe(metrics_registry_t *, const char *name, const metrics_famil
 #define metrics_info(REGISTRY, ...) METRICS__LIST(metrics_info_v, REGISTRY, __VA_ARGS__)
 void metrics_info_v(metrics_registry_t *, const char *const *name_tags, size_t n);
 
-/* --- Updates ---------------------------------------------------------------------------------------------
- */
+/* --- Updates --- */
 
 /* Frozen: the first cache line of a counter, updown and meter. */
 struct metrics_counter {
@@ -328,8 +323,7 @@ uint64_t metrics_elapsed_ns(uint64_t start); /* nanoseconds from start to now; 0
  * %. */
 void metrics_set_add(metrics_set_t *, const void *bytes, size_t n);
 
-/* --- Macros ----------------------------------------------------------------------------------------------
- */
+/* --- Macros --- */
 
 /*
  * Time a piece of code. T is the name of a variable that holds the handle; start declares a local named after
@@ -407,8 +401,8 @@ extern uint32_t metrics__generation;
                 &metrics__s, metrics__args, sizeof metrics__args / sizeof *metrics__args);      \
         CALL;                                                                                   \
     } while (0)
-/* A static array of pointers takes constants only; pasting "" in front makes anything but a literal an error.
- */
+/* A static array of pointers takes constants only; pasting "" in front makes anything but a literal an
+ * error. */
 #define METRICS__LITERALS(...) METRICS__EACH(__VA_ARGS__)
 
 void *metrics__site_resolve_counter(struct metrics__site *, const char *const *, size_t);

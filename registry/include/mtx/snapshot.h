@@ -41,8 +41,7 @@ typedef struct metrics_reader metrics_reader_t;
 typedef struct metrics_snapshot metrics_snapshot_t;
 typedef struct metrics_reading metrics_reading_t;
 
-/* --- Readers ---------------------------------------------------------------------------------------------
- */
+/* --- Readers --- */
 
 /* Wall and segment clock, in nanoseconds; replaceable for tests. */
 typedef struct metrics_clock {
@@ -99,8 +98,8 @@ const char *metrics_loss_name(uint32_t reason); /* "segment_full", ...; NULL bey
 typedef void metrics_refusal_fn(void *arg, uint64_t seq, const char *reason, const char *name);
 void metrics_reader_refusals(metrics_reader_t *reader, metrics_refusal_fn *fn, void *arg);
 
-/* Processes that hold a slot: pid and name are information for humans, liveness is proven by a kernel lock.
- */
+/* Processes that hold a slot: pid and name are information for humans, liveness is proven by a kernel
+ * lock. */
 typedef struct metrics_process {
     uint32_t slot, pid;
     int alive, weak; /* weak: its lock drops when the process closes any descriptor of the file */
@@ -110,8 +109,7 @@ typedef struct metrics_process {
 typedef void metrics_process_fn(void *arg, const metrics_process_t *process);
 void metrics_reader_processes(metrics_reader_t *reader, metrics_process_fn *fn, void *arg);
 
-/* --- Snapshots -------------------------------------------------------------------------------------------
- */
+/* --- Snapshots --- */
 
 /*
  * Read everything afresh. Touches no interval state: anybody may do it at any time, beside an exporter or
@@ -158,8 +156,7 @@ int metrics_snapshot_alike(const metrics_snapshot_t *a, const metrics_snapshot_t
 metrics_snapshot_t *metrics_snapshot_merge(const metrics_snapshot_t *older, const metrics_snapshot_t *newer,
                                            metrics_error_t *error);
 
-/* --- Readings --------------------------------------------------------------------------------------------
- */
+/* --- Readings --- */
 
 typedef struct metrics_tag {
     const char *key, *value;
@@ -176,8 +173,7 @@ uint64_t metrics_reading_count(const metrics_reading_t *reading);
 /* When the series was created, on the wall clock: the start of its cumulative values. */
 uint64_t metrics_reading_start(const metrics_reading_t *reading);
 
-/* --- Rows ------------------------------------------------------------------------------------------------
- */
+/* --- Rows --- */
 
 enum metrics_nature {
     METRICS_TOTAL,        /* running total: cumulative, only grows; rates and deltas make sense */
@@ -309,8 +305,7 @@ int metrics_reading_distribution(const metrics_reading_t *now, const metrics_rea
 /* The elements of a small set as 48-bit hashes; *n = 0 when there are too many to be kept. */
 const uint64_t *metrics_reading_elements(const metrics_reading_t *reading, size_t *n);
 
-/* --- Bytes -----------------------------------------------------------------------------------------------
- */
+/* --- Bytes --- */
 
 /*
  * msgpack, zlib level 1: a header object, then one object per reading; documented in docs/format.md. *bytes
@@ -318,12 +313,11 @@ const uint64_t *metrics_reading_elements(const metrics_reading_t *reading, size_
  */
 int metrics_snapshot_encode(const metrics_snapshot_t *snapshot, void **bytes, size_t *n,
                             metrics_error_t *error);
-/* Refuses anything that is not such bytes, before allocating for it. NULL on error (METRICS_E_FORMAT, ...).
- */
+/* Refuses anything that is not such bytes, before allocating for it. NULL on error (METRICS_E_FORMAT,
+ * ...). */
 metrics_snapshot_t *metrics_snapshot_decode(const void *bytes, size_t n, metrics_error_t *error);
 
-/* --- Checking --------------------------------------------------------------------------------------------
- */
+/* --- Checking --- */
 
 typedef void metrics_damage_fn(void *arg, uint64_t offset, const char *what);
 /* Examine every structure of the file. Returns the number of damages (each told to fn), or -1 with *error. */

@@ -64,9 +64,7 @@ static double ask(struct remote *r, const char *operation, uint64_t n, int threa
     exit(1);
 }
 
-/* --- Python: in one process, and in its multiprocess mode (a file per process)
- * ------------------------------
- */
+/* --- Python: in one process, and in its multiprocess mode (a file per process) --- */
 
 static const char *const python_argv[] = {"/usr/bin/python3", BENCH_PEERS_DIR "/peers.py", NULL};
 
@@ -161,9 +159,7 @@ struct peer peer_python_multiprocess = {.name = "Python client, multiprocess",
                                         .report = report_multiprocess,
                                         .close = close_multiprocess};
 
-/* --- Java: Dropwizard metrics and HdrHistogram, threads of one process
- * --------------------------------------
- */
+/* --- Java: Dropwizard metrics and HdrHistogram, threads of one process --- */
 
 static int open_java(void)
 {

@@ -91,7 +91,8 @@ struct backend {
     /* For backends that send points: encode is points_encode() then, and `mtxctl send` writes by the same
      * functions. See points.h. */
     const struct backend_points *points;
-    const struct backend_pages *pages; /* scraped ones: how a page is made piece by piece. See pages.h. */
+    const struct backend_pages
+        *pages; /* scraped ones: how a page is made piece by piece. See page_values.h. */
 };
 
 /* The row for `attributes`, whose default differs by backend: first in each backend's own rows. */

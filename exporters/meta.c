@@ -3,6 +3,7 @@
 
 #include <mtx/metrics.h>
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 

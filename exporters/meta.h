@@ -8,7 +8,8 @@
 #ifndef EXPORTERS_META_H
 #define EXPORTERS_META_H
 
-#include "consumer.h"
+#include "ledger.h"
+#include "log.h"
 
 struct meta;
 struct meta *meta_new(void);

@@ -11,6 +11,7 @@
  */
 #include "wavefront.h"
 
+#include "address.h"
 #include "attribute.h"
 #include "host.h"
 
@@ -51,12 +52,12 @@ static const struct option wavefront_options[] = {
     {.name = "tcp",
      .type = OPTION_STRING,
      WAVEFRONT(tcp),
-     .check = wavefront_check_address,
+     .check = address_check_peer,
      .help = "PROXY:2878: plain lines on a socket instead of HTTP (mode proxy)"},
     {.name = "tcp_distributions",
      .type = OPTION_STRING,
      WAVEFRONT(tcp_distributions),
-     .check = wavefront_check_address,
+     .check = address_check_peer,
      .help = "PROXY:40000: another port for distributions; the same unless given"},
     {.name = "token",
      .type = OPTION_SECRET,

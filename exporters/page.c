@@ -3,9 +3,10 @@
 
 #include "accept.h"
 #include "gzip.h"
-#include "pages.h"
+#include "page_values.h"
 #include "say.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 

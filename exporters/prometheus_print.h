@@ -8,7 +8,7 @@
 #ifndef EXPORTERS_PROMETHEUS_PRINT_H
 #define EXPORTERS_PROMETHEUS_PRINT_H
 
-#include "pages.h"
+#include "page_values.h"
 #include "prometheus_family.h"
 
 struct prometheus_settings {

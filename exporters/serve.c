@@ -2,11 +2,13 @@
 #include "serve.h"
 
 #include "accept.h"
+#include "address.h"
 #include "gzip.h"
 
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -168,30 +170,6 @@ static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection
 
 /* --- The address --- */
 
-/* Splits at the last colon; the host is without its brackets. */
-static bool serve_split(const char *text, char host[256], char port[8], struct buf *why)
-{
-    const char *colon = strrchr(text, ':');
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    char *end;
-    unsigned long number = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 65536;
-    if (!colon || !n || n > 255 || number > 65535 || *end || strlen(colon) > 6) {
-        buf_printf(why, "\"%s\" is not an address such as 127.0.0.1:9464 or [::1]:9464", text);
-        return false;
-    }
-    bool bracketed = text[0] == '[' && text[n - 1] == ']';
-    memcpy(host, text + bracketed, n - 2 * bracketed);
-    host[n - 2 * bracketed] = '\0';
-    strcpy(port, colon + 1);
-    return true;
-}
-
-bool serve_check_address(const char *text, struct buf *why)
-{
-    char host[256], port[8];
-    return !strcmp(text, "off") || (strlen(text) < 256 && serve_split(text, host, port, why));
-}
-
 static int serve_socket(const struct addrinfo *a)
 {
     int yes = 1, unsent = SERVE_UNSENT;
@@ -208,12 +186,17 @@ static int serve_socket(const struct addrinfo *a)
 
 static int serve_listen(const char *text, struct buf *why)
 {
-    char host[256], port[8];
+    struct address address;
+    char port[8];
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
-    if (!serve_split(text, host, port, why)) return -1;
-    int error = getaddrinfo(host, port, &hints, &found);
+    if (!address_parse(text, &address)) {
+        address_check_listen(text, why);
+        return -1;
+    }
+    snprintf(port, sizeof port, "%d", address.port);
+    int error = getaddrinfo(address.host, port, &hints, &found);
     if (error) {
-        buf_printf(why, "cannot resolve %s: %s", host, gai_strerror(error));
+        buf_printf(why, "cannot resolve %s: %s", address.host, gai_strerror(error));
         return -1;
     }
     int fd = -1;

@@ -60,7 +60,4 @@ void serve_stop(struct serve **serve);
 void serve_text(struct serve_answer *answer, const struct serve_request *request, const char *type,
                 struct buf *text);
 
-/* False, with the reason, if the text is no "host:port". For the option table. */
-bool serve_check_address(const char *text, struct buf *why);
-
 #endif

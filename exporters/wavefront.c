@@ -5,6 +5,7 @@
  */
 #include "wavefront.h"
 
+#include "address.h"
 #include "base64.h"
 #include "clock.h"
 #include "stream.h"
@@ -12,28 +13,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- Addresses --- */
-
-static bool split_address(const char *text, size_t *host, int64_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    char *end;
-    if (!colon || colon == text) return false;
-    long number = strtol(colon + 1, &end, 10);
-    *host = (size_t)(colon - text);
-    *port = number;
-    return colon[1] && !*end && number > 0 && number < 65536;
-}
-
-bool wavefront_check_address(const char *text, struct buf *why)
-{
-    size_t host;
-    int64_t port;
-    if (split_address(text, &host, &port)) return true;
-    buf_printf(why, "\"%s\" is not an address such as proxy:2878", text);
-    return false;
-}
 
 /* --- The link --- */
 
@@ -58,13 +37,13 @@ static void link_close(void **arg)
 
 static bool open_stream(struct link *l, int which, const char *address, const struct http_settings *s)
 {
-    size_t host = 0;
-    int64_t port = 0;
-    split_address(address, &host, &port);
-    l->hosts[which] = strndup(address, host);
+    struct address a;
+    l->hosts[which] = address_parse(address, &a) ? strdup(a.host) : NULL;
     if (!l->hosts[which]) return false;
-    l->streams[which] = stream_new(&(struct stream_options){
-        .host = l->hosts[which], .port = port, .timeout = s->timeout, .connect_timeout = s->connect_timeout});
+    l->streams[which] = stream_new(&(struct stream_options){.host = l->hosts[which],
+                                                            .port = a.port,
+                                                            .timeout = s->timeout,
+                                                            .connect_timeout = s->connect_timeout});
     return l->streams[which] != NULL;
 }
 

@@ -30,9 +30,6 @@ struct wavefront {
     uint64_t renew_at; /* monotonic */
 };
 
-/* "host:port". */
-bool wavefront_check_address(const char *text, struct buf *why);
-
 /* What only shows when all options are known: a way there, and a token where one is needed. */
 bool wavefront_sound(const void *settings, struct buf *why);
 

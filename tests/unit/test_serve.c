@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include "address.h"
 #include "serve.h"
 
 #include <arpa/inet.h>
@@ -212,11 +213,11 @@ UNIT(serve, addresses)
                                       "1.2.3.4:8x", "h:00000000000000080"};
     struct buf why = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        if (serve_check_address(bad[i], &why)) UNIT_FAIL("\"%s\" was taken\n", bad[i]);
+        if (address_check_listen(bad[i], &why)) UNIT_FAIL("\"%s\" was taken\n", bad[i]);
         CHECK(serve_start(bad[i], routes, &why) == NULL);
     }
-    CHECK(serve_check_address("off", &why));
-    CHECK(serve_check_address("[::1]:9464", &why));
+    CHECK(address_check_listen("off", &why));
+    CHECK(address_check_listen("[::1]:9464", &why));
     struct serve *first = serve_start("127.0.0.1:0", routes, &why);
     REQUIRE(first);
     buf_reset(&why);

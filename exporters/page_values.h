@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pages.h - how a scraped backend makes its page: a plan of all that does not change while the series stay
+ * page_values.h - how a scraped backend makes its page: a plan of all that does not change while the series stay
  * the same, printed piece by piece with the numbers of one moment.
  */
-#ifndef EXPORTERS_PAGES_H
-#define EXPORTERS_PAGES_H
+#ifndef EXPORTERS_PAGE_VALUES_H
+#define EXPORTERS_PAGE_VALUES_H
 
 #include "view.h"
 

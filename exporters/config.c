@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "config_yaml.h"
-#include "otel_env.h"
-#include "serve.h"
+#include "address.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define CONFIG_LARGEST (1 << 20)
 
 static const char *const config_log_places[] = {"file", "memory", NULL};
 static const char *const config_verbosities[] = {"error", "warn", "info", "debug", NULL};
@@ -51,7 +43,7 @@ static const struct option config_http_rows[] = {
      .type = OPTION_STRING,
      OPTION_FIELD(struct config_http, listen),
      .def = "127.0.0.1:9464",
-     .check = serve_check_address,
+     .check = address_check_listen,
      .help = "address of the scrape endpoint and the health checks, or off"},
     {.name = NULL},
 };
@@ -160,137 +152,12 @@ bool config_backend_same(const struct config *a, const struct config_backend *x,
            option_equal(backend_options(x->type), x->settings, y->settings);
 }
 
-/* A backend without a name is called by its type. */
-static bool config_name(struct config_backend *b)
-{
-    if (!b->settings->name || !*b->settings->name) {
-        free(b->settings->name);
-        b->settings->name = strdup(b->type->name);
-    }
-    return b->settings->name != NULL;
-}
-
-static int config_tag_order(const void *a, const void *b)
-{
-    return strcmp(((const struct option_tag *)a)->key, ((const struct option_tag *)b)->key);
-}
-
-/* What only shows when all is read: names, tags of the environment under those of the file, their order. */
-static bool config_finish(struct config *config, expand_env_fn *env, struct buf *mistakes)
-{
-    bool good = true;
-    const struct option *tags = config_rows;
-    for (struct config_backend *b = config->backends; b; b = b->next) good = config_name(b) && good;
-    while (strcmp(tags->name, "tags")) tags++;
-    otel_env_tags(tags, config, env, mistakes);
-    if (config->tags.n)
-        qsort(config->tags.items, config->tags.n, sizeof *config->tags.items, config_tag_order);
-    return good;
-}
-
-/* Without a configuration the table on the terminal shows what the programs record, not the exporter's own
- * series. */
-static void config_quiet(struct config_backend *console)
-{
-    bool file;
-    struct buf why = {0};
-    if (console)
-        option_parse(option_find(backend_options(console->type), "exclude", &file), console->settings,
-                     "mtx.*", &why);
-    buf_free(&why);
-}
-
-struct config *config_default(expand_env_fn *env, struct buf *mistakes)
-{
-    static const char *const types[] = {"console", "prometheus"};
-    struct config *config = calloc(1, sizeof *config);
-    if (!config) return NULL;
-    option_defaults(config_rows, config);
-    for (size_t i = 0; i < 2; i++) {
-        const struct backend *type = backend_find(types[i]);
-        struct config_backend *b = type ? config_backend_new(type) : NULL;
-        if (b) config_backend_add(config, b);
-    }
-    config_quiet(config->backends);
-    if (!config_finish(config, env, mistakes)) config_free(&config);
-    return config;
-}
-
-struct config *config_parse(const char *name, const char *text, size_t n, expand_env_fn *env,
-                            struct buf *mistakes)
-{
-    struct config *config = calloc(1, sizeof *config);
-    if (config) config->file = strdup(name);
-    if (!config || !config->file) {
-        buf_printf(mistakes, "%s: out of memory\n", name);
-        free(config);
-        return NULL;
-    }
-    option_defaults(config_rows, config);
-    bool good = config_yaml_walk(config, text, n, env, mistakes);
-    if (!config_finish(config, env, mistakes) || !good) config_free(&config);
-    return config;
-}
-
-bool config_sound(const struct config *config, struct buf *mistakes)
-{
-    bool good = true;
-    for (const struct config_backend *b = config->backends; b; b = b->next) {
-        uint64_t resolution = b->type->wants.resolution_ns;
-        struct buf why = {0};
-        if (b->type->sound && !b->type->sound(b->settings, &why)) {
-            buf_printf(mistakes, "%s: %s: %s\n", config->file ? config->file : "the defaults",
-                       b->settings->name, buf_text(&why));
-            good = false;
-        }
-        buf_free(&why);
-        if (config->interval >= resolution) continue;
-        buf_printf(mistakes, "%s: the interval of ", config->file ? config->file : "the defaults");
-        buf_duration(mistakes, config->interval);
-        buf_printf(mistakes, " is too short for %s, whose times are exact to ", b->settings->name);
-        buf_duration(mistakes, resolution);
-        buf_str(mistakes, ": make it that long at least\n");
-        good = false;
-    }
-    return good;
-}
-
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why)
 {
     bool file;
     const struct option *row = option_find(config_rows, name, &file);
     option_clear(row, config);
     return option_parse(row, config, value, why);
-}
-
-/* Reads the file whole; false with the reason if it cannot be read or is no size for a configuration. */
-static bool config_read(const char *path, struct buf *text, struct buf *mistakes)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 0;
-    text->limit = CONFIG_LARGEST;
-    while (fd >= 0 && buf_room(text, 4096)) {
-        got = read(fd, text->data + text->len, 4096);
-        if (got > 0)
-            text->len += (size_t)got;
-        else if (!got || errno != EINTR)
-            break;
-    }
-    if (got < 0)
-        buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(errno));
-    else if (!buf_ok(text))
-        buf_printf(mistakes, "%s: is longer than 1 MiB\n", path);
-    if (fd >= 0) close(fd);
-    return got >= 0 && buf_ok(text);
-}
-
-struct config *config_load(const char *path, expand_env_fn *env, struct buf *mistakes)
-{
-    struct buf text = {0};
-    struct config *config = NULL;
-    if (config_read(path, &text, mistakes)) config = config_parse(path, text.data, text.len, env, mistakes);
-    buf_free(&text);
-    return config;
 }
 
 void config_print(const struct config *config, struct buf *out)

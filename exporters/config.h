@@ -11,14 +11,12 @@
  *         path: /var/log/shop-metrics.json
  *         include: ["http.*"]
  *
- * Every mistake in the file is reported, not just the first, each with file:line:column and what would be
- * right.
+ * config_load.h makes one.
  */
 #ifndef EXPORTERS_CONFIG_H
 #define EXPORTERS_CONFIG_H
 
 #include "backend.h"
-#include "expand.h"
 
 struct config_backend {
     const struct backend *type;
@@ -46,19 +44,13 @@ struct config {
     struct config_backend *backends;
 };
 
-/* Reads a file. NULL if there are mistakes: one line each in `mistakes`. The warnings of a file that is good
- * all the same (an ignored environment variable) go there, too. */
-struct config *config_load(const char *path, expand_env_fn *env, struct buf *mistakes);
+/* The options of the top level. */
+extern const struct option config_rows[];
 
-/* The same from memory; `name` stands for the file in messages. */
-struct config *config_parse(const char *name, const char *text, size_t n, expand_env_fn *env,
-                            struct buf *mistakes);
-
-/* No file: the default segment, every 10 s, to the console and the scrape endpoint. */
-struct config *config_default(expand_env_fn *env, struct buf *mistakes);
-
-/* What only shows when overrides are in, too. False, with one line for each mistake. */
-bool config_sound(const struct config *config, struct buf *mistakes);
+/* A backend with its defaults, not yet in the list; NULL without memory. */
+struct config_backend *config_backend_new(const struct backend *type);
+/* Appends it; the configuration owns it from then on. */
+void config_backend_add(struct config *config, struct config_backend *b);
 
 /* Sets a top-level option in place of what the file said. False, with the reason, if the value is wrong. */
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why);

@@ -15,73 +15,6 @@ static void log_wait(struct log *log, uint64_t ticket, uint64_t patience)
     if (ticket) store_wait(log->store, ticket, patience);
 }
 
-/* --- Accounts --- */
-
-/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the
- * file. */
-static void log_take(struct log *log, struct log_cursor *c, uint64_t n)
-{
-    ledger_take(log->ledger, c->account, LEDGER_METRICS, n);
-    c->account_here.taken += n;
-    c->account_here.queued += n;
-    c->dirty = true;
-}
-void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n)
-{
-    ledger_drop(log->ledger, c->account, LEDGER_METRICS, reason, n);
-    c->account_here.dropped[reason] += n;
-    c->account_here.queued -= n;
-    c->dirty = true;
-}
-static void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64_t points)
-{
-    ledger_deliver(log->ledger, c->account, LEDGER_METRICS, n, points);
-    c->account_here.delivered += n;
-    c->account_here.points += points;
-    c->account_here.queued -= n;
-    c->dirty = true;
-}
-
-/* --- Entries --- */
-
-void log_entry_free(struct log *log, struct log_entry *e)
-{
-    log_mirror_gone(log, e);
-    *(e->prev ? &e->prev->next : &log->first) = e->next;
-    *(e->next ? &e->next->prev : &log->last) = e->prev;
-    log->bytes -= e->packed_n;
-    log->snapshots--;
-    metrics_snapshot_release(&e->snapshot);
-    free(e->packed);
-    free(e);
-}
-
-/* Makes the bytes, if they are not there. */
-bool log_encode(struct log *log, struct log_entry *e)
-{
-    void *bytes;
-    size_t n;
-    if (e->packed) return true;
-    if (metrics_snapshot_encode(e->snapshot, &bytes, &n, NULL)) return false;
-    e->packed = bytes;
-    e->packed_n = n;
-    log->bytes += n;
-    return true;
-}
-
-/* Swaps the snapshot for its bytes. Without memory it stays as it is. */
-void log_pack(struct log *log, struct log_entry *e)
-{
-    if (e->snapshot && log_encode(log, e)) metrics_snapshot_release(&e->snapshot);
-}
-
-/* A reference to an entry's snapshot; NULL without memory. */
-metrics_snapshot_t *log_unpack(const struct log_entry *e)
-{
-    return e->snapshot ? metrics_snapshot_retain(e->snapshot)
-                       : metrics_snapshot_decode(e->packed, e->packed_n, NULL);
-}
-
 /* --- Appending --- */
 
 struct log *log_new(const struct log_limits *limits, struct ledger *ledger)
@@ -151,14 +84,6 @@ static void log_count(struct log *log, struct log_cursor *c, struct log_entry *e
     else if (has.readings < had->readings)
         log_lose(log, c, LEDGER_REMOVED, had->readings - has.readings);
     *had = has;
-}
-
-void log_link(struct log *log, struct log_entry *e)
-{
-    e->prev = log->last;
-    *(log->last ? &log->last->next : &log->first) = e;
-    log->last = e;
-    log->snapshots++;
 }
 
 static void log_add(struct log *log, struct log_entry *e, metrics_snapshot_t *snapshot)
@@ -483,4 +408,21 @@ struct log_size log_size(struct log *log)
     pthread_mutex_unlock(&log->lock);
     size.failures = log_failures(log);
     return size;
+}
+
+void log_spent(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->spent = true;
+    pthread_mutex_unlock(&log->lock);
+}
+
+bool log_is_durable(struct log *log)
+{
+    return log->store != NULL;
+}
+
+uint64_t log_failures(struct log *log)
+{
+    return log->store ? store_failures(log->store) : 0;
 }

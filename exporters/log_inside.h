@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_inside.h - what log.c (the log in memory) and log_mirror.c (its file) share; for nobody else. */
+/*
+ * log_inside.h - what log.c (snapshots and cursors), log_entry.c (entries and accounts), log_thin.c (fewer of
+ * them), log_mirror.c (the file) and log_load.c (a log from its file) share; for nobody else.
+ */
 #ifndef EXPORTERS_LOG_INSIDE_H
 #define EXPORTERS_LOG_INSIDE_H
 
@@ -101,14 +104,31 @@ metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const 
  * queue_bytes want, into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
 void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
 
-/* --- log.c --- */
+/* --- log_entry.c: with the log locked --- */
 
-struct log_cursor *log_cursor_named(struct log *log, const char *name);
-void log_entry_free(struct log *log, struct log_entry *e);
-bool log_encode(struct log *log, struct log_entry *e); /* makes the bytes, if they are not there */
-void log_pack(struct log *log, struct log_entry *e);   /* swaps the snapshot for its bytes */
+/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the file. */
+void log_take(struct log *log, struct log_cursor *c, uint64_t n);
 void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n);
+void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64_t points);
+
+/* Appends an entry to the list, which owns it; its snapshot or its bytes are counted by the caller. */
 void log_link(struct log *log, struct log_entry *e);
+
+/* Takes an entry out of the list and frees it. */
+void log_entry_free(struct log *log, struct log_entry *e);
+
+/* Makes the bytes, if they are not there. False without memory. */
+bool log_encode(struct log *log, struct log_entry *e);
+
+/* Swaps the snapshot for its bytes. Without memory it stays as it is. */
+void log_pack(struct log *log, struct log_entry *e);
+
+/* A reference to an entry's snapshot, the caller's; NULL without memory. */
 metrics_snapshot_t *log_unpack(const struct log_entry *e);
+
+/* --- log.c: with the log locked --- */
+
+/* The cursor of that name, which is made if there is none; NULL when there are LOG_CURSORS, or without memory. */
+struct log_cursor *log_cursor_named(struct log *log, const char *name);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - mtx-exporter: arguments, signals, exit codes. */
+#include "config_load.h"
 #include "exporter.h"
 #include "nearest.h"
 #include "say.h"

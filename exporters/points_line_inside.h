@@ -20,7 +20,7 @@ struct point_line {
     struct buf *why;
 };
 
-/* --- points_line.c --- */
+/* --- points_line_inside.c --- */
 
 /* Appends to the reason why the line is bad; always false. */
 bool point_line_wrong(struct point_line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,6 +6,7 @@
  */
 #include "asking.h"
 #include "clock.h"
+#include "config_load.h"
 #include "input.h"
 #include "match.h"
 #include "show.h"

@@ -3,6 +3,7 @@
 #include "sending.h"
 
 #include "clock.h"
+#include "config_load.h"
 #include "nearest.h"
 #include "request.h"
 #include "transport_http.h"

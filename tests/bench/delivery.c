@@ -17,7 +17,7 @@
 #include <mtx/snapshot.h>
 
 #include "bench.h"
-#include "config.h"
+#include "config_load.h"
 #include "gzip.h"
 #include "leader.h"
 #include "sink.h"

@@ -2,7 +2,7 @@
 /* Any bytes as a configuration: mistakes, each with its line, or settings that are printed and read again. */
 #include <string.h>
 
-#include "config.h"
+#include "config_load.h"
 #include "fuzz.h"
 
 static const char *env(const char *name)

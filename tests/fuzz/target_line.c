@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "config_load.h"
 #include "fuzz.h"
 #include "points_line.h"
 #include "points_sum.h"

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config_load.h"
 #include "edit.h"
 #include "fuzz.h"
-#include "pages.h"
+#include "page_values.h"
 #include "view.h"
 #include "walk.h"
 #include "wrap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
-#include "config.h"
+#include "config_load.h"
 #include "ledger.h"
 
 #include <unistd.h>

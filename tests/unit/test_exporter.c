@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "../fixture.h"
-#include "config_yaml.h"
+#include "config_load.h"
 #include "exporter_inside.h"
 #include "say.h"
 

@@ -15,7 +15,7 @@
 
 #include "../fixture.h"
 #include "../session.h"
-#include "config.h"
+#include "config_load.h"
 #include "transport_http.h"
 #include "view.h"
 

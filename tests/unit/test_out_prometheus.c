@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "../fixture.h"
-#include "config.h"
+#include "config_load.h"
 #include "view.h"
 
 static const char *no_env(const char *name)

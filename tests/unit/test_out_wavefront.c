@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../fixture.h"
-#include "config.h"
+#include "config_load.h"
 #include "view.h"
 
 static const char *no_env(const char *name)

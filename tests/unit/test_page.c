@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "../fixture.h"
+#include "config_load.h"
 #include "page.h"
 #include "say.h"
 

@@ -14,7 +14,7 @@
 
 #include "../fixture.h"
 #include "../session.h"
-#include "config.h"
+#include "config_load.h"
 #include "json.h"
 #include "points_line.h"
 #include "transport_http.h"

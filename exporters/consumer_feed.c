@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* consumer_feed.c - the logs that a consumer follows: beginning, leaving, how far it is behind. */
+#include "consumer_inside.h"
+
+#include <stdlib.h>
+
+void consumer_let_go(struct consumer *c)
+{
+    if (!c->work.feed) return;
+    log_undo(c->work.feed->log, c->work.feed->cursor, &c->work.next);
+    view_free(&c->work.view);
+    c->work = (struct work){0};
+}
+
+/* Gives a log's cursor back, or ends it. Under the lock. */
+void consumer_quit(struct consumer *c, struct feed *f, bool drop)
+{
+    /* A predecessor may have left it behind before it could be taken over. */
+    if (drop && f->cursor == LEDGER_NONE)
+        f->cursor = log_attach(f->log, c->settings->name, &c->selection, true);
+    if (f->cursor != LEDGER_NONE && drop)
+        log_drop(f->log, f->cursor, LEDGER_REMOVED);
+    else if (f->cursor != LEDGER_NONE)
+        log_detach(f->log, f->cursor);
+    log_release(&f->log);
+    free(f);
+}
+
+static bool consumer_follows(struct consumer *c, const struct log *log)
+{
+    pthread_mutex_lock(&c->lock);
+    const struct feed *f = c->feeds;
+    while (f && f->log != log) f = f->next;
+    pthread_mutex_unlock(&c->lock);
+    return f != NULL;
+}
+
+bool consumer_follow(struct consumer *c, struct log *log)
+{
+    if (consumer_follows(c, log)) return true;
+    struct feed *f = log_reserve(log, c->settings->name) ? calloc(1, sizeof *f) : NULL;
+    if (!f) return false;
+    f->log = log_retain(log);
+    f->cursor = log_attach(log, c->settings->name, &c->selection, true);
+    pthread_mutex_lock(&c->lock);
+    struct feed **end = &c->feeds;
+    while (*end) end = &(*end)->next;
+    *end = f;
+    pthread_mutex_unlock(&c->lock);
+    wake_call(c->options.wake);
+    return true;
+}
+
+/* Under the lock, and nobody works on it. */
+void consumer_unlink(struct consumer *c, struct feed *gone)
+{
+    struct feed **f = &c->feeds;
+    while (*f != gone) f = &(*f)->next;
+    *f = gone->next;
+    if (gone->cursor != LEDGER_NONE) log_drop(gone->log, gone->cursor, gone->reason);
+    log_release(&gone->log);
+    free(gone);
+}
+
+void consumer_leave(struct consumer *c, struct log *log, enum ledger_reason reason)
+{
+    pthread_mutex_lock(&c->lock);
+    struct feed *f = c->feeds;
+    while (f && f->log != log) f = f->next;
+    if (f) {
+        f->leaving = true;
+        f->reason = reason;
+        if (c->work.feed != f) consumer_unlink(c, f);
+    }
+    pthread_mutex_unlock(&c->lock);
+    wake_call(c->options.wake);
+}
+
+/* True if some log holds back what was just appended. It calls when it is done with that. */
+bool consumer_held_back(struct consumer *c)
+{
+    bool held = false;
+    pthread_mutex_lock(&c->lock);
+    for (struct feed *f = c->feeds; f && !held; f = f->next) held = log_is_appending(f->log);
+    pthread_mutex_unlock(&c->lock);
+    return held;
+}
+
+/* Who is unpacking a snapshot just now, or counting a queue, says what he said last: the sampler does not
+ * wait. */
+struct log_lag consumer_lag(struct consumer *c)
+{
+    struct log_lag sum = {0};
+    if (pthread_mutex_trylock(&c->lock)) {
+        pthread_mutex_lock(&c->flags);
+        sum = c->lag;
+        pthread_mutex_unlock(&c->flags);
+        return sum;
+    }
+    for (struct feed *f = c->feeds; f; f = f->next) {
+        if (f->cursor == LEDGER_NONE) continue;
+        struct log_lag one = log_lag(f->log, f->cursor);
+        sum.snapshots += one.snapshots;
+        if (one.ns > sum.ns) sum.ns = one.ns;
+    }
+    pthread_mutex_unlock(&c->lock);
+    pthread_mutex_lock(&c->flags);
+    c->lag = sum;
+    pthread_mutex_unlock(&c->flags);
+    return sum;
+}
+
+bool consumer_idle(struct consumer *c)
+{
+    bool idle = true;
+    pthread_mutex_lock(&c->lock);
+    for (struct feed *f = c->feeds; f && idle; f = f->next)
+        idle = f->cursor != LEDGER_NONE && !log_lag(f->log, f->cursor).snapshots;
+    pthread_mutex_unlock(&c->lock);
+    return idle;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consumer_inside.h - what consumer.c (its life and thread), consumer_feed.c (the logs that it follows) and
+ * consumer_work.c (the delivery of one snapshot) share; for nobody else.
+ */
+#ifndef EXPORTERS_CONSUMER_INSIDE_H
+#define EXPORTERS_CONSUMER_INSIDE_H
+
+#include "backoff.h"
+#include "complain.h"
+#include "consumer.h"
+
+#include <pthread.h>
+
+/* A log that is followed, and the cursor in it. */
+struct feed {
+    struct feed *next;
+    struct log *log; /* a reference */
+    int cursor;      /* LEDGER_NONE while a predecessor has it */
+    bool leaving;    /* as soon as the work on it is over */
+    enum ledger_reason reason;
+};
+
+/* The snapshot that is being delivered. */
+struct work {
+    struct feed *feed; /* NULL: none */
+    struct log_next next;
+    struct view view;
+    size_t most;     /* items in the next payloads; halved when they were too large, doubled by success */
+    size_t from, to; /* items in the payloads; from == to: none are ready */
+    int sending;     /* which of the payloads is next */
+    size_t first_to; /* items before this one need no first payload: it was accepted before a split */
+    size_t points, refused;
+    bool prepared, halved;
+};
+
+struct consumer {
+    struct consumer_options options;
+    const struct backend *backend;
+    const struct backend_common *settings;
+    struct selection selection, replaced; /* `replaced`: for segments that have a successor */
+    int account;
+    void *link, *session;
+    struct work work;
+    struct payload payloads[PAYLOADS];
+    struct backoff backoff;
+    uint64_t not_before;
+    struct complain trouble, unprepared, undone, halves;
+
+    pthread_mutex_t lock; /* of the feeds and of work.feed, never held while a backend is waited for; logs are
+                             locked under it. The rest of `work` belongs to the consumer's thread. */
+    struct feed *feeds;
+    pthread_mutex_t flags; /* of the four below; a leaf */
+    bool stop, reopen;
+    struct log_lag lag; /* as it was told last */
+    enum consumer_retired { CONSUMER_STAYS, CONSUMER_HANDS_OVER, CONSUMER_GOES } retired;
+    pthread_t thread;
+    bool started;
+    struct wake ended; /* called once, by the thread, as its last act */
+};
+
+/* Sets a flag under its lock; returns what it was. */
+static inline bool consumer_flag(struct consumer *c, bool *flag, bool value)
+{
+    pthread_mutex_lock(&c->flags);
+    bool was = *flag;
+    *flag = value;
+    pthread_mutex_unlock(&c->flags);
+    return was;
+}
+
+/* --- consumer_feed.c: under the consumer's lock unless it says otherwise --- */
+
+/* Gives back the snapshot that is being delivered, if there is one; it comes again. */
+void consumer_let_go(struct consumer *consumer);
+
+/* Gives a log's cursor back, or ends it, and frees the feed, which is in no list any more. */
+void consumer_quit(struct consumer *consumer, struct feed *feed, bool drop);
+
+/* Takes a feed that is not being worked on out of the list and frees it; its cursor ends. */
+void consumer_unlink(struct consumer *consumer, struct feed *feed);
+
+/* True if some log holds back what was just appended. It calls when it is done with that. Takes the lock. */
+bool consumer_held_back(struct consumer *consumer);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consumer_work.c - the delivery of one snapshot after the other: take the next one from a log, encode a stretch
+ * of it, send, judge the answer, settle.
+ */
+#include "consumer_inside.h"
+
+#include "meta.h"
+#include "say.h"
+
+static size_t consumer_most(const struct consumer *c)
+{
+    return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
+}
+
+/* Two intervals with one time would be one to the other side: the later wins, or both are added. It happens
+ * where an exporter ends, and takes its last snapshot in the same second as the one before. */
+static uint64_t consumer_stamp(const struct consumer *c, uint64_t wall_ns, uint64_t last)
+{
+    uint64_t resolution = c->backend->wants.resolution_ns;
+    if (!resolution || wall_ns / resolution > last / resolution) return wall_ns;
+    if (last > wall_ns + 60 * CLOCK_SECOND) return wall_ns; /* the clock was set back */
+    return (last / resolution + 1) * resolution;
+}
+
+/* Takes the next snapshot of the first feed that has one; that feed goes to the end of the line. */
+static bool consumer_take(struct consumer *c)
+{
+    struct work *w = &c->work;
+    for (struct feed **at = &c->feeds, *f; (f = *at); at = &f->next) {
+        if (f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection, false);
+        if (f->cursor == LEDGER_NONE) continue;
+        if (!log_next(f->log, f->cursor, &w->next)) continue;
+        const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
+        w->feed = f;
+        w->most = consumer_most(c);
+        w->next.stamp = consumer_stamp(c, h->wall_ns, w->next.stamp);
+        view_begin(&w->view, w->next.replaced ? &c->replaced : &c->selection, w->next.stamp, h->interval_ns);
+        if (!view_add(&w->view, w->next.snapshot, w->next.base)) {
+            consumer_let_go(c);
+            return false;
+        }
+        if (!w->next.position) ledger_rebased(c->options.ledger, c->account, LEDGER_METRICS, w->view.rebased);
+        w->from = w->to = w->next.position;
+        *at = f->next;
+        f->next = NULL;
+        for (at = &c->feeds; *at; at = &(*at)->next) {
+        }
+        *at = f;
+        return true;
+    }
+    return false;
+}
+
+static void consumer_finish(struct consumer *c)
+{
+    struct work *w = &c->work;
+    log_done(w->feed->log, w->feed->cursor, &w->next);
+    view_free(&w->view);
+    if (!w->halved) c->halves = (struct complain){0};
+    pthread_mutex_lock(&c->lock);
+    struct feed *f = w->feed;
+    *w = (struct work){0};
+    if (f->leaving) consumer_unlink(c, f);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Settles the payloads' readings and makes room for the next ones. */
+static void consumer_settle(struct consumer *c, bool delivered, enum ledger_reason reason)
+{
+    struct work *w = &c->work;
+    size_t n = w->to - w->from, most = consumer_most(c);
+    size_t refused = !delivered || w->refused > n ? n : w->refused;
+    const struct log_outcome outcome = {n - refused, n > refused ? w->points : 0, refused, reason};
+    log_settled(w->feed->log, w->feed->cursor, &w->next, &outcome);
+    w->from = w->to;
+    w->most = w->most < most / 2 ? w->most * 2 : most;
+    backoff_reset(&c->backoff);
+}
+
+/* Turns the next stretch of items into bytes. */
+static void consumer_encode(struct consumer *c)
+{
+    struct work *w = &c->work;
+    size_t end = w->from < w->first_to ? w->first_to : w->view.n;
+    size_t n = end - w->from < w->most ? end - w->from : w->most;
+    struct batch batch = {
+        .view = &w->view, .from = w->from, .to = w->from + n, .settings = c->settings, .session = c->session};
+    for (int i = 0; i < PAYLOADS; i++) payload_reset(&c->payloads[i]);
+    w->points = c->backend->encode(&batch, c->payloads);
+    w->to = c->payloads[0].items ? w->from + c->payloads[0].items : batch.to;
+    w->sending = w->from < w->first_to ? 1 : 0;
+    w->refused = 0;
+}
+
+/* The line for a payload that did not go through whole: the same for all that can come of one. `repeated`: as
+ * many like it before went without a line. */
+static void consumer_tell(struct consumer *c, enum say_level level, const char *what,
+                          const struct answer *answer, size_t refused, uint64_t repeated)
+{
+    const struct work *w = &c->work;
+    size_t n = w->to - w->from;
+    if (refused > n) refused = n;
+    int status = answer->response.status;
+    say(level, what, "backend", c->settings->name, "status", status ? SAY_U64((uint64_t)status) : NULL,
+        "successful", SAY_U64(n - refused), "failed", SAY_U64(refused), "repeated",
+        repeated ? SAY_U64(repeated) : NULL, "reason", buf_text(&answer->why), NULL);
+}
+
+/* The same at growing intervals, for what may go on for long and loses nothing. */
+static void consumer_tell_rarely(struct consumer *c, struct complain *trouble, uint64_t now, const char *what,
+                                 const struct answer *answer)
+{
+    uint64_t repeated;
+    if (complain_due(trouble, now, &repeated)) consumer_tell(c, SAY_WARN, what, answer, SIZE_MAX, repeated);
+}
+
+/* Half of it; false if it is a single reading. */
+static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    struct work *w = &c->work;
+    size_t n = w->to - w->from;
+    if (n < 2) return false;
+    w->halved = true;
+    consumer_tell_rarely(c, &c->halves, now, "a payload was refused whole, it goes in halves", answer);
+    if (w->sending && w->first_to < w->to) w->first_to = w->to;
+    w->most = n / 2;
+    w->to = w->from;
+    return true;
+}
+
+static void consumer_lose(struct consumer *c, const struct answer *answer, enum ledger_reason reason)
+{
+    bool silence = reason == LEDGER_AMBIGUOUS;
+    consumer_tell(c, SAY_WARN,
+                  silence ? "readings are given up, their answer never came" : "readings were refused",
+                  answer, SIZE_MAX, 0);
+    consumer_settle(c, false, reason);
+}
+
+static void consumer_sent(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    struct work *w = &c->work;
+    complain_over(&c->trouble, now, "delivers again", "backend", c->settings->name);
+    if (answer->refused) consumer_tell(c, SAY_WARN, "readings were refused", answer, answer->refused, 0);
+    w->refused += answer->refused;
+    if (++w->sending == PAYLOADS) consumer_settle(c, true, LEDGER_REFUSED);
+}
+
+static void consumer_pause(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    consumer_tell_rarely(c, &c->trouble, now, "cannot deliver, will try again", answer);
+    ledger_retried(c->options.ledger, c->account, LEDGER_METRICS);
+    c->not_before = now + backoff_next(&c->backoff, answer->retry_after_ns);
+}
+
+/* The first time at once, for that is how a login ends; then as any other trouble. */
+static void consumer_login(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    struct work *w = &c->work;
+    w->prepared = false;
+    if (c->backend->session && c->backend->session->expire) c->backend->session->expire(c->session);
+    if (c->backoff.tries) {
+        consumer_pause(c, now, answer);
+    } else {
+        c->backoff.tries = 1;
+        consumer_tell(c, SAY_INFO, "logs in again", answer, SIZE_MAX, 0);
+    }
+    /* What is encoded holds the old login. */
+    if (w->sending && w->first_to < w->to) w->first_to = w->to;
+    w->to = w->from;
+}
+
+static void consumer_retry(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    bool unsure = answer->ambiguous && c->backend->wants.additive;
+    if (unsure && c->settings->on_ambiguous == BACKEND_AMBIGUOUS_DROP)
+        consumer_lose(c, answer, LEDGER_AMBIGUOUS);
+    else
+        consumer_pause(c, now, answer);
+}
+
+static void consumer_judged(struct consumer *c, uint64_t now, const struct answer *answer)
+{
+    switch (answer->outcome) {
+    case OUTCOME_SENT: consumer_sent(c, now, answer); break;
+    case OUTCOME_RETRY: consumer_retry(c, now, answer); break;
+    case OUTCOME_LOGIN: consumer_login(c, now, answer); break;
+    case OUTCOME_DROP: consumer_lose(c, answer, LEDGER_REFUSED); break;
+    case OUTCOME_BAD:
+        if (!consumer_halve(c, now, answer)) consumer_lose(c, answer, LEDGER_REFUSED);
+        break;
+    case OUTCOME_SPLIT:
+        if (!consumer_halve(c, now, answer)) consumer_lose(c, answer, LEDGER_TOO_LARGE);
+        break;
+    }
+}
+
+static void consumer_send(struct consumer *c)
+{
+    const struct payload *payload = &c->payloads[c->work.sending];
+    struct answer answer = {.outcome = OUTCOME_DROP};
+    uint64_t start = clock_mono(c->options.clock);
+    c->backend->transport->send(c->link, payload, &answer);
+    if (c->backend->judge) c->backend->judge(payload, &answer);
+    uint64_t now = clock_mono(c->options.clock);
+    if (c->options.meta) meta_sent(c->options.meta, c->settings->name, now - start);
+    consumer_judged(c, now, &answer);
+    answer_free(&answer);
+}
+
+/* Before the first or after the last payload of an interval. True if the work can go on. */
+static bool consumer_session(struct consumer *c, struct complain *loss,
+                             void (*talk)(void *, void *, const struct view *, struct answer *))
+{
+    struct answer answer = {.outcome = OUTCOME_SENT};
+    talk(c->session, c->link, &c->work.view, &answer);
+    uint64_t now = clock_mono(c->options.clock);
+    bool on = answer.outcome == OUTCOME_SENT;
+    if (on) {
+        complain_over(loss, now, "the backend takes again what it is told about the metrics", "backend",
+                      c->settings->name);
+    } else if (answer.outcome == OUTCOME_RETRY) {
+        consumer_pause(c, now, &answer);
+    } else if (answer.outcome == OUTCOME_LOGIN) {
+        consumer_login(c, now, &answer);
+    } else {
+        complain(loss, now, "the backend refuses what it was told about the metrics", "backend",
+                 c->settings->name, buf_text(&answer.why));
+        on = true;
+    }
+    answer_free(&answer);
+    return on;
+}
+
+static bool consumer_prepare(struct consumer *c)
+{
+    const struct backend_session *session = c->backend->session;
+    struct work *w = &c->work;
+    if (w->prepared) return true;
+    w->prepared = !session || !session->prepare || consumer_session(c, &c->unprepared, session->prepare);
+    return w->prepared;
+}
+
+static void consumer_end(struct consumer *c)
+{
+    const struct backend_session *session = c->backend->session;
+    if (!session || !session->done || consumer_session(c, &c->undone, session->done)) consumer_finish(c);
+}
+
+static bool consumer_encoded(const struct consumer *c)
+{
+    bool good = true;
+    for (int i = 0; i < PAYLOADS; i++) good = good && payload_ok(&c->payloads[i]);
+    return good;
+}
+
+/* Payloads are ready or made ready, then sent one by one. */
+static void consumer_work(struct consumer *c)
+{
+    struct work *w = &c->work;
+    size_t most = c->backend->wants.most_bytes;
+    if (!consumer_prepare(c)) return;
+    if (w->from >= w->view.n) {
+        consumer_end(c);
+        return;
+    }
+    if (w->from == w->to) consumer_encode(c);
+    if (!consumer_encoded(c)) {
+        consumer_settle(c, false, LEDGER_ENCODE);
+        return;
+    }
+    while (w->sending < PAYLOADS && !c->payloads[w->sending].body.len) w->sending++;
+    if (w->sending == PAYLOADS) {
+        consumer_settle(c, true, LEDGER_REFUSED); /* nothing (more) of these is to be told */
+    } else if (most && c->payloads[w->sending].body.len > most) {
+        struct answer answer = {.outcome = OUTCOME_SPLIT};
+        buf_str(&answer.why, "longer than the backend's limit");
+        consumer_judged(c, clock_mono(c->options.clock), &answer);
+        answer_free(&answer);
+    } else {
+        consumer_send(c);
+    }
+}
+
+/* Begins the next snapshot; gives up the one under way if its log is being left. */
+static bool consumer_begin(struct consumer *c)
+{
+    pthread_mutex_lock(&c->lock);
+    struct feed *f = c->work.feed;
+    if (f && f->leaving) {
+        consumer_let_go(c);
+        consumer_unlink(c, f);
+    }
+    bool begun = c->work.feed || consumer_take(c);
+    pthread_mutex_unlock(&c->lock);
+    return begun;
+}
+
+uint64_t consumer_step(struct consumer *c)
+{
+    uint64_t now = clock_mono(c->options.clock);
+    if (consumer_flag(c, &c->reopen, false) && c->backend->transport->reopen)
+        c->backend->transport->reopen(c->link);
+    if (now < c->not_before) return c->not_before;
+    if (!consumer_begin(c)) return CLOCK_NEVER;
+    consumer_work(c);
+    return c->not_before > now ? c->not_before : now;
+}

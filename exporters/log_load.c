@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log_load.c - a log from the file that an earlier exporter left: its snapshots, cursors, bases and accounts.
+ */
+#include "log_inside.h"
+
+#include "say.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct loading {
+    struct log *log;
+    struct log_entry *bases; /* entries that are not queued any more */
+};
+
+static bool load_bytes(struct log_entry *e, const struct store_entry *found)
+{
+    metrics_snapshot_t *s = metrics_snapshot_decode(found->bytes, found->n, NULL);
+    if (!s) return false;
+    e->packed = malloc(found->n);
+    if (e->packed) memcpy(e->packed, found->bytes, found->n);
+    e->packed_n = found->n;
+    metrics_snapshot_release(&s);
+    return e->packed != NULL;
+}
+
+static void load_damaged(void *arg, uint64_t seq)
+{
+    struct loading *l = arg;
+    l->log->damaged++;
+    say(SAY_WARN, "a record of the log's file is damaged and left out; the next one covers its interval",
+        "record", SAY_U64(seq), NULL);
+}
+
+static void load_entry(void *arg, const struct store_entry *found)
+{
+    struct loading *l = arg;
+    struct log *log = l->log;
+    struct log_entry *e = calloc(1, sizeof *e);
+    if (!e || !load_bytes(e, found)) {
+        free(e);
+        load_damaged(arg, found->seq);
+        return;
+    }
+    e->seq = found->seq;
+    e->epoch = found->epoch;
+    e->wall_ns = found->wall_ns;
+    e->interval_ns = found->interval_ns;
+    e->replaced = found->replaced;
+    if (found->seq >= log->next_seq) {
+        log->next_seq = found->seq + 1;
+        log->epoch = found->epoch;
+        log->any = true;
+    }
+    if (found->queued) {
+        log->bytes += e->packed_n;
+        log_link(log, e);
+    } else {
+        e->next = l->bases;
+        l->bases = e;
+    }
+}
+
+static metrics_snapshot_t *find_base(const struct loading *l, uint64_t seq)
+{
+    for (const struct log_entry *e = l->bases; e; e = e->next)
+        if (e->seq == seq) return log_unpack(e);
+    for (const struct log_entry *e = l->log->first; e; e = e->next)
+        if (e->seq == seq) return log_unpack(e);
+    return NULL;
+}
+
+static void load_cursor(void *arg, const struct store_cursor *found)
+{
+    struct loading *l = arg;
+    struct log_cursor *c = log_cursor_named(l->log, found->name);
+    if (!c) return;
+    c->at = found->at;
+    c->position = found->position;
+    c->of = found->of;
+    c->stamp = found->stamp;
+    c->account_here = found->account;
+    c->account = ledger_open(l->log->ledger, found->name);
+    ledger_restore(l->log->ledger, c->account, LEDGER_METRICS, &found->account);
+    c->base = found->base == STORE_NO_BASE ? NULL : find_base(l, found->base);
+    c->base_seq = c->base ? found->base : STORE_NO_BASE;
+    c->loaded = true;
+    c->dirty = false;
+    if (c->at > l->log->next_seq) l->log->next_seq = c->at;
+}
+
+enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
+                           bool durable, struct log **out, struct buf *why)
+{
+    struct loading l = {.log = log_new(limits, ledger)};
+    struct store_finder finder = {load_entry, load_damaged, load_cursor, &l};
+    enum store_opened opened = STORE_FAILED;
+    *out = NULL;
+    if (l.log) opened = store_open(path, durable, &finder, &l.log->store, why);
+    for (struct log_entry *e = l.bases, *next; e; e = next) {
+        next = e->next;
+        free(e->packed);
+        free(e);
+    }
+    if (opened == STORE_OK && l.log->last) {
+        metrics_snapshot_t *s = log_unpack(l.log->last);
+        if (s) l.log->incarnation = metrics_snapshot_header(s)->incarnation;
+        if (s) metrics_snapshot_release(&s);
+    }
+    if (opened == STORE_OK)
+        *out = l.log;
+    else
+        log_release(&l.log);
+    return opened;
+}

@@ -46,7 +46,7 @@ backends=$(sed -nE 's/^BACKEND\(([a-z0-9_]+)\).*/\1/p' exporters/backends.def 2>
 foreign_includes() {
     grep_in '^ *# *include *"' exporters | while IFS= read -r line; do
         name=$(sed -E 's/.*"([^"]+)".*/\1/' <<<"$line")
-        [ -e "exporters/$name" ] || [ "$name" = leader.h ] || printf '%s\n' "$line"
+        [ -n "$(find exporters -name "${name##*/}")" ] || [ "$name" = leader.h ] || printf '%s\n' "$line"
     done
     grep_in '^ *# *include *<mtx/' exporters | grep -vE '<mtx/(metrics|snapshot|error)\.h>'
 }
@@ -94,7 +94,7 @@ rule "shm/ knows nothing of metrics" "$(grep_in '^ *# *include *[<"](mtx/(metric
 rule "registry/ knows nothing of exporters and tools" "$(grep_in '^ *# *include *"(\.\./)?(exporters|tools)/' registry)"
 rule "exporters/ does not name a kind by its number" "$(code_in "\\b(KIND_($kinds)|metrics__kind)" exporters)"
 rule "a backend branches on nature, never on kind" "$(code_in '\bmetrics_reading_kind *\(' exporters |
-    grep -E 'exporters/out_' | grep -E 'str(case)?n?cmp|switch|if *\(')"
+    grep -E "exporters/backends/out_" | grep -E 'str(case)?n?cmp|switch|if *\(')"
 [ -n "$backends" ] && rule "registry/ names no backend" "$(code_in "\\bout_($backends)\\b" registry shm)"
 rule "identifiers do not begin with mtx_ (C11's threads.h owns them)" \
     "$(code_in '(^|[^A-Za-z0-9_])mtx_[a-z0-9_]+' shm registry exporters tools examples)"

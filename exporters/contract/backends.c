@@ -7,12 +7,12 @@
 #include <string.h>
 
 #define BACKEND(NAME) extern const struct backend backend_##NAME;
-#include "backends.def"
+#include "../backends.def"
 #undef BACKEND
 
 const struct backend *const backends[] = {
 #define BACKEND(NAME) &backend_##NAME,
-#include "backends.def"
+#include "../backends.def"
 #undef BACKEND
     NULL};
 enum { BACKEND_MOST = sizeof backends / sizeof *backends, BACKEND_ROWS_MOST = 64 };

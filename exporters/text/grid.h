@@ -3,8 +3,8 @@
  * grid.h - a table whose columns line up. Cells are added row by row as text; columns named in `right` are
  * numbers and end on a line. Widths count characters of UTF-8, not bytes.
  */
-#ifndef TOOLS_GRID_H
-#define TOOLS_GRID_H
+#ifndef EXPORTERS_GRID_H
+#define EXPORTERS_GRID_H
 
 #include "buf.h"
 

@@ -14,8 +14,8 @@ import fake
 from certificates import BAD
 
 # What can be done. The text is what the documentation says, checks are in harness.judge_case().
-ACCEPTED, RETRIED, HALVES, PARTLY = "accepted", "kept, tried again", "tried in halves", "accepted but for the refused"
-TLS, KEPT = "kept, tried again until it is right", "kept, tried again, also by the next exporter"
+ACCEPTED, RETRIED, HALVES, PARTLY = "accepted", "kept, retried", "retried in halves", "accepted, except the refused"
+TLS, KEPT = "kept, retried until it is valid", "kept, retried, also by the next exporter"
 
 
 def took(code, body=b""):
@@ -48,8 +48,8 @@ no_success = {"": ACCEPTED, **dict.fromkeys(anodot, RETRIED)}
 CASES = [
     ("2xx, empty", took(200), no_success, 0),
     ("2xx, not JSON", took(200, b"<html>welcome</html>"), no_success, 0),
-    ("2xx, some of it refused", {b: took(200, body) for b, body in PARTS.items()}, PARTLY, 0),
-    ("2xx, an error of the whole request", {b: fake.status(200, WHOLE) for b in anodot}, RETRIED, 0),
+    ("2xx, partly refused", {b: took(200, body) for b, body in PARTS.items()}, PARTLY, 0),
+    ("2xx, an error for the whole request", {b: fake.status(200, WHOLE) for b in anodot}, RETRIED, 0),
     ("301", fake.status(301, headers=[("Location", "http://127.0.0.1:9/elsewhere")]), RETRIED, 0),
     ("307", fake.status(307, headers=[("Location", "http://127.0.0.1:9/elsewhere")]), RETRIED, 0),
     ("400", fake.status(400, b"bad request"), HALVES, 0),
@@ -66,29 +66,29 @@ CASES = [
     ("502", fake.status(502), RETRIED, 0),
     ("503, Retry-After in seconds", fake.status(503, headers=[("Retry-After", "1")]), RETRIED, 1),
     ("504", fake.status(504), RETRIED, 0),
-    ("reset in the answer", fake.reset, RETRIED, 0),
-    ("byte by byte", fake.slow, RETRIED, 0),
-    ("no end", fake.endless, RETRIED, 0),
-    ("no answer", fake.silent, RETRIED, 0),
+    ("connection reset during the response", fake.reset, RETRIED, 0),
+    ("a response that comes byte by byte", fake.slow, RETRIED, 0),
+    ("a response without end", fake.endless, RETRIED, 0),
+    ("no response", fake.silent, RETRIED, 0),
 ]
-UNREACHABLE = [("connection refused", "http://127.0.0.1:9"), ("name unknown", "http://nowhere.invalid")]
+UNREACHABLE = [("connection refused", "http://127.0.0.1:9"), ("unknown host", "http://nowhere.invalid")]
 HTTP = ("librato", "anodot20", "anodot30", "apptuit", "wavefront")
 
 # Redis: what happens, what is done, the words that are told. test_chouette.py says how it is done.
 REDIS = [
     ("down", RETRIED, "Couldn't connect|Failed to connect|refused"),
-    ("name unknown", KEPT, "resolve"),
+    ("unknown host", KEPT, "resolve"),
     ("slow (stopped)", RETRIED, "no answer in time"),
     ("full (maxmemory)", RETRIED, "OOM"),
     ("read-only (a replica)", RETRIED, "READONLY"),
     ("loading", RETRIED, "LOADING"),
     ("wrong password", RETRIED, "WRONGPASS|NOAUTH"),
     ("queue over its limit", RETRIED, "is the agent running"),
-    ("hangs up without an answer", RETRIED, "hung up"),
-    ("reset in the answer", RETRIED, "hung up"),
-    ("byte by byte", RETRIED, "answer in time"),
-    ("no end", RETRIED, "no end"),
-    ("no answer", RETRIED, "no answer in time"),
+    ("hangs up without a response", RETRIED, "hung up"),
+    ("connection reset during the response", RETRIED, "hung up"),
+    ("a response that comes byte by byte", RETRIED, "answer in time"),
+    ("a response without end", RETRIED, "no end"),
+    ("no response", RETRIED, "no answer in time"),
     ("not Redis", RETRIED, "not Redis"),
 ]
 
@@ -139,7 +139,7 @@ def render():
     columns = {name: {b: a for b in HTTP for n, _, a, _ in cases(b) if n == name} for name, *_ in CASES}
     rows = sorted(((name, told(column)) for name, column in columns.items()), key=lambda row: row[1])
     end = [(f"certificate: {name}", TLS) for name in BAD]
-    out = table(("answer", "what is done"), rows + [(name, KEPT) for name, _ in UNREACHABLE] + end)
+    out = table(("response", "what is done"), rows + [(name, KEPT) for name, _ in UNREACHABLE] + end)
     return out + "\n" + table(("Redis (`chouette`)", "what is done"), sorted(((n, a) for n, a, _ in REDIS), key=lambda row: row[1]) + end)
 
 

@@ -141,11 +141,11 @@ TROUBLES = {
 }
 TRICKS = {
     "loading": trick(door.error("LOADING Redis is loading the dataset in memory")),
-    "hangs up without an answer": trick(door.empty),
-    "reset in the answer": trick(door.reset),
-    "byte by byte": trick(door.slow),
-    "no end": trick(door.endless),
-    "no answer": trick(door.silent),
+    "hangs up without a response": trick(door.empty),
+    "connection reset during the response": trick(door.reset),
+    "a response that comes byte by byte": trick(door.slow),
+    "a response without end": trick(door.endless),
+    "no response": trick(door.silent),
     "not Redis": trick(door.foreign),
 }
 

@@ -3,10 +3,10 @@
 
     report.py peers FILE...          mtx and its peers side by side
     report.py delivery FILE          points per second and backend
-    report.py docs PAGE FILE...      all tables as markdown, between the marks of PAGE, and on stdout; the first FILE
+    report.py docs PAGE FILE...      all tables as markdown, between the markers in PAGE, and on stdout; the first FILE
                                      is that of the peers
 
-Ratios come from the medians of (operation / yardstick) of the same moment, not from the nanoseconds.
+Ratios are medians of (operation / yardstick), both measured at the same moment, not computed from the nanoseconds.
 """
 import json
 import os
@@ -16,7 +16,7 @@ import sys
 BEGIN = "<!-- figures: made by tools/bench --docs -->"
 END = "<!-- end of figures -->"
 
-# What is compared: the work, mtx's figure that the ratios refer to, and who does it how.
+# What is compared: the operation, then who performs it and by which figure; ratios refer to the first one, mtx.
 WORK = [
     ("add one to a counter", [
         ("mtx, inline", "counter_inc"),
@@ -27,28 +27,28 @@ WORK = [
         ("Dropwizard `inc`", "dropwizard.counter_inc"),
         ("Python client, one process", "python.counter_inc"),
         ("Python client, multiprocess", "python_multiprocess.counter_inc"),
-        ("a statsd datagram, sent only", "statsd.counter_inc"),
+        ("a StatsD datagram, only sent", "statsd.counter_inc"),
     ]),
     ("mark a meter", [("mtx", "meter_mark"), ("Dropwizard `mark`", "dropwizard.meter_mark")]),
     ("set a gauge", [
-        ("mtx, last one counts", "gauge_set"),
-        ("mtx, sum of processes", "gauge_set_sum"),
+        ("mtx, merge mode last", "gauge_set"),
+        ("mtx, merge mode sum", "gauge_set_sum"),
         ("prometheus-cpp `Set`", "prometheus_cpp.gauge_set"),
         ("PCP MMV `mmv_set_value`", "pcp_mmv.gauge_set"),
         ("Python client, one process", "python.gauge_set"),
         ("Python client, multiprocess", "python_multiprocess.gauge_set"),
     ]),
-    ("a value into ten explicit buckets", [
+    ("record a value in ten explicit buckets", [
         ("mtx", "histogram_explicit"),
         ("prometheus-cpp `Observe`", "prometheus_cpp.histogram_explicit"),
         ("Python client, one process", "python.histogram_explicit"),
         ("Python client, multiprocess", "python_multiprocess.histogram_explicit"),
     ]),
-    ("a value into exponential buckets", [
+    ("record a value in exponential buckets", [
         ("mtx, 2.2 %", "histogram_buckets"),
         ("HdrHistogram (Java), atomic, 1 %", "hdrhistogram_java.histogram_buckets"),
     ]),
-    ("a value into a decaying sample", [
+    ("record a value in a decaying sample", [
         ("mtx", "histogram_decaying"),
         ("Dropwizard `update`", "dropwizard.histogram_decaying"),
     ]),
@@ -63,18 +63,18 @@ WORK = [
         ("Python client, `labels().inc()`", "python.find"),
         ("Python client, multiprocess, `labels().inc()`", "python_multiprocess.find"),
     ]),
-    ("a line of the Prometheus page", [
+    ("generate a line of the Prometheus page", [
         ("mtx-exporter, over HTTP, snapshot included", "page_line"),
         ("prometheus-cpp, text in memory", "prometheus_cpp.page_line"),
         ("Python client, text in memory", "python.page_line"),
-        ("Python client, multiprocess, 2 processes' files", "python_multiprocess.page_line"),
+        ("Python client, multiprocess, files of 2 processes", "python_multiprocess.page_line"),
     ]),
 ]
 
 ADD, XADD, TWO = "x_add", "x_xadd", "x_two_rdtsc"
 NAMES = {ADD: "plain add", XADD: "`lock xadd`", TWO: "two `rdtsc`"}
-# What is aimed at: description, operation, processes, yardstick (a key above, or the operation and processes that
-# it is compared with), limit.
+# The goals: description, operation, processes, yardstick (a key above, or the operation and processes to compare
+# with), limit.
 GOALS = [
     ("counter inc, inline", "counter_inc", 1, XADD, 0.2),
     ("", "counter_inc", 1, ADD, 3),
@@ -98,7 +98,7 @@ GOALS = [
 
 
 def read(paths):
-    """{(op, procs): object}, and the rows of the growth table in their order."""
+    """{(op, procs): object}, and the rows of the growth table in order."""
     figures, growth = {}, []
     for path in paths:
         for line in open(path, encoding="utf-8"):
@@ -152,16 +152,16 @@ def peers(figures, markdown):
                 ratios.append(row[XADD] / ours[XADD] if row and ours else None)
                 cells.append(digits(ratios[-1]) if ratios[-1] else "")
             if not who.startswith("mtx") and min(r for r in ratios if r) < 1:
-                beside = f" ({digits(ratios[1])} with a second writer)" if ratios[1] else ""
+                beside = f" ({digits(ratios[1])} with two writers)" if ratios[1] else ""
                 quicker.append(f"- {work}: {who} takes {digits(ratios[0])} of mtx's time{beside}")
             rows.append([who if markdown else "  " + who] + cells + [digits(first[XADD])])
     text = table(["", "ns", "ns, 2 writers", "x mtx", "x mtx, 2 writers", "x lock xadd"], rows, markdown)
     lost = figures.get(("pcp_mmv.lost", 2))
     if lost:
-        text += f"\n(1) Not atomic: of 20 million increments by two processes {100 * lost['ratio']:.1f} % were lost here.\n"
+        text += f"\n(1) Not atomic: of 20 million increments by two processes, {100 * lost['ratio']:.1f} % were lost here.\n"
     if ("dropwizard.find", 1) in figures:
-        text += "\n(2) The string keeps its hash, there are no tags, and the map compares one pointer.\n"
-    text += "\nWhere a peer is quicker:\n\n" + ("\n".join(quicker) if quicker else "- nowhere in this table") + "\n"
+        text += "\n(2) The string caches its hash, there are no tags, and the map compares a single pointer.\n"
+    text += "\nWhere a peer is faster:\n\n" + ("\n".join(quicker) if quicker else "- nowhere in this table") + "\n"
     return text
 
 
@@ -183,7 +183,7 @@ def speed(figures):
                      digits(row["ns"])])
     attach = figures.get(("clock_attach", 1))
     if attach:
-        rows.append(["attach: the clock's calibration", "at most 1 ms", f"{attach['ns'] / 1e6:.2f} ms",
+        rows.append(["attach: clock calibration", "at most 1 ms", f"{attach['ns'] / 1e6:.2f} ms",
                      "yes" if attach["ns"] <= 1e6 else "**no**", digits(attach["ns"])])
     rss = figures.get(("page_rss", 1))
     if rss:
@@ -192,9 +192,9 @@ def speed(figures):
     for way, what in (("one", "one counter"), ("hundred", "100 counters in turn")):
         row = figures.get(("disturbance_" + way, 2))
         if row:
-            rows.append([f"p99.9 of 100 updates beside snapshots, {what}", "at most 1.1 x beside spinning",
+            rows.append([f"p99.9 of 100 updates during snapshots, {what}", "at most 1.1 x during spinning",
                          f"{row['ratio']:.2f}", "yes" if row["ratio"] <= 1.1 else "**no**", digits(row["ns_snapshot"])])
-    return table(["operation", "goal", "measured", "reached", "ns"], rows, True)
+    return table(["operation", "goal", "measured", "met", "ns"], rows, True)
 
 
 def everything(figures):
@@ -215,7 +215,7 @@ def grown(rows):
                       f"{r['bytes_used'] / r['series']:,.0f}", f"{r['register_ns']:,.0f}",
                       f"{r['snapshot_ns'] / 1e6:.3f}", f"{r['writer_kb']:,.0f}", f"{r['reader_kb']:,.0f}"])
     return table(["kind", "series", "CPU lanes", "processes", "segment, bytes", "bytes per series",
-                  "registration, ns per series", "snapshot, ms", "a writer's own KiB", "the reader's KiB"], cells, True)
+                  "registration, ns per series", "snapshot, ms", "a writer's private KiB", "a reader's private KiB"], cells, True)
 
 
 def delivered(paths, markdown):
@@ -228,8 +228,8 @@ def delivered(paths, markdown):
         python = f"{r['python_ns'] / r['deliver_ns']:.2f}" if r["python_ns"] else ""
         rows.append([r["backend"], f"{r['points']:,}", f"{r['bytes'] / 1e6:.1f}", f"{r['requests']:,}", rate("encode_ns"),
                      rate("deliver_ns"), rate("wall_ns"), f"{r['deliver_ns'] / r['zlib_ns']:.2f}", python, r["python"]])
-    return table(["backend", "points", "MB", "requests", "encoded/s", "delivered/s", "by the clock", "x zlib",
-                  "x quicker than Python", "that sends with"], rows, markdown)
+    return table(["backend", "points", "MB", "requests", "encoded/s", "delivered/s", "wall-clock/s", "x zlib",
+                  "x faster than Python", "Python sends with"], rows, markdown)
 
 
 def machine():
@@ -239,17 +239,17 @@ def machine():
             model = line.split(":", 1)[1].strip()
             break
     libc = " ".join(platform.libc_ver())
-    return (f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, {libc}; load average when it ended: "
+    return (f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, {libc}; load average at the end: "
             f"{os.getloadavg()[0]:.1f}")
 
 
 def docs(page, paths):
     figures, growth = read(paths)
-    text = f"Made by `tools/bench --docs` on: {machine()}.\n\n### Goals\n\n{speed(figures)}"
-    text += f"\n### Beside its peers\n\nMade by `tools/bench --peers`.\n\n{peers(read(paths[:1])[0], True)}"
-    text += f"\n### Growth\n\nMade by `tools/bench --growth`.\n\n{grown(growth)}"
-    text += f"\n### Delivery\n\nMade by `tools/bench --delivery`.\n\n{delivered(paths, True)}"
-    text += f"\n### All operations\n\nMade by `tools/bench`.\n\n{everything(figures)}"
+    text = f"Generated by `tools/bench --docs` on: {machine()}.\n\n### Goals\n\n{speed(figures)}"
+    text += f"\n### Compared with peers\n\nGenerated by `tools/bench --peers`.\n\n{peers(read(paths[:1])[0], True)}"
+    text += f"\n### Growth\n\nGenerated by `tools/bench --growth`.\n\n{grown(growth)}"
+    text += f"\n### Delivery\n\nGenerated by `tools/bench --delivery`.\n\n{delivered(paths, True)}"
+    text += f"\n### All operations\n\nGenerated by `tools/bench`.\n\n{everything(figures)}"
     print(text, end="")
     whole = open(page, encoding="utf-8").read()
     before, rest = whole.split(BEGIN)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bounded load on the example server, and an honest book-keeper of what became of it:
- *   completed  a request whose whole answer was read
- *   broken     a request that was sent, wholly or in part, and whose connection died before the
- *              answer was whole
- *   refused    connections that could not be made (tried again after 10 ms)
+ * Puts a bounded load on the example server and records the outcome of every request:
+ *   completed  requests whose response was read completely
+ *   broken     requests that were sent, at least in part, but whose connection died before the response was
+ *              complete
+ *   refused    connections that could not be opened (tried again after 10 ms)
  * The server may or may not have counted a broken request; it must have counted every completed one.
  */
 #include <arpa/inet.h>
@@ -31,13 +31,13 @@ static struct {
 
 static const char usage[] =
     "usage: load --port N [options]\n"
-    "Requests to the example server on 127.0.0.1; ends by itself and prints what became of them as JSON.\n"
-    "  --port N         where the server listens\n"
-    "  --connections N  clients at the same time, 1 to 256; default 16\n"
+    "Sends requests to the example server on 127.0.0.1 for a while, then prints their outcome as JSON.\n"
+    "  --port N         the server's port\n"
+    "  --connections N  concurrent clients, 1 to 256; default 16\n"
     "  --seconds S      how long, 0.1 to 3600; default 10\n"
-    "  --requests N     end sooner, after about N requests; 0 (default) = no limit\n"
+    "  --requests N     stop early, after about N requests; 0 (default) = no limit\n"
     "  --clients N      distinct client ids in X-Client-Id, 1 to 1000000; default 40\n"
-    "  --pause-us N     pause between two requests of a connection; default 2000\n";
+    "  --pause-us N     pause between the requests of a connection; default 2000\n";
 
 struct tally {
     long completed, broken, refused, bytes;
@@ -101,7 +101,7 @@ static bool request_send(struct client *client)
     return true;
 }
 
-/* More of the answer; 0 = the connection died. */
+/* Reads more of the response; 0 = the connection died. */
 static size_t answer_more(struct client *client, char *buf, size_t size)
 {
     ssize_t n;
@@ -110,15 +110,15 @@ static size_t answer_more(struct client *client, char *buf, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* The number after a header's name, or -1. */
+/* The number in a header, or -1. */
 static long header_number(const char *head, const char *name)
 {
     const char *at = strcasestr(head, name);
     return at ? strtol(at + strlen(name), NULL, 10) : -1;
 }
 
-/* Read a whole answer: 1 = the connection lives, 0 = it is to be closed, -1 = it died before the answer was
- * whole. */
+/* Reads a whole response: 1 = the connection stays open, 0 = it must be closed, -1 = it died before the
+ * response was complete. */
 static int answer_read(struct client *client)
 {
     char buf[16384];
@@ -189,7 +189,7 @@ static void tally_print(const struct tally *tally, double seconds)
     puts("}}");
 }
 
-/* A number from low to high, or the end of the program. */
+/* A number from low to high; exits if the text is anything else. */
 static double number(const char *option, const char *text, double low, double high)
 {
     char *end;
@@ -220,7 +220,7 @@ static void options_read(int argc, char **argv)
         }
     }
     if (optind < argc || !options.port) {
-        fprintf(stderr, "load: %s\n%s", optind < argc ? "an argument too many" : "--port is missing", usage);
+        fprintf(stderr, "load: %s\n%s", optind < argc ? "unexpected argument" : "--port is missing", usage);
         exit(2);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parent of the example server (see server.h). It opens the segment once, forks the workers, and replaces
- * each one that ends, be it that it has served its share or that somebody killed it.
+ * The parent process of the example server (see server.h). It opens the segment once, forks the workers, and
+ * replaces each worker that ends, whether it has served its share of requests or was killed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,13 +28,13 @@ struct server {
 static const char usage[] =
     "usage: server [--port N] [--workers N] [--threads N] [--requests N]\n"
     "A pre-fork HTTP server on 127.0.0.1 that records what it does in the segment $MTX_SEGMENT.\n"
-    "  --port N      TCP port; 0 (default) = any free one, printed on the first line\n"
-    "  --workers N   processes, 1 to 64; default 4\n"
-    "  --threads N   threads of each, 1 to 64; default 4\n"
+    "  --port N      TCP port, printed on the first line; 0 (default) = any free one\n"
+    "  --workers N   number of worker processes, 1 to 64; default 4\n"
+    "  --threads N   threads per worker, 1 to 64; default 4\n"
     "  --requests N  a worker ends after N requests and is replaced; 0 (default) = never\n"
-    "Routes: / /cart /search /image /pay. SIGTERM ends it once the requests at hand are answered.\n";
+    "Routes: / /cart /search /image /pay. On SIGTERM it answers the pending requests, then exits.\n";
 
-/* A number from low to high, or the end of the program. */
+/* A number from low to high; exits if the text is anything else. */
 static long number(const char *option, const char *text, long low, long high)
 {
     char *end;
@@ -63,12 +63,12 @@ static void options_read(struct server *server, int argc, char **argv)
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "server: what is \"%s\"?\n%s", argv[optind], usage);
+        fprintf(stderr, "server: unexpected argument \"%s\"\n%s", argv[optind], usage);
         exit(2);
     }
 }
 
-/* Listen on the loopback address; the port that was given or found goes to *port. */
+/* Listens on the loopback address; *port is the port wanted, and becomes the one in use. */
 static int listen_on(int *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
@@ -99,7 +99,7 @@ static void worker_start(struct server *server, int i)
     server->pids[i] = pid;
 }
 
-/* The one-line macros take literals only: each call site looks its series up once. */
+/* The one-line macros take only literals: each call site looks up its series once. */
 static void worker_ended(int status)
 {
     if (WIFSIGNALED(status)) {
@@ -108,7 +108,7 @@ static void worker_ended(int status)
         METRICS_INC("http.workers.replaced", "why", "recycled");
     } else {
         METRICS_INC("http.workers.replaced", "why", "failed");
-        usleep(100000); /* it may fail again at once */
+        usleep(100000); /* the next one may fail immediately, too */
     }
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The application: four routes that do something, and the metrics of a request.
+ * The application: the routes, and the metrics of a request.
  *
- * Handles are looked up once, in the parent, before it forks: they stay valid in every worker, and an update
- * then costs about a nanosecond. The tag values are few and known (never a path as the client typed it, which
- * would make a new series for every visitor).
+ * Handles are looked up once, in the parent, before it forks. They stay valid in every worker, and an update
+ * then costs about a nanosecond. Tags have few, known values: never the path as the client typed it, which
+ * would create a new series for every visitor.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum { BODY_MAX = 64 * 1024 };
 static _Thread_local char body[BODY_MAX];
 static _Thread_local unsigned seed;
 
-/* --- Routes: each fills body and returns its size, or 0 for "something broke" --- */
+/* --- Routes: each fills body and returns its size, or 0 on failure --- */
 
 static size_t random_below(size_t n)
 {
@@ -31,7 +31,7 @@ static size_t serve_home(void)
     return (size_t)snprintf(body, sizeof body, "welcome, worker %d speaking\n", getpid());
 }
 
-/* Some work for the processor. */
+/* Uses some CPU time. */
 static size_t serve_cart(void)
 {
     unsigned price = 0;
@@ -42,7 +42,7 @@ static size_t serve_cart(void)
     return n;
 }
 
-/* Some waiting, as for a database. */
+/* Waits for a while, as for a database. */
 static size_t serve_search(void)
 {
     usleep((useconds_t)(500 + random_below(3000)));
@@ -91,13 +91,13 @@ static void describe(metrics_registry_t *registry)
         metrics_family_t family;
     } families[] = {
         {"http.requests", {.help = "Requests answered, by route and status."}},
-        {"http.request.time", {.help = "Time to make an answer, by route and outcome."}},
+        {"http.request.time", {.help = "Time to generate a response, by route and outcome."}},
         {"http.clients", {.help = "Distinct clients in the interval."}},
         {"http.connections", {.help = "Connections accepted.", .unit = "connections"}},
         {"http.in_flight", {.help = "Requests being answered now.", .merge = METRICS_MERGE_SUM}},
         {"http.queue.depth", {.help = "Connections waiting for a thread.", .merge = METRICS_MERGE_SUM}},
         {"http.response.size",
-         {.help = "Size of the answers' bodies.",
+         {.help = "Size of response bodies.",
           .unit = "bytes",
           .reservoir = METRICS_BUCKETS,
           .bounds = sizes,
@@ -131,7 +131,7 @@ metrics_registry_t *app_open(void)
     return registry;
 }
 
-/* An answer of size bytes of body is ready: count it before it is sent, so that nothing arrives uncounted. */
+/* Counts a response whose body has that many bytes, before it is sent, so that nothing arrives uncounted. */
 static void answer(struct http_response *response, int status, metrics_counter_t *answered, size_t size)
 {
     *response = (struct http_response){status, "text/plain", body, size};
@@ -148,7 +148,7 @@ static void answer_route(struct route *route, struct http_response *response)
     if (size > 0) {
         metrics_timer_stop(time);
         answer(response, 200, route->ok, size);
-    } else { /* which series the time belongs to is known only now */
+    } else { /* only now is it known which series the time belongs to */
         metrics_timer_stop_as(time, route->time_failed);
         answer(response, 500, route->failed, (size_t)snprintf(body, sizeof body, "no luck\n"));
     }
@@ -164,11 +164,11 @@ void app_answer(const struct http_request *request, struct http_response *respon
 
 void app_refuse(struct http_response *response)
 {
-    size_t size = (size_t)snprintf(body, sizeof body, "this server knows GET without a body\n");
+    size_t size = (size_t)snprintf(body, sizeof body, "this server supports only GET without a body\n");
     answer(response, 400, bad_request, size);
 }
 
-/* A level of this process. Merged by sum; a worker that dies takes its share out of the sum. */
+/* A level of this process, merged by sum: when a worker dies, its share drops out of the sum. */
 void app_in_flight(int delta)
 {
     metrics_gauge_add(in_flight, delta);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* As little HTTP/1.1 as a demonstration needs: GET without a body, keep-alive, Content-Length. */
+/* The minimum of HTTP/1.1 that a demonstration needs: GET without a body, keep-alive, Content-Length. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include "server.h"
 
-/* Copy the value of a header into value (size bytes); false if there is no such header or it does not fit. */
+/* Copies the value of a header into value (size bytes); false if it is absent or does not fit. */
 static bool header_get(const char *head, const char *name, char *value, size_t size)
 {
     size_t length = strlen(name);
@@ -26,7 +26,7 @@ static bool header_get(const char *head, const char *name, char *value, size_t s
     return false;
 }
 
-/* head is terminated: everything up to the empty line. */
+/* head is everything up to the empty line, NUL-terminated. */
 static bool request_parse(const char *head, struct http_request *request)
 {
     char text[32];
@@ -42,7 +42,7 @@ static bool request_parse(const char *head, struct http_request *request)
     return true;
 }
 
-/* Read what has come. False when the client is gone. */
+/* Reads the available input. False if the client has disconnected. */
 static bool connection_fill(struct connection *connection)
 {
     size_t room = sizeof connection->in - 1 - connection->used;
@@ -85,7 +85,7 @@ static const char *reason(int status)
     }
 }
 
-/* sendmsg() until everything is out. */
+/* Calls sendmsg() until everything is sent. */
 static bool send_all(int fd, struct iovec *part, size_t parts)
 {
     while (parts > 0) {

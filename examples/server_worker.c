@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One worker process. Its first thread runs the event loop: it accepts connections, and puts those on which
- * something has come into a queue. The other threads take them from there, answer every request that has come
- * whole, and hand the connection back to the event loop (EPOLLONESHOT), so an idle client occupies nobody.
+ * One worker process. Its first thread runs the event loop: it accepts connections and queues those that have
+ * input. The other threads take connections from the queue, answer every complete request, and hand the
+ * connection back to the event loop (EPOLLONESHOT), so that an idle client does not occupy a thread.
  *
- * A worker that has served its share stops accepting and says "Connection: close" from then on; it ends when
- * its last connection is closed, or a second later.
+ * A worker that has served its share of requests stops accepting, and from then on sends "Connection: close".
+ * It ends when its last connection is closed, or a second later.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,7 +29,7 @@ struct worker {
     int epoll, signals; /* signals: a signalfd for SIGTERM */
     /* Everything below is protected by lock. */
     pthread_mutex_t lock;
-    pthread_cond_t ready; /* something was queued, or the worker ends */
+    pthread_cond_t ready; /* something was queued, or the worker is ending */
     struct connection *first, **last;
     int queued, connections;
     long served;
@@ -56,7 +56,7 @@ static void queue_put(struct worker *worker, struct connection *connection)
     pthread_mutex_unlock(&worker->lock);
 }
 
-/* Waits for a connection; NULL when the worker ends. */
+/* Waits for a connection; NULL if the worker is ending. */
 static struct connection *queue_take(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
@@ -71,7 +71,7 @@ static struct connection *queue_take(struct worker *worker)
     return connection;
 }
 
-/* What metrics_poll() asks, once a second. */
+/* Called by metrics_poll(), once a second. */
 static double queue_depth(void *arg)
 {
     struct worker *worker = arg;
@@ -83,7 +83,7 @@ static double queue_depth(void *arg)
 
 /* --- Answering --- */
 
-/* Count a request; true if its connection is to be closed after it. */
+/* Counts a request; true if its connection must be closed afterwards. */
 static bool request_served(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
@@ -94,7 +94,7 @@ static bool request_served(struct worker *worker)
     return close;
 }
 
-/* Answer all requests that have come. False if the connection is at its end. */
+/* Answers all requests received so far. False if the connection is finished. */
 static bool connection_serve(struct worker *worker, struct connection *connection)
 {
     struct http_request request;
@@ -164,7 +164,7 @@ static void connection_accept(struct worker *worker)
     if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) != 0) connection_close(worker, connection);
 }
 
-/* One turn of the loop: wait a quarter of a second at most for something to happen. */
+/* One turn of the loop: waits at most a quarter of a second for an event. */
 static void loop_turn(struct worker *worker)
 {
     struct epoll_event events[64];
@@ -190,7 +190,7 @@ static void loop_run(struct worker *worker)
         loop_turn(worker);
         double now = now_s();
         if (now - polled >= 1) {
-            metrics_poll(worker->options.registry); /* runs queue_depth() */
+            metrics_poll(worker->options.registry); /* calls queue_depth() */
             polled = now;
         }
         pthread_mutex_lock(&worker->lock);
@@ -204,7 +204,7 @@ static void loop_run(struct worker *worker)
     }
 }
 
-/* The event loop listens to the listener and to SIGTERM. */
+/* The event loop waits for new connections and for SIGTERM. */
 static bool loop_open(struct worker *worker)
 {
     sigset_t set;
@@ -231,7 +231,7 @@ int worker_run(const struct worker_options *options)
     pthread_mutex_init(&worker.lock, NULL);
     pthread_cond_init(&worker.ready, NULL);
     if (!loop_open(&worker)) {
-        perror("worker: cannot make an event loop");
+        perror("worker: cannot create the event loop");
         return EXIT_FAILURE;
     }
     metrics_prepare(options->registry);

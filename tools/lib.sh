@@ -1,4 +1,5 @@
-# What tools/demo and tools/test share. Sourced by bash, with $top set to the top of the source tree.
+# Functions shared by tools/demo, tools/test and tools/bench. Source it from bash, with $top set to the top of the
+# source tree.
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -8,7 +9,7 @@ die() {
 
 # --- Packages (tools/packages) -------------------------------------------------------------------------------
 
-packages_of() { # packages_of GROUP...: their names, each once
+packages_of() { # packages_of GROUP...: prints the names of their packages, each once
     local group
     for group in "$@"; do awk -v g="$group" '$1 == g { print $2 }' "$top/tools/packages"; done | sort -u
 }
@@ -25,25 +26,25 @@ as_root() {
         sudo "$@"
     fi
 }
-apt() { # apt-get that asks nothing
+apt() { # apt-get without questions
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
-# install WHY GROUP...: what is missing of these groups. With INSTALL=no it only says so.
+# install WHY GROUP...: installs the missing packages of these groups. With INSTALL=no it only lists them.
 install() {
     local why=$1 missing
     shift
     missing=$(packages_missing "$@" | paste -sd' ')
     [ -z "$missing" ] && return 0
     if [ "${INSTALL:-yes}" = no ]; then
-        say "Not installed, though needed $why: $missing"
+        say "Needed $why, but not installed: $missing"
         return 0
     fi
-    command -v apt-get >/dev/null || die "needs these Debian packages $why, and there is no apt-get here: $missing"
-    say "Installing with apt-get, needed $why: $missing"
+    command -v apt-get >/dev/null || die "these Debian packages are needed $why, but there is no apt-get here: $missing"
+    say "Installing with apt-get, $why: $missing"
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || die "neither root nor sudo: install these packages, or be root: $missing"
-        say "This asks for your password through sudo, for apt-get and for nothing else (--no-install leaves it out)."
+        command -v sudo >/dev/null || die "not root and sudo is missing: install these packages, or run this as root: $missing"
+        say "sudo may ask for your password; it is used only for apt-get (--no-install skips this)."
     fi
     local log
     log=$(mktemp)
@@ -51,25 +52,25 @@ install() {
     if ! { apt update && apt install --no-install-recommends $missing; } >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         rm -f "$log"
-        die "apt-get failed; its last words are above"
+        die "apt-get failed; the end of its output is above"
     fi
     rm -f "$log"
 }
 
-# unpack DIRECTORY GROUP...: packages that shall not be installed go into a directory of ours.
+# unpack DIRECTORY GROUP...: unpacks packages that should not be installed into a directory.
 unpack() {
     local into=$1 package
     shift
     for package in $(packages_of "$@"); do
         [ -e "$into/.$package" ] && continue
-        [ "${INSTALL:-yes}" = no ] && say "Not fetched, though tests would use it: $package" && continue
+        [ "${INSTALL:-yes}" = no ] && say "Used by tests, but not downloaded: $package" && continue
         mkdir -p "$into/.fetched"
         if (cd "$into/.fetched" && { apt-get -q download "$package" || { apt update && apt-get -q download "$package"; }; }) \
             >"$into/.fetched/log" 2>&1 && dpkg-deb -x "$into"/.fetched/"$package"_*.deb "$into"; then
             touch "$into/.$package"
         else
             tail -n 5 "$into/.fetched/log" >&2
-            say "Could not fetch $package; tests that use it will say that they were left out."
+            say "Could not download $package; tests that use it will be skipped."
         fi
     done
     rm -rf "$into/.fetched"
@@ -77,7 +78,7 @@ unpack() {
 
 # --- Building --------------------------------------------------------------------------------------------------
 
-# build DIRECTORY CMAKE_ARGUMENT...: silent unless it fails. The arguments count at the first configuration.
+# build DIRECTORY CMAKE_ARGUMENT...: silent unless it fails. The arguments take effect only at the first configuration.
 build() {
     local dir=$1
     shift
@@ -86,26 +87,26 @@ build() {
     if [ -e "$dir/CMakeCache.txt" ]; then set --; else set -- -G Ninja "$@"; fi
     if ! { cmake -S "$top" -B "$dir" "$@" && cmake --build "$dir"; } >"$log" 2>&1 </dev/null; then
         grep -E '(error|Error)[: ]|undefined reference' "$log" | head -n 40 >&2
-        say "The build failed; all of it is in $log" >&2
+        say "The build failed; the complete log is $log" >&2
         return 1
     fi
 }
 
 # --- Processes -------------------------------------------------------------------------------------------------
 
-# children_of PID: the living ones. /proc alone, so that nothing needs to be installed for it.
+# children_of PID: prints its living children. Reads only /proc, so that it needs no other program.
 children_of() {
     local stat pid rest
     for stat in /proc/[0-9]*/stat; do
         { read -r rest <"$stat"; } 2>/dev/null || continue
         pid=${rest%% *}
-        rest=${rest##*) } # the name may hold anything; state and parent follow it
+        rest=${rest##*) } # the name may contain anything; state and parent follow it
         set -- "$1" $rest
         [ "$3" = "$1" ] && [ "$2" != Z ] && echo "$pid"
     done
 }
 
-# free_port: a TCP port of the loopback address on which nobody listens.
+# free_port: prints a TCP port of the loopback address on which nobody listens.
 free_port() {
     local port
     for _ in $(seq 100); do
@@ -115,7 +116,7 @@ free_port() {
     return 1
 }
 
-# wait_until SECONDS COMMAND...: try it ten times a second.
+# wait_until SECONDS COMMAND...: runs the command ten times a second until it succeeds; fails after SECONDS.
 wait_until() {
     local tries=$(($1 * 10))
     shift
@@ -126,7 +127,7 @@ wait_until() {
     done
 }
 
-# stop SIGNAL PID...: and wait until they are gone, five seconds at most; then SIGKILL.
+# stop SIGNAL PID...: sends the signal and waits for the processes to end, at most five seconds; then SIGKILL.
 stop() {
     local signal=$1 pid
     shift

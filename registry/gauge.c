@@ -5,11 +5,10 @@
  * The value stands in this process's slot (slot.c). The handle remembers where that is, and for which
  * process: after a fork the token differs and the child finds its own slot at its first set.
  */
-#include "gauge.h"
-
 #include <math.h>
 
 #include "atomic.h"
+#include "handle.h"
 #include "process.h"
 
 struct metrics_gauge {
@@ -110,7 +109,8 @@ void metrics_gauge_callback(metrics_gauge_t *g, metrics_gauge_fn *fn, void *arg)
     if (!fn) set(g, NAN, false);
 }
 
-void metrics__gauge_poll(metrics_registry_t *r)
+/* Run every callback that this process registered. Takes the lock for each step, never while one runs. */
+static void poll_callbacks(metrics_registry_t *r)
 {
     uint64_t token = process_token();
     pthread_mutex_lock(&r->lock);
@@ -124,6 +124,16 @@ void metrics__gauge_poll(metrics_registry_t *r)
         pthread_mutex_lock(&r->lock);
     }
     pthread_mutex_unlock(&r->lock);
+}
+
+void metrics_poll(metrics_registry_t *r)
+{
+    if (!r || !r->seg || segment_closed(r->seg)) return;
+    slot_claim_again(r->seg);
+    poll_callbacks(r);
+    int slot = slot_self(r->seg);
+    struct segment_slot *record = slot > 0 ? slot_record(r->seg, slot) : NULL;
+    if (record) mem_store(&record->polled, segment_now(r->seg)); /* ORD-16 */
 }
 
 METRICS__FRONT_END(gauge)

@@ -12,7 +12,6 @@
 #include "atomic.h"
 #include "clock.h"
 #include "error.h"
-#include "gauge.h"
 #include "handle.h"
 #include "noop.h"
 #include "process.h"
@@ -251,16 +250,6 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
 }
 
 /* --- Per process --- */
-
-void metrics_poll(metrics_registry_t *r)
-{
-    if (!r || !r->seg || segment_closed(r->seg)) return;
-    slot_claim_again(r->seg);
-    metrics__gauge_poll(r);
-    int slot = slot_self(r->seg);
-    struct segment_slot *record = slot > 0 ? slot_record(r->seg, slot) : NULL;
-    if (record) mem_store(&record->polled, segment_now(r->seg)); /* ORD-16 */
-}
 
 void metrics_prepare(metrics_registry_t *r)
 {

@@ -60,18 +60,6 @@ typedef struct segment {
     void *slot_page;     /* the mapping that keeps the lock's file description */
 } segment_t;
 
-/*
- * Create or attach. *out is NULL on error and *error (never NULL) says why. The caller owns it and ends it
- * with segment_close(). Not async-signal-safe.
- */
-int segment_open(segment_t **out, const struct segment_options *options, metrics_error_t *error);
-
-/*
- * Replace the mapping by private memory at the same addresses, which lets go of every lock at once, and turns
- * updates that are under way in other threads into writes that nobody sees. The struct stays valid for ever.
- */
-void segment_close(segment_t *seg);
-
 /* [S] Has segment_close() begun? */
 bool segment_closed(const segment_t *seg);
 
@@ -91,6 +79,20 @@ static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n
     if (offset < SEGMENT_ARENA || offset > seg->size || n > seg->size - offset) return NULL;
     return seg->base + offset;
 }
+
+/* --- attach.c --- */
+
+/*
+ * Create or attach. *out is NULL on error and *error (never NULL) says why. The caller owns it and ends it
+ * with segment_close(). Not async-signal-safe.
+ */
+int segment_open(segment_t **out, const struct segment_options *options, metrics_error_t *error);
+
+/*
+ * Replace the mapping by private memory at the same addresses, which lets go of every lock at once, and turns
+ * updates that are under way in other threads into writes that nobody sees. The struct stays valid for ever.
+ */
+void segment_close(segment_t *seg);
 
 /* --- arena.c --- */
 

@@ -12,9 +12,10 @@ void metrics_counter_add_call(metrics_counter_t *c, uint64_t n)
 METRICS__FRONT_END(counter)
 METRICS__SITE_RESOLVER(counter)
 
-static struct metrics__handle noop = METRICS__NOOP_CELL;
+METRICS__NOOP_HANDLE(noop)
 
 const struct metrics__kind metrics__kind_counter = {
+    .number = KIND_counter,
     .name = "counter",
     .handle_size = sizeof(struct metrics__handle),
     .overflows = true,

@@ -158,6 +158,7 @@ static int bind(struct metrics__handle *h, const struct metrics__series *s)
 static metrics_gauge_t noop;
 
 const struct metrics__kind metrics__kind_gauge = {
+    .number = KIND_gauge,
     .name = "gauge",
     .handle_size = sizeof(metrics_gauge_t),
     .noop = &noop,

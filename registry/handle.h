@@ -39,6 +39,7 @@ struct metrics__series {
 
 /* The writer's side of a kind. One const object at the end of <kind>.c; kinds.def lists them. */
 struct metrics__kind {
+    unsigned number; /* KIND_<name>: the format's */
     const char *name;
     size_t handle_size;
     bool overflows; /* refused series are counted in the family's overflow series */
@@ -50,8 +51,8 @@ struct metrics__kind {
 #define KIND(NUMBER, NAME) extern const struct metrics__kind metrics__kind_##NAME;
 #include "kinds.def"
 #undef KIND
-/* NULL for numbers that this version does not know. */
-const struct metrics__kind *metrics__kind_of(unsigned number);
+
+/* --- Storage (storage.c) --- */
 
 /* A place of plan.cells cells at storage[0] for the series; binds h->cells. For kinds that keep cells. */
 int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s);
@@ -77,21 +78,25 @@ struct metrics_registry {
 void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,
                      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* --- Finding (find.c) --- */
+
 /* The handle of {name, key, value...}; the kind's no-op if there cannot be one. Never NULL. */
-void *metrics__find(metrics_registry_t *r, unsigned kind, const char *const *name_tags, size_t n);
+void *metrics__find(metrics_registry_t *r, const struct metrics__kind *kind, const char *const *name_tags,
+                    size_t n);
 
 /* The public ways to a handle of a kind. */
 #define METRICS__FRONT_END(KIND_NAME)                                                                       \
     metrics_##KIND_NAME##_t *metrics_##KIND_NAME##_v(metrics_registry_t *r, const char *const *l, size_t n) \
     {                                                                                                       \
-        return metrics__find(r, KIND_##KIND_NAME, l, n);                                                    \
+        return metrics__find(r, &metrics__kind_##KIND_NAME, l, n);                                          \
     }
 #define METRICS__SITE_RESOLVER(KIND_NAME)                                                               \
     void *metrics__site_resolve_##KIND_NAME(struct metrics__site *site, const char *const *l, size_t n) \
     {                                                                                                   \
-        return metrics__site_resolve(site, KIND_##KIND_NAME, l, n);                                     \
+        return metrics__site_resolve(site, &metrics__kind_##KIND_NAME, l, n);                           \
     }
-void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *l, size_t n);
+void *metrics__site_resolve(struct metrics__site *site, const struct metrics__kind *kind,
+                            const char *const *l, size_t n);
 
 /* --- Families (family.c) --- */
 

@@ -13,6 +13,7 @@ METRICS__SITE_RESOLVER(histogram)
 static metrics_histogram_t noop;
 
 const struct metrics__kind metrics__kind_histogram = {
+    .number = KIND_histogram,
     .name = "histogram",
     .handle_size = sizeof(metrics_histogram_t),
     .overflows = true,

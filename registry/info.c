@@ -4,7 +4,7 @@
 
 void metrics_info_v(metrics_registry_t *r, const char *const *name_tags, size_t n)
 {
-    metrics__find(r, KIND_info, name_tags, n);
+    metrics__find(r, &metrics__kind_info, name_tags, n);
 }
 
 static int bind(struct metrics__handle *h, const struct metrics__series *s)
@@ -16,6 +16,7 @@ static int bind(struct metrics__handle *h, const struct metrics__series *s)
 static struct metrics__handle noop;
 
 const struct metrics__kind metrics__kind_info = {
+    .number = KIND_info,
     .name = "info",
     .handle_size = sizeof(struct metrics__handle),
     .noop = &noop,

@@ -19,9 +19,10 @@ static int bind(struct metrics__handle *h, const struct metrics__series *s)
     return metrics__bind_cells(h, s);
 }
 
-static struct metrics__handle noop = METRICS__NOOP_CELL;
+METRICS__NOOP_HANDLE(noop)
 
 const struct metrics__kind metrics__kind_meter = {
+    .number = KIND_meter,
     .name = "meter",
     .handle_size = sizeof(struct metrics__handle),
     .overflows = true,

@@ -4,13 +4,20 @@
 #define METRICS_REGISTRY_NOOP_H
 
 #include "handle.h"
+#include "process.h"
 
-extern uint64_t metrics__noop_cell;
-
-/* No lanes: every thread falls through to the one atomic cell. rseq is set when the library is loaded. */
-#define METRICS__NOOP_CELL                                                                     \
-    {                                                                                          \
-        .cells = {.base = (char *)&metrics__noop_cell, .atomic = (char *)&metrics__noop_cell } \
+/*
+ * The no-op handle of a kind that keeps cells. It has no lanes, so every thread falls through to the one atomic
+ * cell. Even such an update enters a restartable section, so it must find the thread's struct rseq: where that
+ * is, is known when the library is loaded.
+ */
+#define METRICS__NOOP_HANDLE(HANDLE)                                                  \
+    static _Alignas(64) uint64_t HANDLE##_cell;                                       \
+    static struct metrics__handle HANDLE = {                                          \
+        .cells = {.base = (char *)&HANDLE##_cell, .atomic = (char *)&HANDLE##_cell}}; \
+    __attribute__((constructor)) static void prepare_##HANDLE(void)                   \
+    {                                                                                 \
+        HANDLE.cells.rseq = process_rseq_offset();                                    \
     }
 
 #endif

@@ -13,35 +13,11 @@
 #include "clock.h"
 #include "error.h"
 #include "handle.h"
-#include "noop.h"
 #include "process.h"
 
 enum { DEFAULT_BYTES = 32 << 20, DEFAULT_SLOTS = 4096, DEFAULT_FAMILY_SERIES = 10000 };
 
 uint32_t metrics__generation = 1;
-uint64_t metrics__noop_cell;
-
-const struct metrics__kind *metrics__kind_of(unsigned number)
-{
-    static const struct metrics__kind *const kinds[] = {
-#define KIND(NUMBER, NAME) [NUMBER] = &metrics__kind_##NAME,
-#include "kinds.def"
-#undef KIND
-    };
-    return number < sizeof kinds / sizeof *kinds ? kinds[number] : NULL;
-}
-
-/* Even an update that goes nowhere enters a restartable section, so it must find the thread's struct rseq. */
-__attribute__((constructor)) static void prepare_noops(void)
-{
-    for (unsigned k = 1; metrics__kind_of(k); k++)
-        ((struct metrics__handle *)metrics__kind_of(k)->noop)->cells.rseq = process_rseq_offset();
-}
-
-void metrics__add_atomic(const struct metrics__cells *c, uint64_t n)
-{
-    mem_add((uint64_t *)(c->atomic + lane_stripe(c) * c->stride), n); /* ORD-5 */
-}
 
 /* --- Forks: no child may inherit a lock that a thread of its parent held --- */
 

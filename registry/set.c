@@ -34,6 +34,7 @@ static int bind(struct metrics__handle *h, const struct metrics__series *s)
 static metrics_set_t noop;
 
 const struct metrics__kind metrics__kind_set = {
+    .number = KIND_set,
     .name = "set",
     .handle_size = sizeof(metrics_set_t),
     .noop = &noop,

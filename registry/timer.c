@@ -25,6 +25,7 @@ METRICS__SITE_RESOLVER(timer)
 static metrics_timer_t noop;
 
 const struct metrics__kind metrics__kind_timer = {
+    .number = KIND_timer,
     .name = "timer",
     .handle_size = sizeof(metrics_timer_t),
     .overflows = true,

@@ -12,9 +12,10 @@ void metrics_updown_add_call(metrics_updown_t *c, int64_t n)
 
 METRICS__FRONT_END(updown)
 
-static struct metrics__handle noop = METRICS__NOOP_CELL;
+METRICS__NOOP_HANDLE(noop)
 
 const struct metrics__kind metrics__kind_updown = {
+    .number = KIND_updown,
     .name = "updown",
     .handle_size = sizeof(struct metrics__handle),
     .overflows = true,

@@ -42,7 +42,7 @@ static void write_all(const char *path, long n)
         snprintf(tag, sizeof tag, "%ld", i % 20);
         const char *const tally[] = {"tally", "n", tag};
         metrics_counter_inc(metrics_counter(r, "shared", "n", tag));
-        metrics_counter_inc(metrics__find(r, KIND_tally, tally, 3));
+        metrics_counter_inc(metrics__find(r, &metrics__kind_tally, tally, 3));
         metrics_histogram_update(metrics_histogram(r, "sizes"), (double)(i % 100));
     }
     metrics_close(&r);

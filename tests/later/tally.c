@@ -4,9 +4,10 @@
 #include "noop.h"
 #include "reading.h"
 
-static struct metrics__handle noop = METRICS__NOOP_CELL;
+METRICS__NOOP_HANDLE(noop)
 
 const struct metrics__kind metrics__kind_tally = {
+    .number = KIND_tally,
     .name = "tally",
     .handle_size = sizeof(struct metrics__handle),
     .overflows = true,

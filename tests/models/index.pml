@@ -127,7 +127,7 @@ proctype writer(byte me)
     :: else
     fi;
 #if BUG != 3
-    /* @ registry/handle.c make_handle "record_retire(f->r->seg, s.record, false)"
+    /* @ registry/find.c make_handle "record_retire(f->r->seg, s.record, false)"
        @ shm/index.c record_retire ORD-2 "record_announce(seg, r)" */
     ANNOUNCE(found);
 #endif

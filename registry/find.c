@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handle.c - find or create: from name and tags to a handle.
+ * find.c - find or create: from name and tags to a handle.
  *
  * Two steps. This process's own table maps the arguments, just as they were written, to a handle: one hash,
  * no lock, no check, no look into the segment. What it does not know goes the long way, under the registry's
@@ -43,7 +43,6 @@ static const struct refusal no_memory = {LOSS_MEMORY, METRICS_E_MEMORY,
 struct finding {
     metrics_registry_t *r;
     const struct metrics__kind *kind;
-    unsigned number;
     struct metrics__key key; /* of the series */
     uint64_t family_offset;
     struct metrics__family_record *family;
@@ -82,7 +81,7 @@ static struct refusal find_record(struct finding *f, const struct metrics__key *
     *offset = index_find(seg, key->bytes, key->length, index_hash(key->bytes, key->length));
     if (*offset) return had;
     if (!overflow && !admit(f)) return limit;
-    uint64_t mine = record_new(seg, RECORD_SERIES, (uint8_t)f->number, key->bytes, key->length, 0);
+    uint64_t mine = record_new(seg, RECORD_SERIES, (uint8_t)f->kind->number, key->bytes, key->length, 0);
     struct segment_record *record = mine ? record_at(seg, mine) : NULL;
     if (record) {
         record->link = f->family_offset;
@@ -105,13 +104,14 @@ static struct refusal make_handle(struct finding *f, uint64_t offset, void **out
                                 .settings = &f->settings,
                                 .bounds = f->bounds};
     if (!s.record || s.record->type != RECORD_SERIES) return damaged;
-    if (s.record->kind != f->number) return clash;
-    if (metrics__plan((enum metrics__kind_number)f->number, &f->settings, f->bounds, &s.plan)) return damaged;
+    if (s.record->kind != f->kind->number) return clash;
+    if (metrics__plan((enum metrics__kind_number)f->kind->number, &f->settings, f->bounds, &s.plan))
+        return damaged;
     struct metrics__handle *h = NULL;
     if (posix_memalign((void **)&h, 64, layout_round_up(f->kind->handle_size, 64))) return no_memory;
     memset(h, 0, f->kind->handle_size);
     h->registry = f->r;
-    h->kind = (uint8_t)f->number;
+    h->kind = (uint8_t)f->kind->number;
     h->seg = f->r->seg;
     int loss = f->kind->bind(h, &s);
     if (loss >= 0) {
@@ -134,8 +134,8 @@ static struct refusal find_family(struct finding *f)
     f->family = metrics__family_at(f->r->seg, f->family_offset, &f->settings, f->bounds);
     if (!f->family) return damaged;
     uint32_t kind = 0;
-    if (!mem_cas32(&f->family->kind, &kind, f->number) && kind != f->number) return clash; /* ORD-11 */
-    return had;
+    bool first = mem_cas32(&f->family->kind, &kind, f->kind->number); /* ORD-11 */
+    return first || kind == f->kind->number ? had : clash;
 }
 
 /* The family's overflow series: made with its first tagged series, so that it is there when room is not. */
@@ -158,7 +158,7 @@ static void *find_overflow(struct finding *f)
         key.length <= METRICS__KEY_MAX ? record_key(f->r->seg, record, key.length) : NULL;
     if (!bytes) return NULL;
     memcpy(key.bytes, bytes, key.length);
-    if (!metrics__words_of_key(&words, f->number, &key)) return NULL;
+    if (!metrics__words_of_key(&words, f->kind->number, &key)) return NULL;
     if ((handle = metrics__table_find(f->r->table, &words))) return handle;
     if (make_handle(f, offset, &handle).loss >= 0) return NULL;
     metrics__table_add(f->r, &words, handle);
@@ -198,7 +198,7 @@ static void *learn(struct finding *f, const struct metrics__words *raw, void *ha
 {
     metrics_registry_t *r = f->r;
     struct metrics__words sorted;
-    if (!metrics__words_of_key(&sorted, f->number, &f->key)) return handle;
+    if (!metrics__words_of_key(&sorted, f->kind->number, &f->key)) return handle;
     void *known = metrics__table_find(r->table, &sorted);
     if (known) {
         free(handle);
@@ -211,10 +211,9 @@ static void *learn(struct finding *f, const struct metrics__words *raw, void *ha
 }
 
 /* raw is NULL if the words are too long, so that they cannot be a series. */
-static void *find_locked(metrics_registry_t *r, unsigned number, const char *const *list, size_t n,
-                         const struct metrics__words *raw)
+static void *find_locked(metrics_registry_t *r, const struct metrics__kind *kind, const char *const *list,
+                         size_t n, const struct metrics__words *raw)
 {
-    const struct metrics__kind *kind = metrics__kind_of(number);
     void *handle = raw ? metrics__table_find(r->table, raw) : NULL;
     if (handle) return handle;
     struct finding *f = malloc(sizeof *f);
@@ -225,7 +224,6 @@ static void *find_locked(metrics_registry_t *r, unsigned number, const char *con
     }
     f->r = r;
     f->kind = kind;
-    f->number = number;
     f->family = NULL;
     uint64_t refused = r->refused;
     handle = find_slowly(f, list, n);
@@ -234,21 +232,23 @@ static void *find_locked(metrics_registry_t *r, unsigned number, const char *con
     return handle;
 }
 
-void *metrics__find(metrics_registry_t *r, unsigned number, const char *const *list, size_t n)
+void *metrics__find(metrics_registry_t *r, const struct metrics__kind *kind, const char *const *list,
+                    size_t n)
 {
     struct metrics__words raw;
-    if (!r || !r->seg || segment_closed(r->seg)) return metrics__kind_of(number)->noop;
-    bool whole = metrics__words(&raw, number, list, n);
+    if (!r || !r->seg || segment_closed(r->seg)) return kind->noop;
+    bool whole = metrics__words(&raw, kind->number, list, n);
     void *handle =
         whole ? metrics__table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw) : NULL; /* ORD-15 */
     if (handle) return handle;
     pthread_mutex_lock(&r->lock);
-    handle = find_locked(r, number, list, n, whole ? &raw : NULL);
+    handle = find_locked(r, kind, list, n, whole ? &raw : NULL);
     pthread_mutex_unlock(&r->lock);
     return handle;
 }
 
-void *metrics__site_resolve(struct metrics__site *site, unsigned kind, const char *const *list, size_t n)
+void *metrics__site_resolve(struct metrics__site *site, const struct metrics__kind *kind,
+                            const char *const *list, size_t n)
 {
     uint32_t generation = __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED); /* ORD-15 */
     void *handle = metrics__find(metrics_default(), kind, list, n);
@@ -271,40 +271,4 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     void *handle = metrics__table_find(r->table, &words);
     if (handle) metrics__table_forget(r, handle);
     pthread_mutex_unlock(&r->lock);
-}
-
-/* --- Storage --- */
-
-int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s)
-{
-    uint64_t place = mem_load_acquire(&s->record->storage[0]); /* ORD-3 */
-    if (!place) {
-        uint64_t fresh = lane_place(s->seg, s->plan.cells);
-        if (!fresh) return LOSS_SEGMENT_FULL;
-        place = record_set_storage(s->record, 0, fresh);
-        /* The loser's shared cells stay unused; a large extent goes back. */
-        if (place != fresh && s->plan.cells > SEGMENT_LANE_SHARED)
-            arena_return(s->seg, fresh,
-                         layout_stride(s->plan.cells) *
-                             layout_lanes(s->plan.cells, s->seg->lanes_cpu, s->seg->lanes_atomic));
-    }
-    return lane_bind(s->seg, place, s->plan.cells, &h->cells) ? (int)LOSS_DAMAGE : -1;
-}
-
-void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes, int *loss)
-{
-    uint64_t at = mem_load_acquire(&s->record->storage[i]); /* ORD-3 */
-    if (!at) {
-        uint64_t fresh = arena_alloc(s->seg, bytes);
-        if (!fresh) {
-            *loss = LOSS_SEGMENT_FULL;
-            return NULL;
-        }
-        at = record_set_storage(s->record, i, fresh);
-        if (at != fresh) arena_return(s->seg, fresh, bytes);
-    }
-    void *block = at % SEGMENT_ALIGN ? NULL : segment_at(s->seg, at, bytes);
-    *loss = block ? -1 : (int)LOSS_DAMAGE;
-    if (block) arena_touch(s->seg, at, bytes);
-    return block;
 }

@@ -3,6 +3,8 @@
  * family_read.c - families as a reader has them. What their settings come to is kept once for all families
  * that are set alike, which most are: a segment of 10,000 counters may have as many families.
  */
+#include "family_read.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 #include <mtx/metrics.h>
 
 #include "bucket.h"
-#include "catalog.h"
+#include "places.h"
 #include "text.h"
 
 /* --- Shapes --- */
@@ -64,8 +66,12 @@ static const struct metrics__shape *shape_of(struct metrics__catalog *c, unsigne
     s = metrics__pool_take(&c->pool, sizeof *s);
     if (!s || !copy) return NULL;
     memcpy(copy, bounds, n * sizeof *copy);
-    *s = (struct metrics__shape){
-        .kind = (uint8_t)kind, .settings = f->settings, .plan = plan, .bounds = copy, .next = c->shapes};
+    *s = (struct metrics__shape){.kind = (uint8_t)kind,
+                                 .settings = f->settings,
+                                 .plan = plan,
+                                 .bounds = copy,
+                                 .loads = metrics__kind_read_of(kind)->load != NULL,
+                                 .next = c->shapes};
     if (!make_buckets(&c->pool, s)) return NULL;
     return c->shapes = s;
 }

@@ -70,7 +70,7 @@ static bool place(struct making *m, struct metrics__series_read *s)
     mem_store32(&s->place, shown ? (uint32_t)o->shown++ : METRICS__NOWHERE); /* ORD-15 */
     if (plan->cells == 1)
         m->ones[m->one_count++] = (struct one){s->storage[0], s->place};
-    else if (shown && metrics__kind_read_of(s->kind)->load)
+    else if (shown && s->family->shape->loads)
         good = add(&o->rest, s);
     if (shown && plan->rate) good = good && add(&o->rated, s);
     if (shown && s->overflow) good = good && add(&o->overflowing, s);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool.c - memory of a snapshot or a catalog: taken piece by piece, given back at once. */
+#include "pool.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "reading.h"
 
 /* Chunks double, so that little is not made much. */
 enum { FIRST = 2 << 10, CHUNK = 64 << 10 };
@@ -88,4 +87,24 @@ void metrics__pool_free(struct metrics__pool *pool)
     free_chunks(pool->chunks);
     free_chunks(pool->idle);
     *pool = (struct metrics__pool){0};
+}
+
+/* --- Scratch --- */
+
+void *metrics__scratch_take(struct metrics__scratch *scratch, size_t n)
+{
+    enum { ALIGN = 64 };
+    if (n <= scratch->room) return scratch->bytes;
+    size_t room = (n + ALIGN - 1) / ALIGN * ALIGN;
+    void *fresh = aligned_alloc(ALIGN, room);
+    if (!fresh) return NULL;
+    metrics__scratch_free(scratch);
+    *scratch = (struct metrics__scratch){fresh, room};
+    return fresh;
+}
+
+void metrics__scratch_free(struct metrics__scratch *scratch)
+{
+    free(scratch->bytes);
+    *scratch = (struct metrics__scratch){0};
 }

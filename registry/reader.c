@@ -75,26 +75,12 @@ void metrics__reader_end(struct metrics_reader *r)
     metrics__window_free(&r->records);
     metrics__window_free(&r->families);
     metrics__window_free(&r->values);
-    for (unsigned i = 0; i < sizeof r->scratch / sizeof *r->scratch; i++) free(r->scratch[i]);
+    for (unsigned i = 0; i < sizeof r->scratch / sizeof *r->scratch; i++)
+        metrics__scratch_free(&r->scratch[i]);
     free(r->group.pairs);
     free(r->alive);
     free(r->polled);
     free(r->living);
-}
-
-void *metrics__scratch(struct metrics_reader *r, unsigned which, size_t n)
-{
-    if (n <= r->scratch_room[which]) return r->scratch[which];
-    size_t room = layout_round_up(n, SEGMENT_ALIGN);
-    void *fresh = aligned_alloc(SEGMENT_ALIGN, room);
-    if (!fresh) {
-        r->trouble = METRICS__NO_MEMORY;
-        return NULL;
-    }
-    free(r->scratch[which]);
-    r->scratch[which] = fresh;
-    r->scratch_room[which] = room;
-    return fresh;
 }
 
 metrics_reader_t *metrics_reader_open(const char *path, const metrics_reader_options_t *options,

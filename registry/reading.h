@@ -16,26 +16,15 @@
 
 #include "format.h"
 #include "plan.h"
+#include "pool.h"
 #include "sketch.h"
-
-/* --- Memory that goes away all at once (pool.c) --- */
-
-struct metrics__pool {
-    struct metrics__chunk *chunks, *idle; /* idle: empty ones, from the pool's last life */
-    bool failed;                          /* sticky: an allocation was refused */
-};
-/* n zeroed bytes, aligned to 8; NULL (and failed) without memory. */
-void *metrics__pool_take(struct metrics__pool *pool, size_t n);
-char *metrics__pool_text(struct metrics__pool *pool, const char *text, size_t n); /* a terminated copy */
-/* Everything that was taken is gone; the memory is kept for as much again. */
-void metrics__pool_reset(struct metrics__pool *pool);
-void metrics__pool_free(struct metrics__pool *pool);
 
 /* --- Series (series.c) --- */
 
 /* What the settings of a family come to for series of one kind. Families with equal settings share it. */
 struct metrics__shape {
     uint8_t kind;
+    bool loads; /* the kind has a load(): there is more to a reading than one cell and rates */
     struct metrics__settings settings;
     struct metrics__plan plan;
     const double *bounds;
@@ -127,7 +116,7 @@ struct metrics__catalog *metrics__catalog_new(void);
 struct metrics__catalog *metrics__catalog_retain(struct metrics__catalog *c);
 void metrics__catalog_release(struct metrics__catalog **c);
 
-/* --- Readings and snapshots --- */
+/* --- Readings and snapshots (reading.c) --- */
 
 /* Rates per second; NaN = absent. */
 struct metrics__rates_read {
@@ -233,10 +222,10 @@ struct metrics__kind_read {
 #define KIND(NUMBER, NAME) extern const struct metrics__kind_read metrics__kind_read_##NAME;
 #include "kinds.def"
 #undef KIND
-/* NULL for numbers that this version does not know. */
+/* From kinds.def (rows.c). NULL for numbers that this version does not know. */
 const struct metrics__kind_read *metrics__kind_read_of(unsigned number);
 
-/* --- Rows (rows.c) --- */
+/* --- Rows (row.c) --- */
 
 struct metrics__rows {
     metrics_row_options_t options; /* completed with defaults */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* series.c - what readings say of themselves: whose they are, and which parts they have. */
-#include <math.h>
+/* series.c - series and families of a catalog: their texts, each once, and their order. */
 #include <string.h>
 
 #include <mtx/metrics.h>
@@ -76,93 +75,4 @@ int metrics__series_compare(const struct metrics__series_read *a, const struct m
         if (!order) order = compare(a->tags[i].value, b->tags[i].value);
     }
     return order ? order : (a->tag_count > b->tag_count) - (a->tag_count < b->tag_count);
-}
-
-/* --- Parts of a reading --- */
-
-static bool is_distribution(const struct metrics_reading *r)
-{
-    return r->series->kind == KIND_histogram || r->series->kind == KIND_timer;
-}
-
-const struct metrics__rates_read *metrics__rates_of(const struct metrics_reading *r)
-{
-    static const struct metrics__rates_read none = {{NAN, NAN, NAN}, NAN};
-    if (r->series->kind == KIND_meter) return r->more.any ? r->more.rates : &none;
-    return r->series->kind == KIND_timer ? &metrics__distribution_of(r)->rates : &none;
-}
-
-const struct metrics__distribution_read *metrics__distribution_of(const struct metrics_reading *r)
-{
-    static const struct metrics__distribution_read none = {.rates = {{NAN, NAN, NAN}, NAN}, .scale = -1};
-    return is_distribution(r) && r->more.any ? r->more.distribution : &none;
-}
-
-const struct metrics__gauge_read *metrics__gauge_of(const struct metrics_reading *r)
-{
-    static const struct metrics__gauge_read none;
-    return r->series->kind == KIND_gauge && r->more.any ? r->more.gauge : &none;
-}
-
-const struct metrics__set_read *metrics__set_of(const struct metrics_reading *r)
-{
-    static const struct metrics__set_read none;
-    return r->series->kind == KIND_set && r->more.any ? r->more.set : &none;
-}
-
-struct metrics__distribution_read *metrics__distribution_new(struct metrics__pool *pool)
-{
-    struct metrics__distribution_read *d = metrics__pool_take(pool, sizeof *d);
-    if (d) *d = (struct metrics__distribution_read){.rates = {{NAN, NAN, NAN}, NAN}, .scale = -1};
-    return d;
-}
-
-void metrics__distribution_complete(struct metrics__distribution_read *d, uint64_t count)
-{
-    d->whole = (metrics_distribution_t){.count = count,
-                                        .sum = d->sum,
-                                        .centroids = d->recent.centroids,
-                                        .centroid_count = d->recent.centroid_count,
-                                        .buckets = d->buckets,
-                                        .bucket_count = d->bucket_count,
-                                        .scale = d->scale};
-}
-
-/* --- What the public header says of readings --- */
-
-const char *metrics_reading_name(const metrics_reading_t *r)
-{
-    return metrics__series_name(r->series);
-}
-const metrics_tag_t *metrics_reading_tags(const metrics_reading_t *r, size_t *n)
-{
-    *n = r->series->tag_count;
-    return r->series->tags;
-}
-const char *metrics_reading_unit(const metrics_reading_t *r)
-{
-    return r->series->kind == KIND_timer ? "seconds" : r->series->family->unit;
-}
-const char *metrics_reading_help(const metrics_reading_t *r)
-{
-    return r->series->family->help;
-}
-const char *metrics_reading_kind(const metrics_reading_t *r)
-{
-    const struct metrics__kind_read *k = metrics__kind_read_of(r->series->kind);
-    return k ? k->name : "unknown";
-}
-uint64_t metrics_reading_count(const metrics_reading_t *r)
-{
-    return r->count;
-}
-uint64_t metrics_reading_start(const metrics_reading_t *r)
-{
-    return r->series->family->wall_base + r->series->created;
-}
-const uint64_t *metrics_reading_elements(const metrics_reading_t *r, size_t *n)
-{
-    const struct metrics__set_read *s = metrics__set_of(r);
-    *n = s->exact ? s->element_count : 0;
-    return *n ? s->elements : NULL;
 }

@@ -100,26 +100,6 @@ static int prepare(struct metrics_reader *r)
 
 /* --- Memory --- */
 
-struct metrics_snapshot *metrics__snapshot_new(size_t readings)
-{
-    struct metrics_snapshot *s = calloc(1, sizeof *s);
-    if (!s) return NULL;
-    s->references = 1;
-    s->room = readings;
-    s->readings = calloc(readings + 1, sizeof *s->readings);
-    if (s->readings) return s;
-    free(s);
-    return NULL;
-}
-
-void metrics__snapshot_free(struct metrics_snapshot *s)
-{
-    if (!s) return;
-    metrics__pool_free(&s->pool);
-    free(s->readings);
-    free(s);
-}
-
 metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *s)
 {
     if (s) __atomic_fetch_add(&s->references, 1, __ATOMIC_RELAXED); /* ORD-15 */

@@ -36,8 +36,7 @@ struct metrics_reader {
     uint32_t *living;              /* the slots that are alive, ascending */
     uint32_t living_count;
     struct metrics__group_read group;
-    void *scratch[3]; /* see metrics__scratch() */
-    size_t scratch_room[3];
+    struct metrics__scratch scratch[3];
 };
 
 /* metrics_reader_open() into a given struct; end it with metrics__reader_end() also when it failed. */
@@ -45,9 +44,13 @@ int metrics__reader_init(struct metrics_reader *r, const char *path, const metri
                          bool write, metrics_error_t *error);
 void metrics__reader_end(struct metrics_reader *r);
 
-/* Memory for one thing at a time, 64-byte aligned and not cleared; kept by the reader. NULL without memory,
- * which is trouble. */
-void *metrics__scratch(struct metrics_reader *r, unsigned which, size_t n);
+/* Memory for one thing at a time, kept by the reader: see pool.h. NULL without memory, which is trouble. */
+static inline void *metrics__scratch(struct metrics_reader *r, unsigned which, size_t n)
+{
+    void *bytes = metrics__scratch_take(&r->scratch[which], n);
+    if (!bytes) r->trouble = METRICS__NO_MEMORY;
+    return bytes;
+}
 
 /* Segment time of a CLOCK_MONOTONIC reading; never before 0. The offset wraps after a boot (shm/boot.h). */
 static inline uint64_t metrics__segment_time(const struct metrics_reader *r, uint64_t monotonic)

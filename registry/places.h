@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* catalog.h - what the two files that fill a reader's catalog share: catalog.c series, family_read.c
- * families. */
-#ifndef METRICS_REGISTRY_CATALOG_H
-#define METRICS_REGISTRY_CATALOG_H
+/* places.h - what a reader has found where: records by offset, in the file and in the catalog. */
+#ifndef METRICS_REGISTRY_PLACES_H
+#define METRICS_REGISTRY_PLACES_H
 
 #include "taking.h"
 
@@ -29,16 +28,5 @@ static inline size_t metrics__slot_number(uint32_t word)
 {
     return (word & 0xffffff) / 2 - 1;
 }
-
-/*
- * The family at that offset as series of a kind have it; read once. NULL if it is damaged, or without memory
- * (catalog->pool.failed), or if the file cannot be read (r->trouble).
- */
-struct metrics__family_read *metrics__family_find(struct metrics_reader *r, uint64_t offset, unsigned kind);
-
-/*
- * Texts that have come since. A family that has got one goes on as another: its `newer`. 0; -1 as above.
- */
-int metrics__families_refresh(struct metrics_reader *r);
 
 #endif

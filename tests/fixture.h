@@ -20,7 +20,7 @@
 #include <mtx/metrics.h>
 #include <mtx/snapshot.h>
 
-#include "../registry/leader.h"
+#include "../registry/programs/leader.h"
 #include "unit.h"
 
 struct fixture {

@@ -17,7 +17,7 @@
 
 #include <mtx/snapshot.h>
 
-#include "../../registry/leader.h"
+#include "../../registry/programs/leader.h"
 #include "recording.h"
 
 static struct crash_ledger *ledger;

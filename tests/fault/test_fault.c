@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "../../registry/leader.h"
+#include "../../registry/programs/leader.h"
 #include "../multi/multi.h"
 #include "shim.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A leader, which maps the segment and writes into it, folds rates and closes intervals of a hostile one. */
-#include "../../registry/leader.h"
+#include "../../registry/programs/leader.h"
 
 #include "fuzz.h"
 #include "seam.h"

@@ -76,9 +76,9 @@ proctype writer(byte me)
 #endif
     if
     :: me < CPU ->
-        /* @ registry/distribution.c within_extremes ORD-10 "mem_load(&d->head->epoch)" */
+        /* @ registry/kinds/distribution.c within_extremes ORD-10 "mem_load(&d->head->epoch)" */
         atomic { MAY_DIE; e = epoch };
-        /* @ registry/distribution.c reaches ORD-10 "< UINT64_C(1) << 48" */
+        /* @ registry/kinds/distribution.c reaches ORD-10 "< UINT64_C(1) << 48" */
         atomic {
             MAY_DIE;
             old = bank[e & 1];
@@ -150,7 +150,7 @@ died:
 }
 
 /* The highest word of the bank that has the epoch's tag: one step for each lane. */
-inline read_bank(tag) /* @ registry/distribution_load.c highest ORD-6 */
+inline read_bank(tag) /* @ registry/kinds/distribution_load.c highest ORD-6 */
 {
     atomic {
         LEADER_MAY_DIE;
@@ -181,7 +181,7 @@ proctype leader(byte me)
     leading == me;
     do
     :: open <= INTERVALS ->
-        /* @ registry/leader.c metrics_leader_sample ORD-10 "mem_load(&l->head->epoch)" */
+        /* @ registry/programs/leader.c metrics_leader_sample ORD-10 "mem_load(&l->head->epoch)" */
         atomic { LEADER_MAY_DIE; open = epoch };
         if
         :: open > INTERVALS && open == logged + 1 -> break
@@ -190,11 +190,11 @@ proctype leader(byte me)
 #else
         :: open == logged + 1 && open <= INTERVALS ->
 #endif
-            /* The interval has passed. @ registry/leader.c close_epoch ORD-10 */
+            /* The interval has passed. @ registry/programs/leader.c close_epoch ORD-10 */
 #if BUG != 8
             (section[0] == 0 || section[0] == open) && (section[WRITERS - 1] == 0 || section[WRITERS - 1] == open);
 #endif
-            /* @ registry/leader.c find_late ORD-10 */
+            /* @ registry/programs/leader.c find_late ORD-10 */
 #if BUG != 1
             if
 #if BUG == 5
@@ -210,11 +210,11 @@ proctype leader(byte me)
             :: else
             fi;
 #endif
-            /* @ registry/leader.c close_epoch ORD-10 "mem_publish(&l->head->epoch" */
+            /* @ registry/programs/leader.c close_epoch ORD-10 "mem_publish(&l->head->epoch" */
             atomic { LEADER_MAY_DIE; epoch = open + 1; open++; w = 0 }
         :: else
         fi;
-        /* @ registry/distribution_load.c load_sampled ORD-6 "metrics__sum_u64(l, DIST_COUNT)" */
+        /* @ registry/kinds/distribution_load.c load_sampled ORD-6 "metrics__sum_u64(l, DIST_COUNT)" */
 #if BUG == 4
         read_bank(open - 1);
 #endif
@@ -225,7 +225,7 @@ proctype leader(byte me)
             :: else -> i = 0; break
             od
         };
-        /* @ registry/distribution_load.c load_extremes ORD-10 "late[i]" */
+        /* @ registry/kinds/distribution_load.c load_extremes ORD-10 "late[i]" */
 #if BUG != 4
         read_bank(open - 1);
 #endif
@@ -251,7 +251,7 @@ proctype leader(byte me)
             i = 0;
             assert(report[taken] == 0 || ((stored[taken] | stored[taken - 1]) & (1 << (report[taken] - 1))))
         };
-        /* @ registry/leader.c metrics_leader_logged "mem_publish(&l->head->logged" */
+        /* @ registry/programs/leader.c metrics_leader_logged "mem_publish(&l->head->logged" */
         atomic { LEADER_MAY_DIE; if :: taken == logged + 1 -> logged = taken :: else fi }
     :: else -> break
     od;

@@ -40,7 +40,7 @@ active proctype writer()
     od
 }
 
-/* @ registry/leader.c fold ORD-9 */
+/* @ registry/programs/leader.c fold ORD-9 */
 proctype leader(byte me)
 {
     byte n, m, count, sum;
@@ -50,7 +50,7 @@ proctype leader(byte me)
     leading == me;
     do
     :: n < FOLDS ->
-        /* @ registry/leader.c fold ORD-9 "mem_load(&l->head->fold)" */
+        /* @ registry/programs/leader.c fold ORD-9 "mem_load(&l->head->fold)" */
         atomic {
             MAY_DIE;
 #if BUG == 6
@@ -75,14 +75,14 @@ proctype leader(byte me)
 #endif
         do
         :: m < METERS ->
-            /* @ registry/leader.c fold ORD-9 "mem_fence_release()" */
-            /* @ registry/leader.c fold "metrics__take(&l->r, METRICS__TAKE_TOTALS" */
+            /* @ registry/programs/leader.c fold ORD-9 "mem_fence_release()" */
+            /* @ registry/programs/leader.c fold "metrics__take(&l->r, METRICS__TAKE_TOTALS" */
             atomic { MAY_DIE; count = total[m] };
 #if BUG == 2
             atomic { MAY_DIE; bank_sum[SIDE(n + 1, m)] = bank_sum[SIDE(n + 1, m)] + count - bank_count[SIDE(n + 1, m)] };
             atomic { MAY_DIE; bank_count[SIDE(n + 1, m)] = count };
 #else
-            /* @ registry/leader.c fold ORD-9 "metrics__rate_fold(&step, &prev" */
+            /* @ registry/programs/leader.c fold ORD-9 "metrics__rate_fold(&step, &prev" */
             atomic { MAY_DIE; sum = bank_sum[SIDE(n, m)] + count - bank_count[SIDE(n, m)] };
             if /* the compiler may store the members in any order */
             :: atomic { MAY_DIE; bank_sum[SIDE(n + 1, m)] = sum };
@@ -102,7 +102,7 @@ proctype leader(byte me)
             m++
         :: else -> break
         od;
-        /* @ registry/leader.c fold ORD-9 "mem_publish(&l->head->fold" */
+        /* @ registry/programs/leader.c fold ORD-9 "mem_publish(&l->head->fold" */
         atomic { MAY_DIE; m = 0; count = 0; sum = 0; n++;
 #if BUG == 6
                  unseen = true
@@ -127,7 +127,7 @@ died:
     }
 }
 
-/* @ registry/snapshot.c load_rates ORD-9 "fold == r->head.fold" */
+/* @ registry/read/snapshot.c load_rates ORD-9 "fold == r->head.fold" */
 active proctype reader()
 {
     byte n, again, count, sum, m;
@@ -137,7 +137,7 @@ active proctype reader()
     fi;
     n = fold_number;
     do
-    :: /* @ registry/snapshot.c load_rate "fold & 1" */
+    :: /* @ registry/read/snapshot.c load_rate "fold & 1" */
 #if BUG == 5
         again = fold_number;
 #endif

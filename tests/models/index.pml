@@ -127,7 +127,7 @@ proctype writer(byte me)
     :: else
     fi;
 #if BUG != 3
-    /* @ registry/find.c make_handle "record_retire(f->r->seg, s.record, false)"
+    /* @ registry/write/find.c make_handle "record_retire(f->r->seg, s.record, false)"
        @ shm/index.c record_retire ORD-2 "record_announce(seg, r)" */
     ANNOUNCE(found);
 #endif
@@ -143,13 +143,13 @@ bool listed[WRITERS];
 
 inline copy_rest()
 {
-    /* @ registry/snapshot.c copy_head ORD-2 "view_head(&r->view, &r->head)" */
+    /* @ registry/read/snapshot.c copy_head ORD-2 "view_head(&r->view, &r->head)" */
     atomic { end = arena_next; deep = level[LEVELS - 1] }
 }
 
 inline walk()
 {
-    /* @ registry/snapshot.c copy_head ORD-2 "r->head.records = records" */
+    /* @ registry/read/snapshot.c copy_head ORD-2 "r->head.records = records" */
 #if BUG == 5
     if
     :: n = records; copy_rest()
@@ -159,14 +159,14 @@ inline walk()
     n = records;
     copy_rest();
 #endif
-    /* @ registry/catalog.c metrics__catalog_update "c->records == r->head.records" */
+    /* @ registry/read/catalog.c metrics__catalog_update "c->records == r->head.records" */
     if
     :: walked && n == cached
     :: else ->
         i = 0;
         do
         :: atomic { i < (deep -> ENTRIES : LINE) ->
-               /* @ registry/catalog.c walk_level "offset >= r->end" */
+               /* @ registry/read/catalog.c walk_level "offset >= r->end" */
                if
                :: entry[i] && offset[entry[i] - 1] < end -> listed[entry[i] - 1] = true
                :: else

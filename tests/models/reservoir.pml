@@ -68,10 +68,10 @@ inline check_floors()
     }
 }
 
-/* registry/reservoir.c refresh_bound: in two steps, old floor and new bound */
+/* registry/stats/reservoir.c refresh_bound: in two steps, old floor and new bound */
 inline refresh_bound(at)
 {
-    /* @ registry/reservoir.c refresh_bound ORD-8 "mem_load(&r->floor)" */
+    /* @ registry/stats/reservoir.c refresh_bound ORD-8 "mem_load(&r->floor)" */
     atomic {
         MAY_DIE;
         until = at | (STEP - 1);
@@ -81,19 +81,19 @@ inline refresh_bound(at)
         word = until << 4 | (bottom > until -> bottom - until : 0)
 #endif
     };
-    /* @ registry/reservoir.c refresh_bound ORD-8 "mem_max(&r->bound" */
+    /* @ registry/stats/reservoir.c refresh_bound ORD-8 "mem_max(&r->bound" */
     RAISE(bound, word, old, ok);
     atomic { word = 0; old = 0; ok = false; until = 0 }
 }
 
-/* registry/reservoir.c insert */
+/* registry/stats/reservoir.c insert */
 inline insert()
 {
     do
     :: stage == 1 -> break
     :: else ->
         atomic { before = progress; gi = 0; gk = HIGHEST; gn = HIGHEST; i = 0 };
-        do /* @ registry/reservoir.c lowest_floor ORD-8 "mem_load(&floors[i])" */
+        do /* @ registry/stats/reservoir.c lowest_floor ORD-8 "mem_load(&floors[i])" */
         :: atomic { i < GROUPS ->
                MAY_DIE;
                if
@@ -105,7 +105,7 @@ inline insert()
         :: else -> break
         od;
         atomic { i = gi * SIZE; si = i; sk = HIGHEST; sn = HIGHEST };
-        do /* @ registry/reservoir.c lowest_slot ORD-8 "mem_load(&slots[i].pair.lo)" */
+        do /* @ registry/stats/reservoir.c lowest_slot ORD-8 "mem_load(&slots[i].pair.lo)" */
         :: atomic { i < (gi + 1) * SIZE ->
                MAY_DIE;
                if
@@ -116,7 +116,7 @@ inline insert()
            }
         :: else -> break
         od;
-        /* @ registry/reservoir.c insert ORD-8 "mem_max(&floors[group.index], slot.key)" */
+        /* @ registry/stats/reservoir.c insert ORD-8 "mem_max(&floors[group.index], slot.key)" */
         atomic { MAY_DIE; old = floors[gi] };
         do
         :: atomic { old < sk ->
@@ -131,12 +131,12 @@ inline insert()
 #if BUG != 3
         :: sk > gn -> assert(progress != before) /* round again */
 #endif
-        :: atomic { (BUG == 3 || sk <= gn) && key <= sk -> /* @ registry/reservoir.c insert "return slot.key" */
+        :: atomic { (BUG == 3 || sk <= gn) && key <= sk -> /* @ registry/stats/reservoir.c insert "return slot.key" */
                result = sk;
                stage = 1
            }
         :: else ->
-            /* @ registry/reservoir.c insert ORD-8 "mem_pair_cas(place, old, pair)" */
+            /* @ registry/stats/reservoir.c insert ORD-8 "mem_pair_cas(place, old, pair)" */
             atomic { MAY_DIE; old = lo[si]; oh = hi[si] };
             if
 #if BUG != 5
@@ -175,7 +175,7 @@ inline insert()
                     atomic { MAY_DIE; busy[si] = false };
 #endif
                     atomic { word = (key < sn -> key : sn); stage = 1 };
-                    /* @ registry/reservoir.c insert ORD-8 "mem_max(&floors[group.index], floor)" */
+                    /* @ registry/stats/reservoir.c insert ORD-8 "mem_max(&floors[group.index], floor)" */
                     atomic { MAY_DIE; old = floors[gi] };
                     do
                     :: atomic { old < word ->
@@ -200,11 +200,11 @@ inline insert()
              before = 0; word = 0 }
 }
 
-/* registry/reservoir.c metrics__reservoir_offer */
+/* registry/stats/reservoir.c metrics__reservoir_offer */
 inline offer(t)
 {
     atomic { key = t + noise; stage = 0 };
-    /* @ registry/reservoir.h metrics__reservoir_wants ORD-8 "mem_load(&r->bound)" */
+    /* @ registry/stats/reservoir.h metrics__reservoir_wants ORD-8 "mem_load(&r->bound)" */
     atomic { MAY_DIE; word = bound };
     if
     :: t <= word >> 4 && noise <= (word & 15) -> stage = 1
@@ -219,7 +219,7 @@ inline offer(t)
     fi;
     if
     :: stage == 0 ->
-        /* @ registry/reservoir.c metrics__reservoir_offer ORD-8 "mem_load(&r->floor)" */
+        /* @ registry/stats/reservoir.c metrics__reservoir_offer ORD-8 "mem_load(&r->floor)" */
         atomic { MAY_DIE; if :: key <= bottom -> stage = 1 :: else fi }
     :: else
     fi;
@@ -227,7 +227,7 @@ inline offer(t)
     :: stage == 1 -> check_refused()
     :: else ->
         insert();
-        /* @ registry/reservoir.c metrics__reservoir_offer ORD-8 "mem_max(&r->floor" */
+        /* @ registry/stats/reservoir.c metrics__reservoir_offer ORD-8 "mem_max(&r->floor" */
         RAISE(bottom, result, old, ok);
         check_floors();
         refresh_bound(t)
@@ -267,7 +267,7 @@ active proctype reader()
     :: s = SLOTS - 1
     fi;
     if
-    :: /* @ registry/reservoir.c metrics__reservoir_confirm "a[i].pair.lo == b[i].pair.lo" */
+    :: /* @ registry/stats/reservoir.c metrics__reservoir_confirm "a[i].pair.lo == b[i].pair.lo" */
         HALVES(a, b);
 #if BUG == 1
         atomic { c = a; d = b };

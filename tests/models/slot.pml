@@ -178,7 +178,7 @@ proctype process(byte me)
     fi;
     if
     :: slot && mine ->
-        /* @ registry/gauge.c set ORD-7 "mem_pair_store(pair, v)" */
+        /* @ registry/kinds/gauge.c set ORD-7 "mem_pair_store(pair, v)" */
         atomic {
             MAY_DIE;
             assert(alive[slot - 1] == 1 + me);
@@ -210,7 +210,7 @@ active proctype fork()
 }
 
 #if HOLD
-active proctype holder() /* @ registry/hold.c hold_slot ORD-7 */
+active proctype holder() /* @ registry/programs/hold.c hold_slot ORD-7 */
 {
     byte s, none;
     bool ok;
@@ -218,7 +218,7 @@ active proctype holder() /* @ registry/hold.c hold_slot ORD-7 */
     :: s < SLOTS && !ok ->
         if
         :: record[s] == 2 ->
-            /* @ registry/hold.c hold_slot "view_lock(v, LOCK_CLAIM + s)" */
+            /* @ registry/programs/hold.c hold_slot "view_lock(v, LOCK_CLAIM + s)" */
             atomic { none = 0; CAS(claim[s], none, HOLDER, ok) };
             if
 #if BUG == 6
@@ -239,7 +239,7 @@ active proctype holder() /* @ registry/hold.c hold_slot ORD-7 */
 }
 #endif
 
-/* @ registry/snapshot.c walk "ask_slots(t->r)" */
+/* @ registry/read/snapshot.c walk "ask_slots(t->r)" */
 active proctype reader()
 {
     byte i, g, v;
@@ -270,7 +270,7 @@ active proctype reader()
         :: else -> i = 0; break
         od
     };
-    /* @ registry/gauge_rows.c visit "r->living[i]" */
+    /* @ registry/kinds/gauge_rows.c visit "r->living[i]" */
     do
     :: i < GROUPS * SLOTS ->
         atomic {

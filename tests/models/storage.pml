@@ -124,10 +124,10 @@ inline alloc()
     fi
 }
 
-/* @ registry/storage.c metrics__bind_block ORD-3 */
+/* @ registry/write/storage.c metrics__bind_block ORD-3 */
 inline bind(s)
 {
-    /* @ registry/storage.c metrics__bind_block ORD-3 "mem_load_acquire(&s->record->storage[i])" */
+    /* @ registry/write/storage.c metrics__bind_block ORD-3 "mem_load_acquire(&s->record->storage[i])" */
     atomic { MAY_DIE; now = storage[s] };
     if
     :: now

@@ -13,7 +13,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "../../registry/leader.h"
+#include "../../registry/programs/leader.h"
 #include "layout.h"
 
 enum { OPENERS = 30, ROUNDS = 20, DAYS = 30 };

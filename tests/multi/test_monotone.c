@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 
-#include "../../registry/leader.h"
+#include "../../registry/programs/leader.h"
 #include "multi.h"
 
 enum { WRITERS = 6, READERS = 3, BOOKS = 1 << 20, HIGHEST = 100, ELEMENTS = 200, ROWS = 256, TOLD = 20 };

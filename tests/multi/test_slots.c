@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "../../registry/hold.h"
+#include "../../registry/programs/hold.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80

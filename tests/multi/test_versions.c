@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "../../registry/leader.h"
+#include "../../registry/programs/leader.h"
 
 enum { WRITERS = 4, EACH = 20000, INTERVALS = 8 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promises of registry/bucket.h: every value falls into the bucket whose bounds enclose it, exactly; the
+ * Promises of registry/stats/bucket.h: every value falls into the bucket whose bounds enclose it, exactly; the
  * buckets are OpenTelemetry's; quantiles are within the stated relative error of the sorted values.
  */
 #include "unit.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promises of registry/estimate.h: the stated quantile rule and variance, about 100 centroids that say nearly
+ * Promises of registry/stats/estimate.h: the stated quantile rule and variance, about 100 centroids that say nearly
  * the same as the sample, and nothing said where there is nothing to say.
  */
 #include "unit.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promises of registry/rate.h: the averages are the closed form for any gap, a steady load is not harmed by
+ * Promises of registry/stats/rate.h: the averages are the closed form for any gap, a steady load is not harmed by
  * one, regular folds are the customary recurrence, and clocks or totals that go wrong do no harm. Time is a
  * number.
  */

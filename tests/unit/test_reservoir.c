@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promises of registry/reservoir.h: the K highest keys stay, whatever the bound lets through; the weights are
+ * Promises of registry/stats/reservoir.h: the K highest keys stay, whatever the bound lets through; the weights are
  * unbiased; time, bursts, silence, threads, stale bounds and garbage do not change that.
  *
  * Random streams have fixed seeds, so a bound either holds or does not: nothing here fails now and then. Each

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promises of registry/sketch.h: exact up to 256 values, within 3 sigma (3 * 1.04 / 64 = 4.9 %) up to 1e8 and
+ * Promises of registry/stats/sketch.h: exact up to 256 values, within 3 sigma (3 * 1.04 / 64 = 4.9 %) up to 1e8 and
  * without bias; epochs do not mix, nothing needs clearing; threads, kills and garbage do no harm.
  */
 #include "unit.h"

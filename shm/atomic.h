@@ -6,6 +6,10 @@
  * not look for a flag at the end of a call. Each use in shm/ and registry/ cites the tag (ORD-n) of the
  * argument in layout.h that says why the order is enough. Cells are plain uint64_t in the file format; the
  * compiler's __atomic built-ins give them their atomicity, and the thread sanitizer understands them.
+ * Memory that only the threads of one process share goes through here as well.
+ *
+ * One exception: the inline code of <mtx/metrics.h> and <mtx/rseq.h> uses the built-ins itself. User programs
+ * compile it, and they do not have this header. tests/style/check.sh refuses the built-ins anywhere else.
  *
  * All operations are lock-free, async-signal-safe, and leave errno alone.
  */
@@ -67,6 +71,32 @@ static inline uint32_t mem_load32_acquire(const uint32_t *p)
 static inline void mem_publish32(uint32_t *p, uint32_t v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+static inline bool mem_load_flag(const bool *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void mem_publish_flag(bool *p, bool v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* Pointers of any type; P is the address of one. They are kept in private memory, never in the segment. */
+#define mem_load_pointer(P)         __atomic_load_n((P), __ATOMIC_RELAXED)
+#define mem_store_pointer(P, V)     __atomic_store_n((P), (V), __ATOMIC_RELAXED)
+#define mem_load_pointer_acquire(P) __atomic_load_n((P), __ATOMIC_ACQUIRE)
+#define mem_publish_pointer(P, V)   __atomic_store_n((P), (V), __ATOMIC_RELEASE)
+/* Put V there and return what was there: release and acquire. */
+#define mem_swap_pointer(P, V) __atomic_exchange_n((P), (V), __ATOMIC_ACQ_REL)
+
+/* Reference counts. Whoever drops the last reference sees all that the others did before they dropped theirs. */
+static inline void mem_add_reference(unsigned *count)
+{
+    __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+}
+static inline bool mem_drop_reference(unsigned *count) /* true: that was the last */
+{
+    return __atomic_fetch_sub(count, 1, __ATOMIC_ACQ_REL) == 1;
 }
 
 /* Compare and swap. On failure *expected holds what was found. Release on success, acquire always. */

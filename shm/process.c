@@ -56,7 +56,7 @@ static void fork_parent(void)
 }
 static void fork_child(void)
 {
-    __atomic_store_n(process_token_page, 0, __ATOMIC_RELAXED); /* ORD-17 */
+    mem_store(process_token_page, 0); /* ORD-17 */
     for (int i = 0; i < fork_hook_count; i++) fork_hooks[i].child();
 }
 
@@ -102,10 +102,7 @@ static uint64_t draw_seed(void)
 uint64_t process_renew(void)
 {
     uint64_t none = 0, fresh = draw_seed();
-    if (__atomic_compare_exchange_n(process_token_page, &none, fresh, false, __ATOMIC_RELAXED, /* ORD-17 */
-                                    __ATOMIC_RELAXED))
-        return fresh;
-    return none;
+    return mem_cas(process_token_page, &none, fresh) ? fresh : none; /* ORD-17 */
 }
 
 void process_reseed(void)

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "atomic.h"
+
 /* Set up the token page and the fork handlers; idempotent. 0 or -1 without memory. */
 int process_init(void);
 
@@ -27,7 +29,7 @@ uint64_t process_renew(void);        /* draw a new token if there is none; retur
 /* [S] This process's token, never 0. */
 static inline uint64_t process_token(void)
 {
-    uint64_t t = __atomic_load_n(process_token_page, __ATOMIC_RELAXED); /* ORD-17 */
+    uint64_t t = mem_load(process_token_page); /* ORD-17 */
     return __builtin_expect(t != 0, 1) ? t : process_renew();
 }
 
@@ -51,7 +53,7 @@ void process_reseed(void);
  * page has 0: neither equals the other's complement. */
 static inline bool process_seeded(void)
 {
-    return process_thread.seeded == ~__atomic_load_n(process_token_page, __ATOMIC_RELAXED); /* ORD-17 */
+    return process_thread.seeded == ~mem_load(process_token_page); /* ORD-17 */
 }
 
 /* [S] 64 random bits: splitmix64 (Steele, Lea, Flood 2014), seeded by getrandom(2) per thread and process. */

@@ -126,7 +126,7 @@ static inline unsigned char *record_key(const segment_t *seg, const struct segme
 }
 static inline void *record_payload(const segment_t *seg, const struct segment_record *r, uint64_t n)
 {
-    uint32_t at = __atomic_load_n(&r->payload, __ATOMIC_RELAXED); /* ORD-16 */
+    uint32_t at = mem_load32(&r->payload); /* ORD-16 */
     return at % 8 ? NULL : segment_at(seg, (uint64_t)((const unsigned char *)r - seg->base) + at, n);
 }
 

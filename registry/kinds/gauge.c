@@ -29,7 +29,7 @@ static mem_pair_t *find_pair(metrics_gauge_t *g)
 {
     uint64_t token = process_token();
     if (__builtin_expect(mem_load_acquire(&g->token) == token, 1)) /* ORD-15 */
-        return __atomic_load_n(&g->pair, __ATOMIC_RELAXED);        /* ORD-15 */
+        return mem_load_pointer(&g->pair);                         /* ORD-15 */
     int slot = g->persistent ? 0 : slot_self(g->h.seg);
     struct segment_pair *pair = slot < 0 ? NULL : group_pair(g->h.seg, g->place, slot);
     if (!pair) {
@@ -37,8 +37,8 @@ static mem_pair_t *find_pair(metrics_gauge_t *g)
         return NULL;
     }
     /* Threads that come here at once store the same. */
-    __atomic_store_n(&g->pair, (mem_pair_t *)pair, __ATOMIC_RELAXED); /* ORD-15 */
-    mem_publish(&g->token, token);                                    /* ORD-15 */
+    mem_store_pointer(&g->pair, (mem_pair_t *)pair); /* ORD-15 */
+    mem_publish(&g->token, token);                   /* ORD-15 */
     return (mem_pair_t *)pair;
 }
 

@@ -27,7 +27,7 @@ struct metrics__catalog *metrics__catalog_new(void)
 
 struct metrics__catalog *metrics__catalog_retain(struct metrics__catalog *c)
 {
-    if (c) __atomic_fetch_add(&c->references, 1, __ATOMIC_RELAXED); /* ORD-15 */
+    if (c) mem_add_reference(&c->references); /* ORD-15 */
     return c;
 }
 
@@ -35,7 +35,7 @@ void metrics__catalog_release(struct metrics__catalog **where)
 {
     struct metrics__catalog *c = *where;
     *where = NULL;
-    if (!c || __atomic_fetch_sub(&c->references, 1, __ATOMIC_ACQ_REL) != 1) return; /* ORD-15 */
+    if (!c || !mem_drop_reference(&c->references)) return; /* ORD-15 */
     metrics__snapshot_free(c->spare);
     metrics__pool_free(&c->pool);
     free(c->series);

@@ -102,7 +102,7 @@ static int prepare(struct metrics_reader *r)
 
 metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *s)
 {
-    if (s) __atomic_fetch_add(&s->references, 1, __ATOMIC_RELAXED); /* ORD-15 */
+    if (s) mem_add_reference(&s->references); /* ORD-15 */
     return s;
 }
 
@@ -114,12 +114,12 @@ void metrics_snapshot_release(metrics_snapshot_t **where)
 {
     metrics_snapshot_t *s = *where;
     *where = NULL;
-    if (!s || __atomic_fetch_sub(&s->references, 1, __ATOMIC_ACQ_REL) != 1) return; /* ORD-15 */
+    if (!s || !mem_drop_reference(&s->references)) return; /* ORD-15 */
     struct metrics__catalog *c = s->catalog;
     if (c) {
         metrics__pool_reset(&s->pool);
         s->catalog = NULL;
-        s = __atomic_exchange_n(&c->spare, s, __ATOMIC_ACQ_REL); /* ORD-15 */
+        s = mem_swap_pointer(&c->spare, s); /* ORD-15 */
     }
     metrics__snapshot_free(s);
     metrics__catalog_release(&c);
@@ -142,7 +142,7 @@ static struct metrics_snapshot *begin(struct metrics_reader *r)
 {
     struct metrics__catalog *c = r->catalog;
     size_t shown = r->order.shown;
-    struct metrics_snapshot *s = __atomic_exchange_n(&c->spare, NULL, __ATOMIC_ACQ_REL); /* ORD-15 */
+    struct metrics_snapshot *s = mem_swap_pointer(&c->spare, NULL); /* ORD-15 */
     if (s && s->room < shown) {
         metrics__snapshot_free(s);
         s = NULL;

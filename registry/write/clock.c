@@ -104,7 +104,7 @@ static void init_once(void)
     } while (ns - clk.anchor.hi < 250000);
     refine(clk.anchor, ticks, ns);
     mem_store(&clk.next, ticks + (ticks - clk.anchor.lo) * 20); /* ORD-16 */
-    __atomic_store_n(&clk.counter, true, __ATOMIC_RELEASE);     /* ORD-15 */
+    mem_publish_flag(&clk.counter, true);                       /* ORD-15 */
 }
 
 void metrics__clock_init(void)
@@ -115,8 +115,7 @@ void metrics__clock_init(void)
 
 uint64_t metrics_now(void)
 {
-    return __atomic_load_n(&clk.counter, __ATOMIC_RELAXED) ? counter()
-                                                           : monotonic_ns(CLOCK_MONOTONIC); /* ORD-15 */
+    return mem_load_flag(&clk.counter) ? counter() : monotonic_ns(CLOCK_MONOTONIC); /* ORD-15 */
 }
 
 uint64_t metrics_elapsed_ns(uint64_t start)

@@ -238,8 +238,7 @@ void *metrics__find(metrics_registry_t *r, const struct metrics__kind *kind, con
     struct metrics__words raw;
     if (!r || !r->seg || segment_closed(r->seg)) return kind->noop;
     bool whole = metrics__words(&raw, kind->number, list, n);
-    void *handle =
-        whole ? metrics__table_find(__atomic_load_n(&r->table, __ATOMIC_ACQUIRE), &raw) : NULL; /* ORD-15 */
+    void *handle = whole ? metrics__table_find(mem_load_pointer_acquire(&r->table), &raw) : NULL; /* ORD-15 */
     if (handle) return handle;
     pthread_mutex_lock(&r->lock);
     handle = find_locked(r, kind, list, n, whole ? &raw : NULL);
@@ -250,10 +249,10 @@ void *metrics__find(metrics_registry_t *r, const struct metrics__kind *kind, con
 void *metrics__site_resolve(struct metrics__site *site, const struct metrics__kind *kind,
                             const char *const *list, size_t n)
 {
-    uint32_t generation = __atomic_load_n(&metrics__generation, __ATOMIC_RELAXED); /* ORD-15 */
+    uint32_t generation = mem_load32(&metrics__generation); /* ORD-15 */
     void *handle = metrics__find(metrics_default(), kind, list, n);
-    __atomic_store_n(&site->handle, handle, __ATOMIC_RELEASE);         /* ORD-15 */
-    __atomic_store_n(&site->generation, generation, __ATOMIC_RELAXED); /* ORD-15 */
+    mem_publish_pointer(&site->handle, handle); /* ORD-15 */
+    mem_store32(&site->generation, generation); /* ORD-15 */
     return handle;
 }
 

@@ -14,6 +14,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "atomic.h"
+
 struct table_entry {
     uint64_t hash;
     void *handle;    /* NULL = forgotten: a later entry of the same key may have taken its place */
@@ -111,9 +113,9 @@ void *metrics__table_find(const struct metrics__table *t, const struct metrics__
 {
     if (!t) return NULL;
     for (size_t i = w->hash & t->mask;; i = (i + 1) & t->mask) {
-        struct table_entry *e = __atomic_load_n(&t->entries[i], __ATOMIC_ACQUIRE); /* ORD-15 */
+        struct table_entry *e = mem_load_pointer_acquire(&t->entries[i]); /* ORD-15 */
         if (!e) return NULL;
-        void *handle = __atomic_load_n(&e->handle, __ATOMIC_ACQUIRE); /* ORD-15 */
+        void *handle = mem_load_pointer_acquire(&e->handle); /* ORD-15 */
         if (handle && is_entry(e, w)) return handle;
     }
 }
@@ -122,7 +124,7 @@ static void put(struct metrics__table *t, struct table_entry *e)
 {
     size_t i = e->hash & t->mask;
     while (t->entries[i]) i = (i + 1) & t->mask;
-    __atomic_store_n(&t->entries[i], e, __ATOMIC_RELEASE); /* ORD-15 */
+    mem_publish_pointer(&t->entries[i], e); /* ORD-15 */
     t->used++;
 }
 
@@ -153,7 +155,7 @@ void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, v
     e->count = w->count;
     memcpy(e->word, w->word, w->count * sizeof *w->word);
     put(t, e);
-    __atomic_store_n(&r->table, t, __ATOMIC_RELEASE); /* ORD-15 */
+    mem_publish_pointer(&r->table, t); /* ORD-15 */
 }
 
 void metrics__table_forget(metrics_registry_t *r, const void *handle)
@@ -163,6 +165,6 @@ void metrics__table_forget(metrics_registry_t *r, const void *handle)
         struct table_entry *e = t->entries[i];
         if (!e || e->handle != handle) continue;
         e->forgotten = e->handle;
-        __atomic_store_n(&e->handle, NULL, __ATOMIC_RELEASE); /* ORD-15 */
+        mem_publish_pointer(&e->handle, NULL); /* ORD-15 */
     }
 }

@@ -86,6 +86,9 @@ rule "only shm/ maps memory (<sys/mman.h>)" \
     "$(grep_in '^ *# *include *<sys/mman\.h>' registry exporters tools examples)"
 rule "atomics go through shm/atomic.h (<stdatomic.h>)" \
     "$(grep_in '^ *# *include *<stdatomic\.h>' shm registry exporters tools | grep -v '^shm/atomic\.h:')"
+rule "atomics go through shm/atomic.h (built-ins)" \
+    "$(code_in '\b__(atomic|sync)_[a-z]' shm registry exporters tools |
+        grep -vE '^(shm/atomic\.h|registry/include/mtx/metrics\.h|shm/include/mtx/rseq\.h):')"
 rule "shm/ knows nothing of metrics" "$(grep_in '^ *# *include *[<"](mtx/(metrics|snapshot)|format|kind)\.h' shm)"
 rule "registry/ knows nothing of exporters and tools" "$(grep_in '^ *# *include *"(\.\./)?(exporters|tools)/' registry)"
 rule "exporters/ does not name a kind by its number" "$(code_in "\\b(KIND_($kinds)|metrics__kind)" exporters)"

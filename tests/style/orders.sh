@@ -26,7 +26,7 @@ find shm registry exporters tools -name '*.[ch]' | sort | xargs perl -e '
             next if $file eq "shm/atomic.h" or $want ne "untagged";
             (my $code = $line[$i]) =~ s{/\*.*?(\*/|$)|^ \*.*|"[^"]*"}{}g;
             next if $code =~ /^ *# *define METRICS__RSEQ/;
-            next unless $code =~ /\bmem_(load|store|add|publish|cas|max|pair_|fence)\w*\s*\(|\b__atomic_\w+\s*\(|METRICS__RSEQ_CS/;
+            next unless $code =~ /\bmem_(load|store|add|publish|cas|max|pair_|fence|swap|drop)\w*\s*\(|\b__atomic_\w+\s*\(|METRICS__RSEQ_CS/;
             next if $code =~ /__atomic_always_lock_free/;
             my $seen = $line[$i] . ($line[$i + 1] // "");
             for (my $j = $i - 1; $j >= 0 and $j >= $i - 6; $j--) {

@@ -4,10 +4,10 @@
 
 static bool add_updown;
 
-static const struct cli_option add_options[] = {
+static const struct cmd_option add_options[] = {
     {.name = "updown",
      .letter = 'u',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &add_updown,
      .help = "the series is an updown, which may fall: N may be below 0"},
     {.name = NULL},

@@ -9,19 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct cli_list diff_only;
+static struct cmd_list diff_only;
 static bool diff_everything;
 
-static const struct cli_option diff_options[] = {
+static const struct cmd_option diff_options[] = {
     {.name = "only",
      .letter = 'o',
-     .type = CLI_LIST,
+     .type = CMD_LIST,
      .value = &diff_only,
      .arg = "GLOB,...",
      .help = "only series whose names match one of these patterns"},
     {.name = "all",
      .letter = 'a',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &diff_everything,
      .help = "compare rates, quantiles and statistics too, which move by themselves as time goes by"},
     {.name = NULL},

@@ -16,10 +16,10 @@
 
 static const char *dump_from, *dump_msgpack;
 
-static const struct cli_option dump_options[] = {
+static const struct cmd_option dump_options[] = {
     {.name = "msgpack",
      .letter = 'm',
-     .type = CLI_TEXT,
+     .type = CMD_TEXT,
      .value = &dump_msgpack,
      .arg = "FILE",
      .help = "save the whole snapshot in FILE (- is standard output) for --from and for mtxctl diff"},

@@ -18,16 +18,16 @@
 static const char *explain_config;
 static uint64_t explain_over;
 
-static const struct cli_option explain_options[] = {
+static const struct cmd_option explain_options[] = {
     {.name = "config",
      .letter = 'c',
-     .type = CLI_TEXT,
+     .type = CMD_TEXT,
      .value = &explain_config,
      .arg = "FILE",
      .help = "the configuration of mtx-exporter; $MTX_EXPORTER_CONFIG, or else its defaults, unless given"},
     {.name = "over",
      .letter = 'o',
-     .type = CLI_DURATION,
+     .type = CMD_DURATION,
      .value = &explain_over,
      .arg = "TIME",
      .max = 3600e9,

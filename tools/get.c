@@ -8,13 +8,13 @@
 
 static const char *get_from;
 static bool get_bare;
-static struct cli_list get_attributes;
+static struct cmd_list get_attributes;
 
-static const struct cli_option get_options[] = {
+static const struct cmd_option get_options[] = {
     VALUES_ATTRIBUTES_ROW(get_attributes, "all"),
     {.name = "value",
      .letter = 'v',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &get_bare,
      .help = "print the numbers alone, one a line, for scripts"},
     INPUT_FROM_ROW(get_from),

@@ -14,7 +14,7 @@
 /* The row for --from, which all commands that show one snapshot have. */
 #define INPUT_FROM_ROW(VARIABLE)                                                                        \
     {                                                                                                   \
-        .name = "from", .letter = 'f', .type = CLI_TEXT, .value = &(VARIABLE), .arg = "FILE",           \
+        .name = "from", .letter = 'f', .type = CMD_TEXT, .value = &(VARIABLE), .arg = "FILE",           \
         .help = "a snapshot saved by mtxctl dump --msgpack instead of the segment; - is standard input" \
     }
 

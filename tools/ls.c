@@ -10,15 +10,15 @@
 static const char *ls_from, *ls_kind;
 static bool ls_names;
 
-static const struct cli_option ls_options[] = {
+static const struct cmd_option ls_options[] = {
     {.name = "names",
      .letter = 'n',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &ls_names,
      .help = "only the names, each once"},
     {.name = "kind",
      .letter = 'k',
-     .type = CLI_TEXT,
+     .type = CMD_TEXT,
      .value = &ls_kind,
      .arg = "KIND",
      .help = "only this kind: counter, updown, gauge, meter, histogram, timer, set, info"},

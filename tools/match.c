@@ -39,7 +39,7 @@ int match_parse(const struct cli *cli, int from, struct match *match)
     return code;
 }
 
-int match_globs(const struct cli *cli, const struct cli_list *patterns, struct match *match)
+int match_globs(const struct cli *cli, const struct cmd_list *patterns, struct match *match)
 {
     int code = CLI_OK;
     *match = (struct match){.glob_count = 0};

@@ -23,7 +23,7 @@ struct match {
 int match_parse(const struct cli *cli, int from, struct match *match);
 
 /* From the patterns of a list option. */
-int match_globs(const struct cli *cli, const struct cli_list *patterns, struct match *match);
+int match_globs(const struct cli *cli, const struct cmd_list *patterns, struct match *match);
 
 bool match_reading(const struct match *match, const metrics_reading_t *reading);
 

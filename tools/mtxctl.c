@@ -2,8 +2,9 @@
 /*
  * mtxctl - looks into a segment, writes to it by hand, runs commands with metrics around them.
  */
-#include "cli.h"
-
+#include "command_help.h"
+#include "help.h"
+#include "invoke.h"
 #include "nearest.h"
 
 #include <mtx/metrics.h>
@@ -35,20 +36,14 @@ static const char mtxctl_text[] =
 static void mtxctl_help(struct buf *out)
 {
     buf_str(out, "Usage: mtxctl COMMAND [OPTION...] [ARGUMENT...]\n\n");
-    cli_wrap(out, mtxctl_text, 0);
+    cmd_wrap(out, mtxctl_text, 0);
     buf_str(out, "\nCommands:\n");
-    for (size_t i = 0; commands[i]; i++)
-        buf_printf(out, "  %-10s%s\n", commands[i]->name, commands[i]->summary);
-    buf_str(out, "\nExit status:\n"
-                 "  0  done\n"
-                 "  1  it worked and the answer is no: no match, differences, damage\n"
-                 "  2  the command line makes no sense; nothing was done\n"
-                 "  3  there is no segment, or it cannot be read\n"
-                 "  4  the segment refused the series: another kind, full, a limit\n"
-                 "  5  the system failed: memory, output\n"
-                 "  send: 1 something was refused, 3 the service cannot be reached, 4 it does not let us in\n"
-                 "  time and run end with the exit status of the command that they ran.\n"
-                 "\nmtxctl COMMAND --help tells everything about a command.\n");
+    for (size_t i = 0; commands[i]; i++) cmd_help_item(out, commands[i]->name, commands[i]->summary, 12);
+    buf_str(out, "\nExit status:\n");
+    cmd_help_exits(out, cli_exits, CLI_CODES);
+    buf_str(out, "  send: 1 something was refused, 3 the service cannot be reached, 4 it refused access\n"
+                 "  time and run: the exit status of the command that they ran\n"
+                 "\nmtxctl COMMAND --help explains a command.\n");
 }
 
 static const struct command *mtxctl_find(const char *name)
@@ -99,8 +94,8 @@ int main(int argc, char **argv)
     const struct command *command = mtxctl_find(help ? argv[2] : word);
     if (!command) return mtxctl_unknown(help ? argv[2] : word);
     if (help) {
-        cli_help(command, argv + 3, argc - 3, &text);
+        help_command(command, argv + 3, argc - 3, &text);
         return mtxctl_print(&text);
     }
-    return cli_run(command, argc - 1, argv + 1);
+    return invoke(command, argc - 1, argv + 1);
 }

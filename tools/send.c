@@ -19,16 +19,16 @@ static bool send_strict, send_aggregate, send_quiet;
 static uint64_t send_period;
 static int64_t send_at_once;
 
-static const struct cli_option send_options[] = {
+static const struct cmd_option send_options[] = {
     {.name = "aggregate",
      .letter = 'a',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &send_aggregate,
      .help = "send one point for all of a series and a time: count, sum, min and max of gauges (where the "
              "service has such points), the sum of increments, a distribution of all centroids"},
     {.name = "period",
      .letter = 'p',
-     .type = CLI_DURATION,
+     .type = CMD_DURATION,
      .value = &send_period,
      .arg = "TIME",
      .min = 1e9,
@@ -37,7 +37,7 @@ static const struct cli_option send_options[] = {
          "with --aggregate: times are cut down to multiples of this, and points without one count as now"},
     {.name = "at-once",
      .letter = '1',
-     .type = CLI_INTEGER,
+     .type = CMD_INTEGER,
      .value = &send_at_once,
      .arg = "N",
      .min = 1,
@@ -45,12 +45,12 @@ static const struct cli_option send_options[] = {
      .help = "send as soon as N points are queued; otherwise at the end of the input, or when some ten "
              "thousand are"},
     {.name = "strict",
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &send_strict,
      .help = "read all of it first, and send nothing if one line or point is bad"},
     {.name = "quiet",
      .letter = 'q',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &send_quiet,
      .help = "no summary if all went well"},
     SENDING_ROWS,

@@ -14,7 +14,7 @@
 /* Of the command line: rows for every command that sends. */
 struct sending_options {
     const char *config, *instance;
-    struct cli_list set, tags;
+    struct cmd_list set, tags;
     uint64_t timeout;
     int64_t retries;
     bool dry, secrets;
@@ -23,30 +23,30 @@ extern struct sending_options sending_options;
 
 #define SENDING_ROWS                                                                                \
     {.name = "set",                                                                                 \
-     .type = CLI_WORDS,                                                                             \
+     .type = CMD_WORDS,                                                                             \
      .value = &sending_options.set,                                                                 \
      .arg = "OPTION=VALUE",                                                                         \
      .help = "an option of the backend (mtx-exporter backends BACKEND lists them); secrets as "     \
              "token_file=FILE or in the environment"},                                              \
         {.name = "config",                                                                          \
          .letter = 'c',                                                                             \
-         .type = CLI_TEXT,                                                                          \
+         .type = CMD_TEXT,                                                                          \
          .value = &sending_options.config,                                                          \
          .arg = "FILE",                                                                             \
          .help = "take the backend's options, and its tags, from a configuration of mtx-exporter"}, \
         {.name = "backend",                                                                         \
          .letter = 'b',                                                                             \
-         .type = CLI_TEXT,                                                                          \
+         .type = CMD_TEXT,                                                                          \
          .value = &sending_options.instance,                                                        \
          .arg = "NAME",                                                                             \
          .help = "which of its backends, if it has several of that type"},                          \
         {.name = "tag",                                                                             \
-         .type = CLI_WORDS,                                                                         \
+         .type = CMD_WORDS,                                                                         \
          .value = &sending_options.tags,                                                            \
          .arg = "KEY=VALUE",                                                                        \
          .help = "a tag of every point, unless the point has another value for it"},                \
         {.name = "timeout",                                                                         \
-         .type = CLI_DURATION,                                                                      \
+         .type = CMD_DURATION,                                                                      \
          .value = &sending_options.timeout,                                                         \
          .arg = "TIME",                                                                             \
          .def = "30s",                                                                              \
@@ -54,7 +54,7 @@ extern struct sending_options sending_options;
          .max = 86400e9,                                                                            \
          .help = "try a request again for so long, and no longer"},                                 \
         {.name = "retries",                                                                         \
-         .type = CLI_INTEGER,                                                                       \
+         .type = CMD_INTEGER,                                                                       \
          .value = &sending_options.retries,                                                         \
          .arg = "N",                                                                                \
          .def = "5",                                                                                \
@@ -63,11 +63,11 @@ extern struct sending_options sending_options;
          .help = "and so often"},                                                                   \
         {.name = "dry-run",                                                                         \
          .letter = 'n',                                                                             \
-         .type = CLI_FLAG,                                                                          \
+         .type = CMD_FLAG,                                                                          \
          .value = &sending_options.dry,                                                             \
          .help = "print the requests instead of sending them"},                                     \
     {                                                                                               \
-        .name = "show-secrets", .type = CLI_FLAG, .value = &sending_options.secrets,                \
+        .name = "show-secrets", .type = CMD_FLAG, .value = &sending_options.secrets,                \
         .help = "print also what --dry-run hides"                                                   \
     }
 

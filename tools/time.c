@@ -13,20 +13,20 @@
 static bool time_status_tag, time_milliseconds;
 static const char *time_backend;
 
-static const struct cli_option time_options[] = {
+static const struct cmd_option time_options[] = {
     {.name = "status-tag",
      .letter = 't',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &time_status_tag,
      .help = "add the tag status=ok (exit status 0) or status=error"},
     {.name = "send",
-     .type = CLI_TEXT,
+     .type = CMD_TEXT,
      .value = &time_backend,
      .arg = "BACKEND",
      .help = "send it to a service, as mtxctl send does, instead of recording it in the segment"},
     {.name = "milliseconds",
      .letter = 'm',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &time_milliseconds,
      .help = "with --send: in whole milliseconds instead of seconds"},
     SENDING_ROWS,

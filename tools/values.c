@@ -51,7 +51,7 @@ double values_delta(const metrics_row_t *now, const metrics_row_t *before)
 }
 
 /* What attribute.h counts as always sent is shown only if it was asked for. */
-static uint32_t values_bits(const struct attributes *compiled, const struct cli_list *words)
+static uint32_t values_bits(const struct attributes *compiled, const struct cmd_list *words)
 {
     uint32_t bits = compiled->mask & ~(METRICS_ATTR(METRICS_VALUE) | METRICS_ATTR(METRICS_COUNT));
     for (size_t i = 0; i < words->n; i++) {
@@ -63,7 +63,7 @@ static uint32_t values_bits(const struct attributes *compiled, const struct cli_
     return bits;
 }
 
-int values_wanted(const struct cli *cli, const struct cli_list *words, struct values_wanted *wanted)
+int values_wanted(const struct cli *cli, const struct cmd_list *words, struct values_wanted *wanted)
 {
     struct option_list list = {(char **)words->items, words->n};
     struct attributes compiled;

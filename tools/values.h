@@ -27,7 +27,7 @@ double values_delta(const metrics_row_t *now, const metrics_row_t *before);
 /* --attributes: which rows are shown. Words: value, count, mean, p99, m1_rate ..., as they are printed. */
 #define VALUES_ATTRIBUTES_ROW(VARIABLE, DEFAULT)                                                         \
     {                                                                                                    \
-        .name = "attributes", .letter = 'a', .type = CLI_LIST, .value = &(VARIABLE), .arg = "LIST",      \
+        .name = "attributes", .letter = 'a', .type = CMD_LIST, .value = &(VARIABLE), .arg = "LIST",      \
         .def = (DEFAULT),                                                                                \
         .help = "the attributes to show: value, count, sum, mean, min, max, stddev, p50, p99, m1_rate, " \
                 "quantiles, rates, buckets, all"                                                         \
@@ -40,6 +40,6 @@ struct values_wanted {
 };
 
 /* The options for these words; CLI_USAGE with the mistake said. */
-int values_wanted(const struct cli *cli, const struct cli_list *words, struct values_wanted *wanted);
+int values_wanted(const struct cli *cli, const struct cmd_list *words, struct values_wanted *wanted);
 
 #endif

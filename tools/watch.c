@@ -13,12 +13,12 @@
 static uint64_t watch_interval;
 static int64_t watch_count;
 static bool watch_changed;
-static struct cli_list watch_attributes;
+static struct cmd_list watch_attributes;
 
-static const struct cli_option watch_options[] = {
+static const struct cmd_option watch_options[] = {
     {.name = "interval",
      .letter = 'i',
-     .type = CLI_DURATION,
+     .type = CMD_DURATION,
      .value = &watch_interval,
      .arg = "TIME",
      .def = "2s",
@@ -27,7 +27,7 @@ static const struct cli_option watch_options[] = {
      .help = "time between two looks"},
     {.name = "count",
      .letter = 'n',
-     .type = CLI_INTEGER,
+     .type = CMD_INTEGER,
      .value = &watch_count,
      .arg = "N",
      .min = 1,
@@ -35,7 +35,7 @@ static const struct cli_option watch_options[] = {
      .help = "end after so many intervals instead of by a signal"},
     {.name = "changed",
      .letter = 'c',
-     .type = CLI_FLAG,
+     .type = CMD_FLAG,
      .value = &watch_changed,
      .help = "only what has changed since the last look"},
     VALUES_ATTRIBUTES_ROW(watch_attributes, "value,count,mean,p50,p99,max"),

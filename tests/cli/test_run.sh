@@ -52,7 +52,7 @@ expect 127 mtxctl run -- /no/such/command
 err '^mtxctl run: cannot run /no/such/command: No such file'
 expect 126 mtxctl run -- /dev/null
 expect 2 mtxctl run
-err 'which command\? mtxctl run \[--\] COMMAND'
+err 'no command to run was given: mtxctl run \[--\] COMMAND'
 expect 2 mtxctl run --deadline soon -- true
 err '\-\-deadline takes a duration'
 expect 3 mtxctl run --json -- "$work/job" gauge=1 exit=3

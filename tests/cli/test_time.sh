@@ -39,9 +39,9 @@ expect 126 mtxctl time none -- /dev/null
 err '^mtxctl time: cannot run /dev/null: Permission denied'
 expect 1 mtxctl get none
 expect 2 mtxctl time job.time true
-err 'the command to run stands after --: mtxctl time NAME \[KEY=VALUE\.\.\.\] -- COMMAND'
+err 'the command to run must follow --: mtxctl time NAME \[KEY=VALUE\.\.\.\] -- COMMAND'
 expect 2 mtxctl time job.time --
-err 'the command to run stands after --'
+err 'the command to run must follow --'
 expect 2 mtxctl time -- true
 err 'it takes NAME'
 expect 2 mtxctl time job.time oops -- touch "$work/ran"

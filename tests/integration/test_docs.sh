@@ -59,7 +59,7 @@ names_all() {
     done
     return $missing
 }
-for type in $("$exporter" backends | sed -nE 's/^ *([a-z0-9_]+) .*/\1/p'); do
+for type in $("$exporter" backends | sed -nE 's/^  ([a-z0-9_]+) .*/\1/p'); do
     check "no example of $type" test -e "$MTX_SOURCE/examples/exporter/$type.yml"
 done
 for example in "$MTX_SOURCE"/examples/exporter/*.yml; do

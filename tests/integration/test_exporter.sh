@@ -58,7 +58,7 @@ check "the help" status 0 "$exporter" --help
 check "an unknown argument" status 2 "$exporter" --confg x
 check "an unknown backend" status 2 "$exporter" backends promteheus
 check "its correction" sh -c "'$exporter' backends promteheus 2>&1 | grep -q 'did you mean prometheus'"
-check "every backend explains itself" sh -c "for b in \$('$exporter' backends | sed -nE 's/^ *([a-z0-9]+)  .*/\1/p'); do '$exporter' backends \$b | grep -q include || exit 1; done"
+check "every backend explains itself" sh -c "for b in \$('$exporter' backends | sed -nE 's/^  ([a-z0-9]+)  .*/\1/p'); do '$exporter' backends \$b | grep -q include || exit 1; done"
 "$exporter" --sample >"$work/sample.yml"
 sed -i -E 's/# path: .*/path: "\/dev\/null"/; s/127.0.0.1:9464/127.0.0.1:0/; s/# (token|access_key): .*/\1: x/; s/# url: .*/url: "http:\/\/localhost"/' "$work/sample.yml"
 check "the sample is a configuration" status 0 "$exporter" --config "$work/sample.yml" --check

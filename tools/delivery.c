@@ -7,7 +7,6 @@
 
 #include "clock.h"
 #include "halt.h"
-#include "request.h"
 #include "transport_http.h"
 
 #include <stdlib.h>
@@ -230,7 +229,7 @@ static void delivery_send(struct sending *s, const struct payload *payload, int 
     struct delivery d = delivery_begin(s);
     s->requests++;
     if (sending_options.dry) {
-        request_print(s, payload, which);
+        request_print(&s->shown, payload, which);
         s->accepted += n;
         return;
     }
@@ -325,8 +324,8 @@ size_t sending_try(struct sending *s, const struct point *at, size_t n)
     size_t before = s->refused;
     void *real = s->session, *link = s->link;
     signed char *where = malloc(n + 1);
-    request_begin(s);
-    s->silent = true;
+    request_begin(&s->shown);
+    s->shown.silent = true;
     s->link = NULL;
     s->session = session ? session->open(s->settings, &why) : NULL;
     bool good = where && (!session || s->session) && delivery_prepare(s, at, n);
@@ -339,9 +338,9 @@ size_t sending_try(struct sending *s, const struct point *at, size_t n)
     if (s->session) session->close(&s->session);
     s->session = real;
     s->link = link;
-    s->silent = false;
+    s->shown.silent = false;
     if (sending_options.dry)
-        request_begin(s);
+        request_begin(&s->shown);
     else
         http_send_to(NULL);
     free(where);

@@ -10,35 +10,35 @@
 /* --- Where it goes --- */
 
 /* A text among the backend's options, or "". */
-static const char *request_option(const struct sending *s, const char *name)
+static const char *request_option(const struct requests *r, const char *name)
 {
     bool file;
-    const struct option *row = option_find(backend_options(s->backend), name, &file);
+    const struct option *row = option_find(backend_options(r->backend), name, &file);
     if (!row || file || row->type != OPTION_STRING) return "";
-    const char *text = *(char *const *)((const char *)s->settings + row->offset);
+    const char *text = *(char *const *)((const char *)r->settings + row->offset);
     return text ? text : "";
 }
 
 /* Lines on a socket instead of HTTP: where to; "" = none. */
-static const char *request_stream(const struct sending *s, int which)
+static const char *request_stream(const struct requests *r, int which)
 {
-    const char *other = request_option(s, "tcp_distributions");
-    return which == 1 && *other ? other : request_option(s, "tcp");
+    const char *other = request_option(r, "tcp_distributions");
+    return which == 1 && *other ? other : request_option(r, "tcp");
 }
 
-static void request_redis(const struct sending *s, struct buf *out)
+static void request_redis(const struct requests *r, struct buf *out)
 {
     bool file;
-    const struct option *row = option_find(backend_options(s->backend), "port", &file);
-    const char *socket = request_option(s, "unix_socket");
-    buf_str(out, *socket ? socket : request_option(s, "host"));
+    const struct option *row = option_find(backend_options(r->backend), "port", &file);
+    const char *socket = request_option(r, "unix_socket");
+    buf_str(out, *socket ? socket : request_option(r, "host"));
     if (!*socket && row)
-        buf_printf(out, ":%lld", *(const long long *)((const char *)s->settings + row->offset));
+        buf_printf(out, ":%lld", *(const long long *)((const char *)r->settings + row->offset));
 }
 
-static void request_host(const struct sending *s, struct buf *out)
+static void request_host(const struct requests *r, struct buf *out)
 {
-    const char *url = request_option(s, "url"), *host = strstr(url, "://");
+    const char *url = request_option(r, "url"), *host = strstr(url, "://");
     if (host) buf_mem(out, host + 3, strcspn(host + 3, "/?"));
 }
 
@@ -59,25 +59,25 @@ static void request_header_lines(const struct buf *lines, bool hide, request_hea
     }
 }
 
-static void request_headers(const struct sending *s, const struct payload *p, int which,
+static void request_headers(const struct requests *r, const struct payload *p, int which,
                             request_header_fn *each, void *arg)
 {
     bool file;
-    const struct option *row = option_find(backend_options(s->backend), "compression", &file);
-    int packed = row ? *(const int *)((const char *)s->settings + row->offset) : 0;
+    const struct option *row = option_find(backend_options(r->backend), "compression", &file);
+    int packed = row ? *(const int *)((const char *)r->settings + row->offset) : 0;
     struct buf host = {0};
-    if (which >= 0) request_host(s, &host);
+    if (which >= 0) request_host(r, &host);
     if (host.len) each(arg, "Host", 4, host.data, host.len);
     if (p->content_type) each(arg, "Content-Type", 12, p->content_type, strlen(p->content_type));
     if (packed && p->body.len && which >= 0)
         each(arg, "Content-Encoding", 16, row->choices[packed], strlen(row->choices[packed]));
     request_header_lines(&p->headers, false, each, arg);
-    request_header_lines(&p->secret, !sending_options.secrets, each, arg);
+    request_header_lines(&p->secret, !r->secrets, each, arg);
     buf_free(&host);
 }
 
 /* The path with its query, in which a secret comes first. */
-static void request_path(const struct payload *p, struct buf *out)
+static void request_path(const struct requests *r, const struct payload *p, struct buf *out)
 {
     const char *path = p->path.len ? buf_text(&p->path) : "/", *secret = buf_text(&p->secret);
     size_t query = strcspn(path, "?"), n = strcspn(secret, "\n");
@@ -86,7 +86,7 @@ static void request_path(const struct payload *p, struct buf *out)
         buf_str(out, path + query);
         return;
     }
-    if (sending_options.secrets)
+    if (r->secrets)
         buf_mem(out, secret, n);
     else
         buf_printf(out, "%.*s=***", (int)strcspn(secret, "=\n"), secret);
@@ -113,11 +113,11 @@ static void request_hide(struct buf *text, const char *secret, char before, cons
 }
 
 /* A login has them there, in JSON or in a form. Points have none. */
-static void request_hide_all(const struct sending *s, struct buf *text)
+static void request_hide_all(const struct requests *r, struct buf *text)
 {
-    for (const struct option *row = backend_options(s->backend); row->name; row++) {
+    for (const struct option *row = backend_options(r->backend); row->name; row++) {
         const char *secret =
-            row->type == OPTION_SECRET ? *(char *const *)((const char *)s->settings + row->offset) : NULL;
+            row->type == OPTION_SECRET ? *(char *const *)((const char *)r->settings + row->offset) : NULL;
         struct buf json = {0}, form = {0};
         if (!secret) continue;
         jsonw_escape(&json, secret, strlen(secret));
@@ -129,10 +129,10 @@ static void request_hide_all(const struct sending *s, struct buf *text)
     }
 }
 
-static void request_body(const struct sending *s, const struct payload *p, int which, struct buf *out)
+static void request_body(const struct requests *r, const struct payload *p, int which, struct buf *out)
 {
     buf_mem(out, buf_text(&p->body), p->body.len);
-    if (which < 0 && !sending_options.secrets) request_hide_all(s, out);
+    if (which < 0 && !r->secrets) request_hide_all(r, out);
 }
 
 /* --- Redis' commands --- */
@@ -185,29 +185,29 @@ static void request_header_text(void *arg, const char *name, size_t n, const cha
     buf_printf(arg, "%.*s: %.*s\n", (int)n, name, (int)m, value);
 }
 
-static void request_text(struct sending *s, const struct payload *p, int which)
+static void request_text(struct requests *r, const struct payload *p, int which)
 {
-    struct buf *out = &s->cli->out;
-    if (which >= 0 && *request_stream(s, which)) {
-        buf_printf(out, "tcp %s\n\n", request_stream(s, which));
+    struct buf *out = &r->cli->out;
+    if (which >= 0 && *request_stream(r, which)) {
+        buf_printf(out, "tcp %s\n\n", request_stream(r, which));
         buf_mem(out, buf_text(&p->body), p->body.len);
     } else if (!p->path.len) {
         buf_str(out, "redis ");
-        request_redis(s, out);
+        request_redis(r, out);
         buf_str(out, "\n\n");
         request_commands(&p->body, request_word_text, out);
     } else {
         buf_printf(out, "%s ", p->method ? p->method : "POST");
-        request_path(p, out);
+        request_path(r, p, out);
         buf_char(out, '\n');
-        request_headers(s, p, which, request_header_text, out);
+        request_headers(r, p, which, request_header_text, out);
         struct buf body = {0};
-        request_body(s, p, which, &body);
+        request_body(r, p, which, &body);
         if (body.len) buf_printf(out, "\n%s%s", body.data, body.data[body.len - 1] == '\n' ? "" : "\n");
         buf_free(&body);
     }
     buf_char(out, '\n');
-    cli_flow(s->cli);
+    cli_flow(r->cli);
 }
 
 static void request_header_json(void *arg, const char *name, size_t n, const char *value, size_t m)
@@ -218,40 +218,40 @@ static void request_header_json(void *arg, const char *name, size_t n, const cha
     jsonw_mem(arg, value, m);
 }
 
-static void request_http_json(struct sending *s, struct json *j, const struct payload *p, int which)
+static void request_http_json(struct requests *r, struct json *j, const struct payload *p, int which)
 {
     struct buf path = {0};
-    request_path(p, &path);
+    request_path(r, p, &path);
     jsonw_key_str(j, "method", p->method ? p->method : "POST");
     jsonw_key_str(j, "path", buf_text(&path));
     jsonw_key(j, "headers");
     jsonw_object(j);
-    request_headers(s, p, which, request_header_json, j);
+    request_headers(r, p, which, request_header_json, j);
     jsonw_object_end(j);
     buf_free(&path);
 }
 
-static void request_json(struct sending *s, const struct payload *p, int which)
+static void request_json(struct requests *r, const struct payload *p, int which)
 {
     struct json j;
     struct buf address = {0};
-    if (s->printed.len) buf_char(&s->printed, ',');
-    jsonw_begin(&j, &s->printed);
+    if (r->json.len) buf_char(&r->json, ',');
+    jsonw_begin(&j, &r->json);
     jsonw_object(&j);
     if (!p->path.len) {
-        request_redis(s, &address);
+        request_redis(r, &address);
         jsonw_key_str(&j, "redis", buf_text(&address));
         jsonw_key(&j, "commands");
         jsonw_array(&j);
         request_commands(&p->body, request_word_json, &j);
         jsonw_array_end(&j);
     } else {
-        if (which >= 0 && *request_stream(s, which))
-            jsonw_key_str(&j, "tcp", request_stream(s, which));
+        if (which >= 0 && *request_stream(r, which))
+            jsonw_key_str(&j, "tcp", request_stream(r, which));
         else
-            request_http_json(s, &j, p, which);
+            request_http_json(r, &j, p, which);
         struct buf body = {0};
-        request_body(s, p, which, &body);
+        request_body(r, p, which, &body);
         jsonw_key(&j, "body");
         jsonw_mem(&j, buf_text(&body), body.len);
         buf_free(&body);
@@ -260,25 +260,25 @@ static void request_json(struct sending *s, const struct payload *p, int which)
     buf_free(&address);
 }
 
-void request_print(struct sending *s, const struct payload *payload, int which)
+void request_print(struct requests *r, const struct payload *payload, int which)
 {
-    if (s->silent) return;
-    if (s->cli->json)
-        request_json(s, payload, which);
+    if (r->silent) return;
+    if (r->cli->json)
+        request_json(r, payload, which);
     else
-        request_text(s, payload, which);
+        request_text(r, payload, which);
 }
 
 /* --- What a session asks --- */
 
-static struct sending *request_for;
+static struct requests *request_for;
 static int request_ids;
 
 /* No schema is there, each one that is made gets an id, every login is good. */
 static void request_sink(const struct payload *request, struct answer *answer)
 {
     request_print(request_for, request, -1);
-    if (!request_for->silent) request_for->requests++;
+    if (!request_for->silent) request_for->asked++;
     answer->response.status = 200;
     if (request->method && !strcmp(request->method, "GET"))
         buf_str(&answer->response.body, "[]");
@@ -289,9 +289,9 @@ static void request_sink(const struct payload *request, struct answer *answer)
                    ++request_ids);
 }
 
-void request_begin(struct sending *s)
+void request_begin(struct requests *r)
 {
-    request_for = s;
+    request_for = r;
     request_ids = 0;
     http_send_to(request_sink);
 }

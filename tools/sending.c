@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "config_load.h"
 #include "nearest.h"
-#include "request.h"
 #include "transport_http.h"
 
 #include <stdlib.h>
@@ -268,7 +267,9 @@ int sending_open(struct sending *s, struct cli *cli, const char *backend)
     s->reader.next_item >>= 1;
     code = sending_tags(s);
     if (code == CLI_OK) code = sending_connect(s);
-    if (code == CLI_OK && sending_options.dry) request_begin(s);
+    s->shown = (struct requests){
+        .cli = cli, .backend = s->backend, .settings = s->settings, .secrets = sending_options.secrets};
+    if (code == CLI_OK && sending_options.dry) request_begin(&s->shown);
     return code;
 }
 
@@ -294,6 +295,6 @@ void sending_close(struct sending *s)
     free(s->refusals);
     free(s->tags);
     buf_free(&s->reason);
-    buf_free(&s->printed);
+    buf_free(&s->shown.json);
     *s = (struct sending){.cli = NULL};
 }

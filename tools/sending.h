@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "config.h"
 #include "points_line.h"
+#include "request.h"
 
 /* Of the command line: rows for every command that sends. */
 struct sending_options {
@@ -95,8 +96,7 @@ struct sending {
     void *link, *session;            /* link NULL: nothing leaves */
     metrics_tag_t *tags;
     struct point_reader reader;
-    bool silent; /* a trial: nothing is printed or counted but refusals */
-    bool login;  /* a new one was made, and nothing was accepted since */
+    bool login; /* a new one was made, and nothing was accepted since */
     struct backoff backoff;
     /* How it goes. */
     enum { SENDING_WELL, SENDING_UNREACHED, SENDING_DENIED, SENDING_FAILED } state;
@@ -105,7 +105,7 @@ struct sending {
     size_t lines, bad_lines, requests, retried;
     struct refusal *refusals;
     size_t refusal_count, refusal_room, untold;
-    struct buf printed; /* --dry-run --json: the requests so far */
+    struct requests shown; /* --dry-run: the requests; silent in a trial, which counts only refusals */
     const char *const *files;
     const size_t *file_lines; /* where each begins, less one; file_count of them; none: one nameless input */
     size_t file_count;

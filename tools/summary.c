@@ -93,9 +93,10 @@ static void summary_count(struct buf *out, size_t n, const char *one, const char
 
 static void summary_text(const struct sending *s, struct buf *out)
 {
+    size_t requests = s->requests + s->shown.asked;
     buf_printf(out, "%s: %zu point%s %s in %zu request%s", s->settings->name, s->accepted,
-               s->accepted == 1 ? "" : "s", sending_options.dry ? "would be sent" : "accepted", s->requests,
-               s->requests == 1 ? "" : "s");
+               s->accepted == 1 ? "" : "s", sending_options.dry ? "would be sent" : "accepted", requests,
+               requests == 1 ? "" : "s");
     summary_count(out, s->refused, "refused", "refused");
     summary_count(out, s->bad_lines, "bad line", "bad lines");
     summary_count(out, s->unsent, "not sent", "not sent");
@@ -136,7 +137,7 @@ static void summary_json(const struct sending *s, struct buf *out)
     jsonw_key_u64(&j, "refused", s->refused);
     jsonw_key_u64(&j, "unsent", s->unsent);
     jsonw_key_u64(&j, "nothing", s->nothing);
-    jsonw_key_u64(&j, "requests", s->requests);
+    jsonw_key_u64(&j, "requests", s->requests + s->shown.asked);
     jsonw_key_u64(&j, "retried", s->retried);
     jsonw_key(&j, "refusals");
     jsonw_array(&j);
@@ -144,7 +145,7 @@ static void summary_json(const struct sending *s, struct buf *out)
     jsonw_array_end(&j);
     if (sending_options.dry) {
         struct buf all = {0};
-        buf_printf(&all, "[%s]", buf_text(&s->printed));
+        buf_printf(&all, "[%s]", buf_text(&s->shown.json));
         jsonw_key_raw(&j, "dry_run", buf_text(&all));
         buf_free(&all);
     }

@@ -114,7 +114,7 @@ static void time_send(struct sending *s, struct writing *w, uint64_t ns, int sta
 {
     halt_begin();
     time_deliver(s, w, ns);
-    if (s->printed.len) buf_printf(&w->cli->out, "[%s]\n", buf_text(&s->printed));
+    if (s->shown.json.len) buf_printf(&w->cli->out, "[%s]\n", buf_text(&s->shown.json));
     fputs(buf_text(&w->cli->out), stderr);
     buf_reset(&w->cli->out);
     if (w->cli->json) time_json(w, ns, status, "sent", s->accepted > 0 && !sending_options.dry);

@@ -26,11 +26,10 @@ import lengths
 
 FOLDERS = ["shm", "registry", "exporters", "tools"]  # each uses only those before it
 
-# Sources outside the rooms, in a folder that has rooms; and whether its rooms may use them or they use the rooms.
+# Sources outside the rooms, in a folder that has rooms, which join them.
 TOPS = {
-    "registry": ("below", {"format", "plan", "text"}),
-    "exporters": ("above", {"main", "exporter", "exporter_once", "exporter_reload", "exporter_inside", "part"}),
-    "tools": ("above", {"mtxctl"}),
+    "exporters": {"main", "exporter", "exporter_once", "exporter_reload", "exporter_inside", "part"},
+    "tools": {"mtxctl"},
 }
 
 # The only arrows that may run up, by the using node and the symbol: tables made from a list. mtxctl.c, which makes the
@@ -81,19 +80,24 @@ class Tree:
         """Lines that declare the rooms of a folder. Words in capitals begin a list; NEEDS lists libraries."""
         cmake = self.root / folder / "CMakeLists.txt"
         text = re.sub(r"#.*", "", cmake.read_text()) if cmake.exists() else ""
+        names = {}  # FOLDER says where a room lies whose name is not its folder's
         for name, words in re.findall(r"\broom\(\s*(\w+)([^)]*)\)", text):
-            room, at = f"{folder}/{name}", "below"
-            self.below[room], self.needs[room] = [], ""
-            for word in words.split():
-                if re.fullmatch("[A-Z]+", word):
-                    at = word
-                elif at == "NEEDS":
-                    self.needs[room] += word + " "
-                else:
-                    self.below[room] += [r for r in (f"{folder}/{word}", word) if r in self.below] or [
-                        r for r in self.below if r.endswith("/" + word)]
+            lists = self.lists_of(words)
+            names[name] = room = os.path.normpath(f"{folder}/{''.join(lists['FOLDER']) or name}")
+            self.below.setdefault(room, []).extend(names.get(word, word) for word in lists["below"])
+            self.needs[room] = self.needs.get(room, "") + " ".join(lists["NEEDS"])
         linked = re.findall(r"target_(?:link_libraries|include_directories|sources)\(([^)]*)\)", text)
         self.top_needs[folder] = " ".join(linked)
+
+    @staticmethod
+    def lists_of(words):
+        lists, at = collections.defaultdict(list), "below"
+        for word in words.split():
+            if re.fullmatch("[A-Z]+", word):
+                at = word
+            else:
+                lists[at].append(word)
+        return lists
 
     def has_rooms(self, folder):
         return any(room.startswith(folder + "/") for room in self.below)
@@ -127,18 +131,16 @@ class Tree:
         return self.definitions[source]
 
     def closure(self, room):
-        """The rooms of its folder that a room may use, nearest first, with the folder's top if that is below."""
-        folder = room.split("/")[0]
-        where = TOPS.get(folder, ("", ()))[0]
-        if room == folder:
-            return [r for r in self.below if r.startswith(folder + "/")] if where == "above" else []
+        """The rooms that a room may use, nearest first. What joins the rooms of a folder may use them all."""
+        if room in TOPS:
+            return [r for r in self.below if r.startswith(room + "/")]
         found, rest = [], list(self.below.get(room, []))
         while rest:
             if rest[0] not in found:
                 found.append(rest[0])
-                rest += self.below[rest[0]]
+                rest += self.below.get(rest[0], [])
             rest.pop(0)
-        return found + ([folder] if where == "below" else [])
+        return found
 
 
 class Build:
@@ -243,15 +245,15 @@ class Graph:
 
     def may_use(self, user, how, what, used):
         a, b = self.tree.room_of(user), self.tree.room_of(used)
-        if level_of(a) == level_of(b):
-            return b in self.tree.closure(a)
-        if self.is_above(b, a):
-            return False
-        if "/include/" in used or (how == "uses" and re.search(rf"\b{what}\b", self.tree.public)):
+        declared = self.tree.closure(a)
+        if level_of(a) >= level_of(b) and "/include/" in used:
             return True
-        declared = self.tree.closure(a) + [a]
-        lower = [r for room in declared for r in self.tree.below.get(room, [])] + list(self.build.found[a])
-        return b in lower or any(b in self.tree.closure(r) for r in lower) or not self.build.commands
+        if level_of(a) == level_of(b):
+            return b in declared
+        if level_of(a) < level_of(b):
+            return False
+        public = how == "uses" and re.search(rf"\b{what}\b", self.tree.public)
+        return bool(public) or b in declared or b in self.build.found[a] or not self.build.commands
 
     def circles(self):
         """For each edge on a circle the shortest circle through it, each once."""
@@ -299,7 +301,7 @@ class Graph:
             stem = os.path.splitext(os.path.basename(file))[0]
             if room in self.tree.below or (room == folder and "/include/" in file):
                 continue
-            if room != folder or (self.tree.has_rooms(folder) and stem not in TOPS.get(folder, ("", ()))[1]):
+            if room != folder or (self.tree.has_rooms(folder) and stem not in TOPS.get(folder, ())):
                 yield f"{file}: lies in no room that {folder}/CMakeLists.txt declares"
 
     # --- Commands ---

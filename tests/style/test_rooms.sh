@@ -55,14 +55,14 @@ refuses registry bucket.c exporters backend.h
 refuses exporters buf.c tools cli.h
 # Between the rooms of a folder.
 refuses registry bucket.c registry reading.h
-refuses registry handle.c registry reading.h
+refuses registry find.c registry reading.h
 refuses exporters buf.c exporters backend.h
 refuses exporters log.c exporters consumer.h
 refuses exporters out_file.c exporters sampler.h
 refuses tools cli.c tools input.h
 refuses tools show.c tools sending.h
 # Down, the same way.
-allows registry handle.c registry bucket.h
+allows registry find.c registry bucket.h
 allows exporters log.c exporters buf.h
 allows tools show.c exporters json.h
 

@@ -70,7 +70,7 @@ wait_until() {
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || return 1
-        read -r -t 0.02 <> <(:)
+        read -r -t 0.02 <> <(:) || : # its status would be ours
     done
 }
 # A program that records; see job.c.

@@ -52,7 +52,7 @@ check "its reader reads" reads 24 "$work/out/read_c"
 
 for file in bin/mtx-exporter bin/mtxctl include/mtx/metrics.h include/mtx/snapshot.h include/mtx/error.h \
     include/mtx/rseq.h share/doc/mtx/README.md share/doc/mtx/LICENSE share/doc/mtx/index.md \
-    share/doc/mtx/examples/server_app.c; do
+    share/doc/mtx/examples/server_app.c share/doc/mtx/examples/reader.py share/doc/mtx/examples/estimate.py; do
     check "$file is installed" test -e "$work/usr/$file"
 done
 check "libmtx brings nothing but libc and libm along" sh -c "

@@ -80,7 +80,7 @@ value() { # value FILTER: what the reader said of one series
     jq -c "select($1) | .value" "$work/got" | paste -sd' '
 }
 
-# --- Processes with and without restartable sequences, of which three live ---
+# --- Processes with and without restartable sequences; three of them live on ---
 GLIBC_TUNABLES=glibc.pthread.rseq=0 "$MTX_BUILD/tests/multi/zoo" 10 2 </dev/null >"$work/said" || failed=$((failed + 1))
 zoo 0 4 1500 || failed=$((failed + 1))
 alike "six processes, three of them alive"

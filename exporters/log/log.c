@@ -328,7 +328,7 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
         next->position = c->position;
         next->through = c->busy_through;
         next->replaced = log_at(log, c->busy_through)->replaced;
-        next->stamp = c->stamp;
+        next->last_stamp = c->last_stamp;
     }
     pthread_mutex_unlock(&log->lock);
     return next->snapshot != NULL;
@@ -361,7 +361,7 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     pthread_mutex_lock(&log->lock);
     log_pass(log, c, next->through, next->snapshot);
     next->snapshot = NULL;
-    c->stamp = next->stamp;
+    c->last_stamp = next->stamp;
     /* In the transaction in which it moves on: what it gives out next does not depend on when. */
     struct log_entry *e = log_at(log, c->at);
     if (e) log_fold(log, c, e);

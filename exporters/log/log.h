@@ -104,7 +104,8 @@ struct log_next {
     size_t position;          /* readings that were accepted earlier */
     uint64_t through;         /* the last entry that it stands for */
     bool replaced;            /* its segment had a successor by then, see log_set_replaced() */
-    uint64_t stamp;           /* the time under which the snapshot before went out; to be set for this one */
+    uint64_t last_stamp;      /* the time under which the snapshot before went out, 0 for the first */
+    uint64_t stamp;           /* for the receiver to set: the time under which this one goes out */
 };
 
 /*

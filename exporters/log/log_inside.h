@@ -39,7 +39,7 @@ struct log_cursor {
     uint64_t of;             /* readings of the entry at `at`, if position is not 0 */
     metrics_snapshot_t *sum; /* what the entry at `at` is read as, if older ones were merged into it */
     metrics_snapshot_t *base;
-    uint64_t stamp;                     /* see struct log_next */
+    uint64_t last_stamp;                /* see struct log_next */
     uint64_t base_seq;                  /* STORE_NO_BASE without one */
     bool loaded;                        /* from the file, and nobody has attached yet */
     bool dirty;                         /* differs from what the file says */

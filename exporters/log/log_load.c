@@ -79,7 +79,7 @@ static void load_cursor(void *arg, const struct store_cursor *found)
     c->at = found->at;
     c->position = found->position;
     c->of = found->of;
-    c->stamp = found->stamp;
+    c->last_stamp = found->last_stamp;
     c->account_here = found->account;
     c->account = ledger_open(l->log->ledger, found->name);
     ledger_restore(l->log->ledger, c->account, LEDGER_METRICS, &found->account);

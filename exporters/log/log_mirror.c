@@ -74,7 +74,7 @@ static void put_cursor(struct log *log, const struct log_cursor *c)
                                                         .position = c->position,
                                                         .of = c->of,
                                                         .base = c->base_seq,
-                                                        .stamp = c->stamp,
+                                                        .last_stamp = c->last_stamp,
                                                         .account = c->account_here});
 }
 

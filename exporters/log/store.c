@@ -256,7 +256,7 @@ static int read_cursors(struct store *s, const struct store_finder *finder)
                                  .position = column_u64(q, 2),
                                  .of = column_u64(q, 3),
                                  .base = column_u64(q, 4),
-                                 .stamp = column_u64(q, 5)};
+                                 .last_stamp = column_u64(q, 5)};
         code = c.name ? read_account(s, c.name, &c.account) : SQLITE_OK;
         if (c.name && !code) finder->cursor(finder->arg, &c);
     }
@@ -321,7 +321,7 @@ static int write_cursor(struct store *s, const struct op *op)
     bind_u64(q, 3, op->cursor.position);
     bind_u64(q, 4, op->cursor.of);
     bind_u64(q, 5, op->cursor.base);
-    bind_u64(q, 6, op->cursor.stamp);
+    bind_u64(q, 6, op->cursor.last_stamp);
     int code = step(s, OP_CURSOR);
     return code ? code : write_account(s, op->name, &op->cursor.account);
 }

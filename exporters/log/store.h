@@ -32,7 +32,7 @@ struct store_cursor {
     const char *name;
     uint64_t at, position, of; /* first unsettled entry; readings settled of it, of so many */
     uint64_t base;             /* seq of an entry, or STORE_NO_BASE */
-    uint64_t stamp;            /* time under which the last snapshot went out */
+    uint64_t last_stamp;       /* see struct log_next */
     struct ledger_account account;
 };
 

@@ -27,6 +27,27 @@ const char *ledger_signal_name(enum ledger_signal signal)
     return names[signal];
 }
 
+uint64_t *ledger_word(struct ledger_account *account, size_t word)
+{
+    return (uint64_t *)(void *)account + word;
+}
+
+#define LEDGER_AT(FIELD) (offsetof(struct ledger_account, FIELD) / sizeof(uint64_t))
+
+const char *ledger_word_name(size_t word)
+{
+    static const char *const names[LEDGER_WORDS] = {
+        [LEDGER_AT(taken)] = "taken",     [LEDGER_AT(delivered)] = "delivered",
+        [LEDGER_AT(merged)] = "merged",   [LEDGER_AT(queued)] = "queued",
+        [LEDGER_AT(rebased)] = "rebased", [LEDGER_AT(points)] = "points",
+        [LEDGER_AT(retries)] = "retries",
+#define LEDGER_REASON(ID, NAME) [LEDGER_AT(dropped) + (ID)] = "dropped." NAME,
+        LEDGER_REASONS(LEDGER_REASON)
+#undef LEDGER_REASON
+    };
+    return names[word];
+}
+
 struct ledger *ledger_new(void)
 {
     struct ledger *ledger = calloc(1, sizeof *ledger);
@@ -57,62 +78,54 @@ int ledger_open(struct ledger *ledger, const char *name)
     return found;
 }
 
-/* One change under the lock: `n` to the counter at `offset` of the account; from the queue if `settles`. */
-static void ledger_add(struct ledger *ledger, int id, enum ledger_signal signal, size_t offset, uint64_t n,
+/* Adds `n` to a word of the account and, as many times as `queue` says (-1, 0, 1), to what is queued. */
+static void ledger_add(struct ledger *ledger, int id, enum ledger_signal signal, size_t word, uint64_t n,
                        int queue)
 {
     if (id < 0 || !n) return;
     pthread_mutex_lock(&ledger->lock);
     struct ledger_account *a = &ledger->pages[id].account[signal];
-    *(uint64_t *)(void *)((char *)a + offset) += n;
-    a->queued += queue < 0 ? 0 - n : queue > 0 ? n : 0;
+    *ledger_word(a, word) += n;
+    a->queued += (uint64_t)queue * n;
     pthread_mutex_unlock(&ledger->lock);
 }
 
-#define LEDGER_OF(FIELD) offsetof(struct ledger_account, FIELD)
-
 void ledger_take(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n)
 {
-    ledger_add(ledger, id, signal, LEDGER_OF(taken), n, 1);
+    ledger_add(ledger, id, signal, LEDGER_AT(taken), n, 1);
 }
 
 void ledger_deliver(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n, uint64_t points)
 {
-    ledger_add(ledger, id, signal, LEDGER_OF(delivered), n, -1);
-    ledger_add(ledger, id, signal, LEDGER_OF(points), points, 0);
+    ledger_add(ledger, id, signal, LEDGER_AT(delivered), n, -1);
+    ledger_add(ledger, id, signal, LEDGER_AT(points), points, 0);
 }
 
 void ledger_merge(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n)
 {
-    ledger_add(ledger, id, signal, LEDGER_OF(merged), n, -1);
+    ledger_add(ledger, id, signal, LEDGER_AT(merged), n, -1);
 }
 
 void ledger_drop(struct ledger *ledger, int id, enum ledger_signal signal, enum ledger_reason reason,
                  uint64_t n)
 {
-    ledger_add(ledger, id, signal, LEDGER_OF(dropped) + reason * sizeof(uint64_t), n, -1);
+    ledger_add(ledger, id, signal, LEDGER_AT(dropped) + reason, n, -1);
 }
 
 void ledger_rebased(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n)
 {
-    ledger_add(ledger, id, signal, LEDGER_OF(rebased), n, 0);
+    ledger_add(ledger, id, signal, LEDGER_AT(rebased), n, 0);
 }
 
 void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal)
 {
-    ledger_add(ledger, id, signal, LEDGER_OF(retries), 1, 0);
+    ledger_add(ledger, id, signal, LEDGER_AT(retries), 1, 0);
 }
 
 static void ledger_sum(struct ledger_account *sum, const struct ledger_account *more)
 {
-    sum->taken += more->taken;
-    sum->delivered += more->delivered;
-    sum->merged += more->merged;
-    sum->queued += more->queued;
-    for (int r = 0; r < LEDGER_REASON_COUNT; r++) sum->dropped[r] += more->dropped[r];
-    sum->rebased += more->rebased;
-    sum->points += more->points;
-    sum->retries += more->retries;
+    struct ledger_account add = *more;
+    for (size_t w = 0; w < LEDGER_WORDS; w++) *ledger_word(sum, w) += *ledger_word(&add, w);
 }
 
 void ledger_restore(struct ledger *ledger, int id, enum ledger_signal signal,

@@ -45,6 +45,15 @@ struct ledger_account {
     uint64_t retries; /* payloads that had to be sent again */
 };
 
+/* An account as LEDGER_WORDS numbers, in the order of the struct. All but LEDGER_QUEUED only grow. */
+enum {
+    LEDGER_WORDS = sizeof(struct ledger_account) / sizeof(uint64_t),
+    LEDGER_QUEUED = offsetof(struct ledger_account, queued) / sizeof(uint64_t)
+};
+uint64_t *ledger_word(struct ledger_account *account, size_t word);
+/* The name of such a number: that of its field, or "dropped." and the reason. */
+const char *ledger_word_name(size_t word);
+
 struct ledger;
 struct ledger *ledger_new(void);
 void ledger_free(struct ledger **ledger);

@@ -178,27 +178,10 @@ static void meta_account(metrics_registry_t *r, const char *backend, const char 
 /* What this process has counted itself: the rest is in the segment's counters already. */
 static struct ledger_account meta_own(const struct ledger_page *page, int signal)
 {
-    struct ledger_account own = page->account[signal];
-    const struct ledger_account *was = &page->restored[signal];
-    own.taken -= was->taken;
-    own.delivered -= was->delivered;
-    own.merged -= was->merged;
-    for (int r = 0; r < LEDGER_REASON_COUNT; r++) own.dropped[r] -= was->dropped[r];
-    own.rebased -= was->rebased;
-    own.points -= was->points;
-    own.retries -= was->retries;
+    struct ledger_account own = page->account[signal], was = page->restored[signal];
+    for (size_t w = 0; w < LEDGER_WORDS; w++)
+        if (w != LEDGER_QUEUED) *ledger_word(&own, w) -= *ledger_word(&was, w);
     return own;
-}
-
-/* An account as words, all of which are counters but one. */
-enum {
-    META_WORDS = sizeof(struct ledger_account) / sizeof(uint64_t),
-    META_QUEUED = offsetof(struct ledger_account, queued) / sizeof(uint64_t)
-};
-
-static uint64_t *meta_word(struct ledger_account *a, size_t i)
-{
-    return (uint64_t *)(void *)a + i;
 }
 
 /* What the segment has been told already, by an exporter that was killed before its file had it, is not told
@@ -206,9 +189,9 @@ static uint64_t *meta_word(struct ledger_account *a, size_t i)
 static void meta_hold_back(struct ledger_page *now, const struct ledger_page *told, int signal)
 {
     struct ledger_account own = meta_own(now, signal), before = meta_own(told, signal);
-    for (size_t w = 0; w < META_WORDS; w++) {
-        uint64_t ahead = *meta_word(&before, w) - *meta_word(&own, w);
-        if (w != META_QUEUED && (int64_t)ahead > 0) *meta_word(&now->account[signal], w) += ahead;
+    for (size_t w = 0; w < LEDGER_WORDS; w++) {
+        uint64_t ahead = *ledger_word(&before, w) - *ledger_word(&own, w);
+        if (w != LEDGER_QUEUED && (int64_t)ahead > 0) *ledger_word(&now->account[signal], w) += ahead;
     }
 }
 
@@ -282,9 +265,9 @@ static void meta_owe(const struct ledger_account *restored, const struct ledger_
     struct ledger_account was = *restored, had = *in_segment;
     bool alone = was.taken && had.taken <= was.taken;
     had.retries = had.rebased = 0; /* these are not in the file */
-    for (size_t w = 0; w < META_WORDS; w++) {
-        uint64_t counted = *meta_word(&was, w), said = *meta_word(&had, w);
-        if (w != META_QUEUED && (alone || counted > said)) *meta_word(told, w) -= counted - said;
+    for (size_t w = 0; w < LEDGER_WORDS; w++) {
+        uint64_t counted = *ledger_word(&was, w), said = *ledger_word(&had, w);
+        if (w != LEDGER_QUEUED && (alone || counted > said)) *ledger_word(told, w) -= counted - said;
     }
 }
 

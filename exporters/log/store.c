@@ -103,17 +103,11 @@ static uint64_t checksum(uint64_t seq, const void *bytes, size_t n)
     return crc32_z(crc, bytes, n);
 }
 
-/* An account as pairs of word and number, so that a reason more or less does not matter to old files. */
-#define ACCOUNT_WORDS(X) X(taken) X(delivered) X(merged) X(queued) X(rebased) X(points) X(retries)
-
-static uint64_t *account_field(struct ledger_account *a, const char *what)
+/* An account is rows of a name and a number, so that a reason more or less does not matter to old files. */
+static uint64_t *account_field(struct ledger_account *a, const char *name)
 {
-#define ACCOUNT_WORD(NAME) \
-    if (!strcmp(what, #NAME)) return &a->NAME;
-    ACCOUNT_WORDS(ACCOUNT_WORD)
-#undef ACCOUNT_WORD
-    for (int r = 0; r < LEDGER_REASON_COUNT; r++)
-        if (!strncmp(what, "dropped.", 8) && !strcmp(what + 8, ledger_reason_name(r))) return &a->dropped[r];
+    for (size_t w = 0; w < LEDGER_WORDS; w++)
+        if (!strcmp(name, ledger_word_name(w))) return ledger_word(a, w);
     return NULL;
 }
 
@@ -284,19 +278,12 @@ static int write_word(struct store *s, const char *name, const char *what, uint6
     return step(s, ST_ACCOUNT);
 }
 
-static int write_account(struct store *s, const char *name, const struct ledger_account *a)
+static int write_account(struct store *s, const char *name, struct ledger_account a)
 {
-    char what[64];
     sqlite3_bind_text(s->prepared[ST_ACCOUNTS_GONE], 1, name, -1, SQLITE_STATIC);
     int code = step(s, ST_ACCOUNTS_GONE); /* numbers that became zero have no row */
-#define ACCOUNT_WORD(NAME) \
-    if (!code) code = write_word(s, name, #NAME, a->NAME);
-    ACCOUNT_WORDS(ACCOUNT_WORD)
-#undef ACCOUNT_WORD
-    for (int r = 0; !code && r < LEDGER_REASON_COUNT; r++) {
-        snprintf(what, sizeof what, "dropped.%s", ledger_reason_name(r));
-        code = write_word(s, name, what, a->dropped[r]);
-    }
+    for (size_t w = 0; w < LEDGER_WORDS && !code; w++)
+        code = write_word(s, name, ledger_word_name(w), *ledger_word(&a, w));
     return code;
 }
 
@@ -323,7 +310,7 @@ static int write_cursor(struct store *s, const struct op *op)
     bind_u64(q, 5, op->cursor.base);
     bind_u64(q, 6, op->cursor.last_stamp);
     int code = step(s, OP_CURSOR);
-    return code ? code : write_account(s, op->name, &op->cursor.account);
+    return code ? code : write_account(s, op->name, op->cursor.account);
 }
 
 static int write_op(struct store *s, const struct op *op)

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_file.c (the database and
+ * its schema), store_recover.c (what is done when it is damaged), store_rows.c (entries, cursors and accounts as rows),
+ * store_gather.c (a transaction in memory), store.c (the thread that writes transactions, and the store's life).
+ */
+#ifndef EXPORTERS_STORE_INSIDE_H
+#define EXPORTERS_STORE_INSIDE_H
+
+#include "complain.h"
+#include "store.h"
+#include "wake.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum store_op_type { OP_CLEAR, OP_PUT, OP_UNQUEUE, OP_REMOVE, OP_CURSOR, OP_CURSOR_GONE, OP_TYPES };
+
+/* One part of a transaction. */
+struct store_op {
+    struct store_op *next;
+    enum store_op_type type;
+    struct store_entry entry;   /* OP_PUT; of it only seq for OP_UNQUEUE and OP_REMOVE */
+    struct store_cursor cursor; /* OP_CURSOR */
+    char *name;                 /* of the cursor, for OP_CURSOR and OP_CURSOR_GONE */
+    unsigned char bytes[];      /* of the entry */
+};
+
+struct store_batch {
+    struct store_batch *next;
+    uint64_t ticket;
+    bool clears; /* begins with OP_CLEAR */
+    bool lost;   /* a part could not be gathered, or one before it */
+    struct store_op *first, **end;
+};
+
+/* The prepared statements: one for each type of op, and these. */
+enum {
+    ST_BEGIN = OP_TYPES,
+    ST_COMMIT,
+    ST_ROLLBACK,
+    ST_CLEAR_CURSORS,
+    ST_CLEAR_ACCOUNTS,
+    ST_ACCOUNT,
+    ST_ACCOUNTS_GONE,
+    ST_COUNT
+};
+
+struct store {
+    char *path; /* never changes */
+
+    /* Of the thread that gathers: */
+    struct store_batch *gathering; /* NULL: nothing */
+    uint64_t tickets;              /* given out */
+    bool lost;                     /* there was no memory for `gathering` */
+
+    /* Of the store's thread, and before and after its life of store_open() and store_close(): */
+    sqlite3 *db;
+    sqlite3_stmt *prepared[ST_COUNT];
+    struct complain trouble;
+
+    pthread_mutex_t lock; /* of all below but the thread; a leaf */
+    struct store_batch *queue, **queue_end;
+    bool stop, broken;
+    uint64_t written, settled; /* tickets up to which all is written, or at least tried */
+    uint64_t failures;
+    struct wake called, done; /* have locks of their own: a batch was queued; a batch was tried */
+    pthread_t thread;
+    bool started;
+};
+
+/* SQLite's integers are signed; these bits are not. */
+static inline void store_bind(sqlite3_stmt *s, int i, uint64_t v)
+{
+    sqlite3_bind_int64(s, i, (sqlite3_int64)v);
+}
+static inline uint64_t store_column(sqlite3_stmt *s, int i)
+{
+    return (uint64_t)sqlite3_column_int64(s, i);
+}
+
+/*
+ * All functions below need the database for themselves: they are called by the store's thread, or while there is none.
+ * An int that they return is one of SQLite's codes, 0 (SQLITE_OK) for success.
+ */
+
+/* --- store_file.c --- */
+
+/* Makes the file, mode 0600, if it is not there. False, with the reason, if it cannot, or if what is there is not a
+ * plain file of this user. */
+bool store_file_make(const char *path, struct buf *why);
+
+/* Opens the database at s->path, makes the tables if they are not there, prepares the statements. After a failure,
+ * too, store_file_close() frees what there is. */
+int store_file_open(struct store *s, bool durable);
+void store_file_close(struct store *s);
+
+/* Removes the database and what SQLite keeps beside it. */
+void store_file_remove(const char *path);
+
+/* Runs a prepared statement (a type of op, or ST_...) and forgets what was bound to it. */
+int store_step(struct store *s, int statement);
+
+/* --- store_recover.c --- */
+
+/*
+ * store_file_open(), and a check of the whole file. A damaged one is renamed to <path>.damaged, which is logged, and an
+ * empty one takes its place. Anything but 0 comes with the reason.
+ */
+int store_recover(struct store *s, bool durable, struct buf *why);
+
+/* --- store_rows.c --- */
+
+/* Reads all entries, then all cursors, and hands them to the finder. A record whose checksum is wrong is handed over as
+ * damaged. */
+int store_read(struct store *s, const struct store_finder *finder);
+
+/* Writes one part of a transaction. */
+int store_write(struct store *s, const struct store_op *op);
+
+/* --- store_gather.c --- */
+
+void store_batch_free(struct store_batch *batch);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_rows.c - entries, cursors and accounts as rows of a store's tables, in both directions. */
+#include "store_inside.h"
+
+#include <string.h>
+#include <zlib.h>
+
+/* The next row of a query that was prepared with that code. False at the end and after an error; *code says which. */
+static bool next_row(sqlite3_stmt *q, int *code)
+{
+    if (*code) return false;
+    *code = sqlite3_step(q);
+    bool row = *code == SQLITE_ROW;
+    if (row || *code == SQLITE_DONE) *code = SQLITE_OK;
+    return row;
+}
+
+/* --- Entries --- */
+
+/* Bits of the column `queued`. */
+enum { STORE_QUEUED = 1, STORE_REPLACED = 2 };
+
+static uint64_t checksum(uint64_t seq, const void *bytes, size_t n)
+{
+    uLong crc = crc32(0, (const Bytef *)&seq, sizeof seq);
+    return crc32_z(crc, bytes, n);
+}
+
+static int write_entry(struct store *s, const struct store_entry *e)
+{
+    sqlite3_stmt *q = s->prepared[OP_PUT];
+    store_bind(q, 1, e->seq);
+    store_bind(q, 2, e->epoch);
+    store_bind(q, 3, e->wall_ns);
+    store_bind(q, 4, e->interval_ns);
+    sqlite3_bind_int(q, 5, (e->queued ? STORE_QUEUED : 0) | (e->replaced ? STORE_REPLACED : 0));
+    store_bind(q, 6, checksum(e->seq, e->bytes, e->n));
+    sqlite3_bind_blob64(q, 7, e->bytes, e->n, SQLITE_STATIC);
+    return store_step(s, OP_PUT);
+}
+
+static int read_entries(struct store *s, const struct store_finder *finder)
+{
+    sqlite3_stmt *q;
+    int code = sqlite3_prepare_v2(
+        s->db, "SELECT seq, epoch, wall, interval, queued, checksum, bytes FROM entries ORDER BY seq", -1, &q,
+        NULL);
+    while (next_row(q, &code)) {
+        struct store_entry e = {.seq = store_column(q, 0),
+                                .epoch = store_column(q, 1),
+                                .wall_ns = store_column(q, 2),
+                                .interval_ns = store_column(q, 3),
+                                .queued = sqlite3_column_int(q, 4) & STORE_QUEUED,
+                                .replaced = sqlite3_column_int(q, 4) & STORE_REPLACED,
+                                .bytes = sqlite3_column_blob(q, 6),
+                                .n = (size_t)sqlite3_column_bytes(q, 6)};
+        if (e.bytes && store_column(q, 5) == checksum(e.seq, e.bytes, e.n))
+            finder->entry(finder->arg, &e);
+        else
+            finder->damaged(finder->arg, e.seq);
+    }
+    sqlite3_finalize(q);
+    return code;
+}
+
+/* --- Accounts: rows of a name and a number, so that a reason more or less does not matter to old files --- */
+
+static int write_word(struct store *s, const char *name, const char *what, uint64_t n)
+{
+    if (!n) return SQLITE_OK;
+    sqlite3_stmt *q = s->prepared[ST_ACCOUNT];
+    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 2, what, -1, SQLITE_STATIC);
+    store_bind(q, 3, n);
+    return store_step(s, ST_ACCOUNT);
+}
+
+static int remove_account(struct store *s, const char *name)
+{
+    sqlite3_bind_text(s->prepared[ST_ACCOUNTS_GONE], 1, name, -1, SQLITE_STATIC);
+    return store_step(s, ST_ACCOUNTS_GONE);
+}
+
+static int write_account(struct store *s, const char *name, struct ledger_account a)
+{
+    int code = remove_account(s, name); /* numbers that became zero have no row */
+    for (size_t w = 0; w < LEDGER_WORDS && !code; w++)
+        code = write_word(s, name, ledger_word_name(w), *ledger_word(&a, w));
+    return code;
+}
+
+static uint64_t *account_field(struct ledger_account *a, const char *what)
+{
+    for (size_t w = 0; what && w < LEDGER_WORDS; w++)
+        if (!strcmp(what, ledger_word_name(w))) return ledger_word(a, w);
+    return NULL;
+}
+
+static int read_account(struct store *s, const char *name, struct ledger_account *account)
+{
+    sqlite3_stmt *q;
+    int code = sqlite3_prepare_v2(s->db, "SELECT what, n FROM accounts WHERE name = ?1", -1, &q, NULL);
+    if (!code) sqlite3_bind_text(q, 1, name, -1, SQLITE_TRANSIENT);
+    while (next_row(q, &code)) {
+        uint64_t *field = account_field(account, (const char *)sqlite3_column_text(q, 0));
+        if (field) *field = store_column(q, 1);
+    }
+    sqlite3_finalize(q);
+    return code;
+}
+
+/* --- Cursors, each with its account --- */
+
+static int write_cursor(struct store *s, const char *name, const struct store_cursor *c)
+{
+    sqlite3_stmt *q = s->prepared[OP_CURSOR];
+    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    store_bind(q, 2, c->at);
+    store_bind(q, 3, c->position);
+    store_bind(q, 4, c->of);
+    store_bind(q, 5, c->base);
+    store_bind(q, 6, c->last_stamp);
+    int code = store_step(s, OP_CURSOR);
+    return code ? code : write_account(s, name, c->account);
+}
+
+static int remove_cursor(struct store *s, const char *name)
+{
+    int code = remove_account(s, name);
+    sqlite3_bind_text(s->prepared[OP_CURSOR_GONE], 1, name, -1, SQLITE_STATIC);
+    return code ? code : store_step(s, OP_CURSOR_GONE);
+}
+
+static int read_cursors(struct store *s, const struct store_finder *finder)
+{
+    sqlite3_stmt *q;
+    int code =
+        sqlite3_prepare_v2(s->db, "SELECT name, at, position, of, base, stamp FROM cursors", -1, &q, NULL);
+    while (next_row(q, &code)) {
+        struct store_cursor c = {.name = (const char *)sqlite3_column_text(q, 0),
+                                 .at = store_column(q, 1),
+                                 .position = store_column(q, 2),
+                                 .of = store_column(q, 3),
+                                 .base = store_column(q, 4),
+                                 .last_stamp = store_column(q, 5)};
+        if (c.name) code = read_account(s, c.name, &c.account);
+        if (c.name && !code) finder->cursor(finder->arg, &c);
+    }
+    sqlite3_finalize(q);
+    return code;
+}
+
+/* --- All of them --- */
+
+int store_read(struct store *s, const struct store_finder *finder)
+{
+    int code = read_entries(s, finder);
+    return code ? code : read_cursors(s, finder);
+}
+
+static int clear(struct store *s)
+{
+    int code = store_step(s, OP_CLEAR);
+    if (!code) code = store_step(s, ST_CLEAR_CURSORS);
+    return code ? code : store_step(s, ST_CLEAR_ACCOUNTS);
+}
+
+int store_write(struct store *s, const struct store_op *op)
+{
+    switch (op->type) {
+    case OP_CLEAR: return clear(s);
+    case OP_PUT: return write_entry(s, &op->entry);
+    case OP_CURSOR: return write_cursor(s, op->name, &op->cursor);
+    case OP_CURSOR_GONE: return remove_cursor(s, op->name);
+    default: store_bind(s->prepared[op->type], 1, op->entry.seq); return store_step(s, op->type);
+    }
+}

@@ -3,6 +3,7 @@
 
 #include "accept.h"
 #include "gzip.h"
+#include "meta_family.h"
 #include "page_values.h"
 #include "say.h"
 
@@ -109,13 +110,11 @@ const char *page_path(const struct page *page)
 
 /* --- Views --- */
 
-static const char page_level_name[] = "mtx.segment.attached";
-static const char page_level_help[] = "How many segments the exporter is attached to.";
-
 static bool page_view(struct page *p, metrics_snapshot_t **snapshots, size_t n, struct view *view)
 {
     view_begin(view, &p->selection, clock_wall(p->options.clock), 0);
-    bool good = view_add_level(view, page_level_name, page_level_help, (double)n);
+    const struct meta_family *attached = &meta_families[META_ATTACHED];
+    bool good = view_add_level(view, attached->name, attached->help, (double)n);
     for (size_t i = 0; i < n && good; i++) good = view_add(view, snapshots[i], NULL);
     view_sort(view);
     return good;

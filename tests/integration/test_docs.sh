@@ -1,6 +1,7 @@
 #!/bin/bash
 # Promises: every configuration that the documentation shows is one that mtx-exporter takes; every line of points that it
-# shows is one that mtxctl send takes; every backend has an example that names all of its options.
+# shows is one that mtxctl send takes; every backend has an example that names all of its options; the table of the exporter's
+# own series names all of them and no other.
 set -u
 exporter=${MTX_BUILD:?}/exporters/mtx-exporter mtxctl=$MTX_BUILD/tools/mtxctl
 work=$(mktemp -d) || exit 1
@@ -59,6 +60,13 @@ names_all() {
     done
     return $missing
 }
+# own_series: in the table `a.b.c`, `.d` stands for a.b.c and a.b.d.
+own_series() {
+    diff <(sed -nE 's/^META\(META_[A-Z_]+, "([^"]+)".*/\1/p' "$MTX_SOURCE/exporters/log/meta.def" | sort) \
+        <(sed -nE 's/^\| (`mtx\.[^|]*) \|.*/\1/p' "$MTX_SOURCE/docs/exporter.md" | tr -d '`,' |
+            awk '{ stem = $1; sub(/\.[a-z]+$/, "", stem); print $1; for (i = 2; i <= NF; i++) print stem $i }' | sort)
+}
+check "docs/exporter.md and exporters/log/meta.def name the same series" own_series
 for type in $("$exporter" backends | sed -nE 's/^  ([a-z0-9_]+) .*/\1/p'); do
     check "no example of $type" test -e "$MTX_SOURCE/examples/exporter/$type.yml"
 done

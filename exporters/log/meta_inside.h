@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meta_inside.h - what meta.c (the segment that is written to, and single series), meta_ledger.c (the accounts) and
+ * meta_recall.c (what an earlier exporter left) share; for nobody else.
+ */
+#ifndef EXPORTERS_META_INSIDE_H
+#define EXPORTERS_META_INSIDE_H
+
+#include "meta.h"
+#include "meta_family.h"
+
+#include <mtx/metrics.h>
+
+#include <pthread.h>
+
+struct meta {
+    pthread_mutex_t lock;                         /* of all below; the ledger's is taken under it */
+    metrics_registry_t *registry;                 /* NULL: none */
+    struct ledger_page reported[LEDGER_BACKENDS]; /* what was added to the segment's counters so far */
+    bool recalled;                                /* meta_recall() was called */
+};
+
+/* --- meta_ledger.c --- */
+
+/* The number of an account that a counter of this name, with this reason (NULL: none), adds up. NULL if there is none,
+ * or if the counter is a sum of others. Pure. */
+uint64_t *meta_account_word(struct ledger_account *account, const char *name, const char *reason);
+
+#endif

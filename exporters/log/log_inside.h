@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * log_inside.h - what log.c (snapshots and cursors), log_entry.c (entries and accounts), log_thin.c (fewer of
- * them), log_mirror.c (the file) and log_load.c (a log from its file) share; for nobody else.
+ * them), log_mirror.c (the file) and log_recover.c (a log from its file) share; for nobody else.
  */
 #ifndef EXPORTERS_LOG_INSIDE_H
 #define EXPORTERS_LOG_INSIDE_H

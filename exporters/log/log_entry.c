@@ -32,6 +32,16 @@ void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64_t poin
     c->dirty = true;
 }
 
+void log_account_merge(struct log *log, struct log_cursor *c, const struct log_entry *e)
+{
+    const struct selection_count *count = &e->counts[c - log->cursors];
+    uint64_t merged = count->readings - count->levels;
+    log_lose(log, c, LEDGER_THINNED, count->levels);
+    ledger_merge(log->ledger, c->account, LEDGER_METRICS, merged);
+    c->account_here.merged += merged;
+    c->account_here.queued -= merged;
+}
+
 void log_entry_free(struct log *log, struct log_entry *e)
 {
     log_mirror_gone(log, e);
@@ -73,4 +83,16 @@ void log_link(struct log *log, struct log_entry *e)
     *(log->last ? &log->last->next : &log->first) = e;
     log->last = e;
     log->snapshots++;
+}
+
+uint64_t log_age(const struct log *log, const struct log_entry *e)
+{
+    return log->last->wall_ns > e->wall_ns ? log->last->wall_ns - e->wall_ns : 0;
+}
+
+uint64_t log_bytes_from(const struct log *log, const struct log_entry *e)
+{
+    uint64_t bytes = 0;
+    for (; e && e != log->last; e = e->next) bytes += e->packed_n;
+    return bytes;
 }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log_inside.h - what log.c (snapshots and cursors), log_entry.c (entries and accounts), log_thin.c (fewer of
- * them), log_mirror.c (the file) and log_recover.c (a log from its file) share; for nobody else.
+ * log_inside.h - what the log's sources share; for nobody else. From the bottom up: log_mirror.c (the file follows the
+ * memory), log_entry.c (entries and accounts), log_thin.c (fewer entries for all), log_fold.c (fewer for one cursor),
+ * log_cursor.c (cursors come and go), log_attach.c (what a cursor's queue holds), log.c (appending, reading, the log's
+ * life), log_recover.c (a log from its file).
+ *
+ * Everything in these structs is protected by log->lock, unless a field says otherwise, and every function here is
+ * called with it held. Those that say so unlock it and lock it again: they do what takes long, and the sampler does not
+ * wait for them. The ledger's lock and those of the store are taken under it.
  */
 #ifndef EXPORTERS_LOG_INSIDE_H
 #define EXPORTERS_LOG_INSIDE_H
@@ -11,12 +17,13 @@
 
 #include <pthread.h>
 
+/* A snapshot in the list, which is in the order of seq. */
 struct log_entry {
     struct log_entry *next, *prev;
     uint64_t seq;
     uint64_t wall_ns, interval_ns;
     metrics_snapshot_t *snapshot; /* NULL if packed */
-    void *packed;
+    void *packed;                 /* NULL if it never was */
     size_t packed_n;
     uint64_t epoch;
     bool replaced;                              /* see log_set_replaced() */
@@ -35,9 +42,9 @@ struct log_cursor {
     uint64_t at;                   /* the first entry that is not settled */
     size_t position;               /* readings settled of it */
     bool busy;                     /* between log_next() and its end */
-    uint64_t busy_through;
-    uint64_t of;             /* readings of the entry at `at`, if position is not 0 */
-    metrics_snapshot_t *sum; /* what the entry at `at` is read as, if older ones were merged into it */
+    uint64_t busy_through;         /* the last entry that it reads meanwhile */
+    uint64_t of;                   /* readings of the entry at `at`, if position is not 0 */
+    metrics_snapshot_t *sum;       /* what the entry at `at` is read as, if older ones were merged into it */
     metrics_snapshot_t *base;
     uint64_t last_stamp;                /* see struct log_next */
     uint64_t base_seq;                  /* STORE_NO_BASE without one */
@@ -47,69 +54,58 @@ struct log_cursor {
 };
 
 struct log {
-    pthread_mutex_t lock; /* of everything; the ledger's lock may be taken under it */
+    pthread_mutex_t lock;
     size_t references;
     struct log_limits limits;
-    struct ledger *ledger;
+    struct ledger *ledger; /* never changes */
     struct log_entry *first, *last;
     uint64_t next_seq, bytes, snapshots;
     uint64_t incarnation, epoch; /* of the last one appended */
     bool any;                    /* something was appended ever */
-    bool appending; /* the file has not caught up with the last append: a backend that got of it what the file
-                       does not know would get it again, in other intervals, after a kill */
-    struct store *store; /* NULL: in memory only */
+    /* The file has not caught up with the last append. A backend that got what the file does not know would get it
+     * again, in other intervals, after a kill. */
+    bool appending;
+    struct store *store; /* NULL: in memory only; never changes once the log is open */
     bool replaced;       /* see log_set_replaced(): so is what is appended from now on */
-    bool spent;          /* the file goes with the log: its segment is no more */
+    bool spent;          /* the file is removed with the log: its segment is gone */
     uint64_t damaged;    /* records left out when it was loaded */
     uint64_t rewrite_at; /* monotonic: after a failure, when the whole file is tried again */
     struct log_cursor cursors[LOG_CURSORS];
 };
 
-/* --- log_mirror.c: all are called with the log locked, and do nothing without a file --- */
+/* The first entry that is not before seq; NULL if there is none. */
+static inline struct log_entry *log_at(const struct log *log, uint64_t seq)
+{
+    struct log_entry *e = log->first;
+    while (e && e->seq < seq) e = e->next;
+    return e;
+}
+
+/* --- log_mirror.c: all do nothing without a file --- */
 
 /* An entry is new, or has other bytes. It is packed. */
 void log_mirror_put(struct log *log, const struct log_entry *e);
 /* An entry leaves the list. */
 void log_mirror_gone(struct log *log, const struct log_entry *e);
-/* A cursor's base is another one now. */
+/* A cursor has another base than before, or has ended. */
 void log_mirror_rebase(struct log *log, uint64_t old_base);
+/* The cursor of that name has ended. */
 void log_mirror_drop(struct log *log, const char *name);
 
-/* Hands over what has changed, cursors and their accounts included. Returns the ticket. After a failure
+/* Hands over what has changed, cursors and their accounts included. Returns the ticket, 0 for nothing. After a failure
  * everything is written anew from time to time. */
 uint64_t log_mirror_commit(struct log *log);
 
-/* --- log_thin.c: likewise locked --- */
+/* --- log_entry.c --- */
 
-/* Frees what no cursor needs any more. */
-void log_trim(struct log *log);
-
-/* Merges and gives up until the log, and each backend's part of it, is within its bounds again. */
-void log_thin(struct log *log);
-
-/* How much older than the newest one; 0 if the wall clock was set back in between. */
-uint64_t log_age(const struct log *log, const struct log_entry *e);
-
-/* True if some backend has a bound of its own. */
-bool log_is_bounded(const struct log *log);
-
-/* An entry's snapshot; NULL without memory. Unlocks and locks again. */
-metrics_snapshot_t *log_look(struct log *log, const struct log_entry *e);
-
-/* The snapshot that a cursor reads, from its entry `e`. NULL without memory. Unlocks and locks again, so the
- * cursor is busy. */
-metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e);
-
-/* A cursor has come to entry `e` and is busy: what follows is merged into it as far as max_lag and
- * queue_bytes want, into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
-void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
-
-/* --- log_entry.c: with the log locked --- */
-
-/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the file. */
+/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the file. n
+ * readings are taken; dropped for that reason; delivered as so many points. */
 void log_take(struct log *log, struct log_cursor *c, uint64_t n);
 void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n);
 void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64_t points);
+
+/* An entry is merged into the next one before this cursor saw it: plain levels are lost, all else is in the next. */
+void log_account_merge(struct log *log, struct log_cursor *c, const struct log_entry *e);
 
 /* Appends an entry to the list, which owns it; its snapshot or its bytes are counted by the caller. */
 void log_link(struct log *log, struct log_entry *e);
@@ -126,9 +122,53 @@ void log_pack(struct log *log, struct log_entry *e);
 /* A reference to an entry's snapshot, the caller's; NULL without memory. */
 metrics_snapshot_t *log_unpack(const struct log_entry *e);
 
-/* --- log.c: with the log locked --- */
+/* How much older than the newest one, in nanoseconds; 0 if the wall clock was set back in between. */
+uint64_t log_age(const struct log *log, const struct log_entry *e);
+
+/* The packed bytes of an entry (NULL: none) and those after it, but for the newest, which others have not seen yet. */
+uint64_t log_bytes_from(const struct log *log, const struct log_entry *e);
+
+/* --- log_thin.c --- */
+
+/* Frees what no cursor needs any more. */
+void log_trim(struct log *log);
+
+/* Merges and gives up until the log, and each backend's part of it, is within its bounds again. */
+void log_thin(struct log *log);
+
+/* True if some backend has a bound of its own. */
+bool log_is_bounded(const struct log *log);
+
+/* --- log_fold.c --- */
+
+/* A reference to an entry's snapshot, the caller's; NULL without memory. Unlocks and locks again: the entry may be gone
+ * then. */
+metrics_snapshot_t *log_look(struct log *log, const struct log_entry *e);
+
+/* The snapshot that a cursor reads, from its entry `e`: a reference, the caller's; NULL without memory. The cursor is
+ * busy. Unlocks and locks again. */
+metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e);
+
+/* A cursor that is busy has come to entry `e`: what follows is merged into it as far as max_lag and queue_bytes want,
+ * into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
+void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
+
+/* --- log_cursor.c --- */
 
 /* The cursor of that name, which is made if there is none; NULL when there are LOG_CURSORS, or without memory. */
 struct log_cursor *log_cursor_named(struct log *log, const char *name);
+
+/* The cursor moves behind an entry, whose snapshot becomes the base; takes over the reference. */
+void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_snapshot_t *snapshot);
+
+/* Frees what a cursor has. */
+void log_cursor_clear(struct log_cursor *c);
+
+/* --- log_attach.c --- */
+
+/* Counts the entry, whose snapshot this is, for a cursor under its selection: the difference to the earlier count is
+ * taken, or dropped as removed. Without a selection or a snapshot the earlier count stays. */
+void log_count(struct log *log, struct log_cursor *c, struct log_entry *e,
+               const metrics_snapshot_t *snapshot);
 
 #endif

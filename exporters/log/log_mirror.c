@@ -25,9 +25,8 @@ static bool is_base(const struct log *log, uint64_t seq)
 
 static bool is_listed(const struct log *log, uint64_t seq)
 {
-    for (const struct log_entry *e = log->first; e; e = e->next)
-        if (e->seq == seq) return true;
-    return false;
+    const struct log_entry *e = log_at(log, seq);
+    return e && e->seq == seq;
 }
 
 static void put(struct log *log, const struct log_entry *e, bool queued)

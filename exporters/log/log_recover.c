@@ -66,9 +66,8 @@ static metrics_snapshot_t *find_base(const struct loading *l, uint64_t seq)
 {
     for (const struct log_entry *e = l->bases; e; e = e->next)
         if (e->seq == seq) return log_unpack(e);
-    for (const struct log_entry *e = l->log->first; e; e = e->next)
-        if (e->seq == seq) return log_unpack(e);
-    return NULL;
+    const struct log_entry *e = log_at(l->log, seq);
+    return e && e->seq == seq ? log_unpack(e) : NULL;
 }
 
 static void load_cursor(void *arg, const struct store_cursor *found)

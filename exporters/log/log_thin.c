@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * log_thin.c - how a log becomes smaller without losing what was counted: neighbouring intervals become one,
- * for all (the log is over its size, or something is too old), for a backend whose part is over its
- * queue_bytes, or for one cursor alone when it comes to what is older than its max_lag. The first that waits
- * for a backend is never merged into the next: an exporter that was killed may have sent it, and what comes
- * again must be the same.
+ * if the log is over its size or something is too old, or if a backend's part of it is over its queue_bytes.
+ * The first that waits for a backend is never merged into the next: an exporter that was killed may have sent
+ * it, and what comes again must be the same.
  */
 #include "log_inside.h"
 
@@ -58,22 +57,6 @@ static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t
     e->interval_ns = metrics_snapshot_header(snapshot)->interval_ns;
     if (log->store && log_encode(log, e)) log_mirror_put(log, e);
     if (packed) log_pack(log, e);
-}
-
-/* An entry is merged away before this cursor saw it: levels are lost, all else lives on in the next one. */
-static void log_account_merge(struct log *log, struct log_cursor *c, const struct log_entry *e)
-{
-    const struct selection_count *count = &e->counts[c - log->cursors];
-    uint64_t merged = count->readings - count->levels;
-    log_lose(log, c, LEDGER_THINNED, count->levels);
-    ledger_merge(log->ledger, c->account, LEDGER_METRICS, merged);
-    c->account_here.merged += merged;
-    c->account_here.queued -= merged;
-}
-
-uint64_t log_age(const struct log *log, const struct log_entry *e)
-{
-    return log->last->wall_ns > e->wall_ns ? log->last->wall_ns - e->wall_ns : 0;
 }
 
 /* True if the entry may be merged into its successor: no cursor stands between the two, or is reading
@@ -155,19 +138,10 @@ bool log_is_bounded(const struct log *log)
  * NULL if there is none but perhaps the newest. */
 static struct log_entry *log_waiting(const struct log *log, const struct log_cursor *c)
 {
-    struct log_entry *e = log->first;
-    while (e && e->seq < c->at) e = e->next;
+    struct log_entry *e = log_at(log, c->at);
     uint64_t head = c->busy ? c->busy_through : e ? e->seq : 0;
     while (e && (e->seq <= head || e->seq < c->gap_to)) e = e->next;
     return e == log->last ? NULL : e;
-}
-
-/* Without the newest, which others have not seen yet. */
-static uint64_t log_bytes_from(const struct log *log, const struct log_entry *e)
-{
-    uint64_t bytes = 0;
-    for (; e && e != log->last; e = e->next) bytes += e->packed_n;
-    return bytes;
 }
 
 /* Even as one interval it is too much: the totals will come with a later one, as if there had been none. */
@@ -186,7 +160,7 @@ static bool log_is_over(const struct log *log, const struct log_cursor *c)
 }
 
 /* Where another backend still needs the intervals one by one, they stay, and are merged when this one reads
- * them: see log_folds(). */
+ * them: see log_fold.c. */
 static void log_bound(struct log *log, struct log_cursor *c)
 {
     struct log_entry *first, *pair;
@@ -212,97 +186,4 @@ void log_thin(struct log *log)
     if (log_has_gaps(log)) log_trim(log);
     while (log->bytes > log->limits.size && (e = log_pair(log, log->first, NULL, false)))
         if (!log_merge(log, e)) return;
-}
-
-/* --- For one cursor alone --- */
-
-/* What it takes to unpack an entry when it may be gone. */
-struct parcel {
-    metrics_snapshot_t *snapshot;
-    void *bytes;
-    size_t n;
-};
-
-static struct parcel log_parcel(const struct log_entry *e)
-{
-    struct parcel p = {.n = e->packed_n};
-    if (e->snapshot)
-        p.snapshot = metrics_snapshot_retain(e->snapshot);
-    else if ((p.bytes = malloc(p.n)))
-        memcpy(p.bytes, e->packed, p.n);
-    return p;
-}
-
-static metrics_snapshot_t *log_unwrap(struct parcel *p)
-{
-    metrics_snapshot_t *s = p->snapshot ? p->snapshot
-                            : p->bytes  ? metrics_snapshot_decode(p->bytes, p->n, NULL)
-                                        : NULL;
-    free(p->bytes);
-    return s;
-}
-
-/* The entry that is to be merged into what the cursor is coming to, or NULL. */
-static struct log_entry *log_folds(const struct log *log, const struct log_cursor *c)
-{
-    struct log_entry *last = log->first;
-    while (last && last->seq < c->busy_through) last = last->next;
-    if (!last || !last->next || c->position || log->appending) return NULL;
-    bool old = c->max_lag && log_age(log, last) > c->max_lag;
-    bool much = !old && c->queue_bytes && log_bytes_from(log, last->next) > c->queue_bytes;
-    return old || much ? last->next : NULL;
-}
-
-static void log_folded(struct log *log, struct log_cursor *c, uint64_t seq)
-{
-    struct log_entry *e = log->first;
-    while (e && e->seq < seq) e = e->next;
-    if (!e) return;
-    log_account_merge(log, c, e);
-    e->counts[c - log->cursors] = (struct selection_count){0};
-}
-
-/* Unlocks while it unpacks and merges, which may take long after an outage and must not keep the sampler
- * waiting. What the cursor reads, up to busy_through, is neither trimmed nor merged meanwhile. */
-static metrics_snapshot_t *log_open_parcel(struct log *log, struct parcel *parcel,
-                                           const metrics_snapshot_t *older)
-{
-    pthread_mutex_unlock(&log->lock);
-    metrics_snapshot_t *s = log_unwrap(parcel);
-    metrics_snapshot_t *both = s && older ? metrics_snapshot_merge(older, s, NULL) : NULL;
-    if (older && s) metrics_snapshot_release(&s);
-    pthread_mutex_lock(&log->lock);
-    return older ? both : s;
-}
-
-metrics_snapshot_t *log_look(struct log *log, const struct log_entry *e)
-{
-    struct parcel parcel = log_parcel(e);
-    return log_open_parcel(log, &parcel, NULL);
-}
-
-metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e)
-{
-    return c->sum ? metrics_snapshot_retain(c->sum) : log_look(log, e);
-}
-
-void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e)
-{
-    c->busy_through = e->seq;
-    if (!log_folds(log, c)) return;
-    c->sum = log_look(log, e);
-    while (c->sum && (e = log_folds(log, c))) {
-        uint64_t was = c->busy_through;
-        c->busy_through = e->seq;
-        struct parcel parcel = log_parcel(e);
-        metrics_snapshot_t *both = log_open_parcel(log, &parcel, c->sum);
-        if (!both) {
-            c->busy_through = was;
-            break;
-        }
-        metrics_snapshot_release(&c->sum);
-        c->sum = both;
-        log_folded(log, c, was);
-    }
-    c->at = c->busy_through;
 }

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_cursor.c - the cursors of a log: made, moved on, left, ended. */
+#include "log_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct log_cursor *log_cursor_named(struct log *log, const char *name)
+{
+    struct log_cursor *empty = NULL;
+    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
+        if (c->name && !strcmp(c->name, name)) return c;
+        if (!c->name && !empty) empty = c;
+    }
+    if (!empty) return NULL;
+    *empty = (struct log_cursor){
+        .name = strdup(name), .at = log->next_seq, .base_seq = STORE_NO_BASE, .dirty = true};
+    return empty->name ? empty : NULL;
+}
+
+void log_cursor_clear(struct log_cursor *c)
+{
+    if (c->base) metrics_snapshot_release(&c->base);
+    if (c->sum) metrics_snapshot_release(&c->sum);
+    free(c->name);
+    free(c->filter);
+    *c = (struct log_cursor){.base_seq = STORE_NO_BASE};
+}
+
+void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_snapshot_t *snapshot)
+{
+    uint64_t old_base = c->base_seq;
+    if (c->base) metrics_snapshot_release(&c->base);
+    if (c->sum) metrics_snapshot_release(&c->sum);
+    c->base = snapshot;
+    c->base_seq = through;
+    c->at = c->gap_to > through ? c->gap_to : through + 1;
+    struct log_entry *e = log_at(log, c->at);
+    if (e) c->at = e->seq; /* not that of one that was merged into it */
+    c->gap_from = c->gap_to = 0;
+    c->position = 0;
+    c->dirty = true;
+    log_mirror_rebase(log, old_base);
+}
+
+bool log_reserve(struct log *log, const char *name)
+{
+    pthread_mutex_lock(&log->lock);
+    struct log_cursor *c = log_cursor_named(log, name);
+    log_mirror_commit(log);
+    pthread_mutex_unlock(&log->lock);
+    return c != NULL;
+}
+
+void log_detach(struct log *log, int cursor)
+{
+    pthread_mutex_lock(&log->lock);
+    log->cursors[cursor].sel = NULL;
+    log->cursors[cursor].counted = log->next_seq;
+    pthread_mutex_unlock(&log->lock);
+}
+
+static void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason reason)
+{
+    for (struct log_entry *e = log->first; e; e = e->next) {
+        struct selection_count *count = &e->counts[c - log->cursors];
+        uint64_t settled = e->seq == c->at ? c->position : 0;
+        if (e->seq >= c->at && count->readings > settled) log_lose(log, c, reason, count->readings - settled);
+        *count = (struct selection_count){0};
+    }
+    /* One that was loaded and never attached has not counted its entries. */
+    if (c->loaded && c->account_here.queued) log_lose(log, c, reason, c->account_here.queued);
+    uint64_t base = c->base_seq;
+    log_mirror_drop(log, c->name);
+    log_cursor_clear(c);
+    log_mirror_rebase(log, base);
+}
+
+void log_drop(struct log *log, int cursor, enum ledger_reason reason)
+{
+    pthread_mutex_lock(&log->lock);
+    log_cursor_drop(log, &log->cursors[cursor], reason);
+    log_trim(log);
+    log_mirror_commit(log);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name), void *arg,
+                       enum ledger_reason reason)
+{
+    pthread_mutex_lock(&log->lock);
+    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
+        if (c->name && !c->sel && !(keep && keep(arg, c->name))) log_cursor_drop(log, c, reason);
+    log_trim(log);
+    log_mirror_commit(log);
+    pthread_mutex_unlock(&log->lock);
+}

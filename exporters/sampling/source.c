@@ -4,8 +4,6 @@
 #include "leader.h"
 #include "say.h"
 
-#include <fnmatch.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,43 +12,18 @@
  * intervals. */
 #define SOURCE_QUIET 6
 
-/* --- The log's file --- */
-
-/* Beside the segment it is as short-lived as that; in a folder for many, the whole path is the name. */
-static void source_log_stem(const char *path, const struct source_log *log, struct buf *out)
-{
-    if (!log->state_dir) {
-        buf_printf(out, "%s.", path);
-        return;
-    }
-    buf_printf(out, "%s/", log->state_dir);
-    for (const char *c = path[0] == '/' ? path + 1 : path; *c; c++) buf_char(out, *c == '/' ? '_' : *c);
-    buf_char(out, '.');
-}
-
-void source_log_pattern(const char *segments, const struct source_log *log, struct buf *out)
-{
-    source_log_stem(segments, log, out);
-    for (int i = 0; i < 16; i++) buf_str(out, "[0-9a-f]");
-    buf_str(out, ".log");
-}
-
-bool source_is_log(const char *path)
-{
-    struct buf pattern = {0};
-    static const struct source_log beside;
-    source_log_pattern("*", &beside, &pattern);
-    buf_char(&pattern, '*');
-    bool is = fnmatch(buf_text(&pattern), path, 0) == 0;
-    buf_free(&pattern);
-    return is;
-}
+/* --- Begin and end --- */
 
 /* A file that cannot be used must not keep anything from being reported. */
 static bool source_open_log(struct source *s, const struct source_log *log, struct ledger *ledger,
                             metrics_error_t *error)
 {
+    metrics_segment_info_t info;
     struct buf why = {0};
+    if (!log->memory && !metrics_reader_info(metrics_leader_reader(s->leader), &info, NULL)) {
+        s->log_path = source_log_path(s->path, info.incarnation, log);
+        if (!s->log_path) return false;
+    }
     enum store_opened opened =
         s->log_path ? log_open(&log->limits, ledger, s->log_path, log->state_dir != NULL, &s->log, &why)
                     : STORE_FAILED;
@@ -69,19 +42,6 @@ static bool source_open_log(struct source *s, const struct source_log *log, stru
     return s->log != NULL;
 }
 
-static bool source_name_log(struct source *s, const struct source_log *log)
-{
-    metrics_segment_info_t info;
-    struct buf name = {0};
-    if (log->memory || metrics_reader_info(metrics_leader_reader(s->leader), &info, NULL)) return true;
-    source_log_stem(s->path, log, &name);
-    buf_printf(&name, "%016" PRIx64 ".log", info.incarnation);
-    s->log_path = buf_take(&name);
-    return s->log_path != NULL;
-}
-
-/* --- Begin and end --- */
-
 struct source *source_open(const char *path, const metrics_clock_t *clock, const struct source_log *log,
                            struct ledger *ledger, metrics_error_t *error)
 {
@@ -90,7 +50,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     if (s) s->path = strdup(path);
     if (s && s->path) s->leader = metrics_leader_acquire(path, &options, error);
     if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
-    bool good = s && s->fresh && source_name_log(s, log) && source_open_log(s, log, ledger, error);
+    bool good = s && s->fresh && source_open_log(s, log, ledger, error);
     if (s && !good) source_free(&s);
     return s;
 }

@@ -11,17 +11,10 @@
 
 #include "complain.h"
 #include "fresh.h"
-#include "log.h"
 #include "meta.h"
+#include "source_log.h"
 
 typedef struct metrics_leader metrics_leader_t; /* leader.h */
-
-/* Where and how much log. */
-struct source_log {
-    struct log_limits limits;
-    bool memory;     /* no file */
-    char *state_dir; /* the file's folder, for what must survive a reboot; NULL = beside the segment */
-};
 
 struct source {
     struct source *next;
@@ -45,12 +38,6 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
  * is in use or no good, which is told. */
 struct source *source_open_rest(const char *path, const char *log_path, const struct source_log *log,
                                 struct ledger *ledger);
-
-/* A pattern for glob(3) of the files that logs of such segments have; `segments` may be a pattern itself. */
-void source_log_pattern(const char *segments, const struct source_log *log, struct buf *out);
-
-/* True if a file of that name is such a file, or belongs to one, and no segment. */
-bool source_is_log(const char *path);
 
 /* Does the leader's chores; returns after how many nanoseconds again. */
 uint64_t source_tick(struct source *source);

@@ -9,6 +9,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <ucontext.h>
 
 /* Written and read by the assembly below. */
 __attribute__((used, visibility("hidden"))) volatile uint32_t pause_here, paused;
@@ -42,7 +43,7 @@ enum { ROUNDS = 2400, TRIES = 50 };
 static metrics_registry_t *registry;
 static struct metrics__handle *handle;
 static metrics_leader_t *leader;
-static volatile sig_atomic_t handled;
+static volatile sig_atomic_t aborted;
 
 static const uint64_t *epoch(void)
 {
@@ -73,11 +74,25 @@ static void pin(int cpu)
     sched_setaffinity(0, sizeof set, &set);
 }
 
-/* In the thread whose section it interrupts: the kernel has aborted it. */
-static void on_signal(int signal)
+/* The kernel aborts a section by moving the thread to its abort handler, which the signature precedes, before it
+ * delivers the signal. Anywhere else the thread has left the section by itself: a machine that preempts it twice
+ * sends it to an atomic lane, and there it may be just before it says that it is done. */
+static bool is_aborted(const ucontext_t *at)
 {
-    (void)signal;
-    handled = 1;
+    uint32_t signature;
+#if defined(__x86_64__)
+    memcpy(&signature, (const char *)at->uc_mcontext.gregs[REG_RIP] - sizeof signature, sizeof signature);
+    return signature == 0x53053053;
+#else
+    memcpy(&signature, (const char *)at->uc_mcontext.pc - sizeof signature, sizeof signature);
+    return signature == 0xd428bc00;
+#endif
+}
+
+static void on_signal(int signal, siginfo_t *info, void *at)
+{
+    (void)signal, (void)info;
+    aborted = is_aborted(at);
     pause_here = 0;
 }
 
@@ -101,7 +116,7 @@ static void *writer(void *arg)
 static void begin(double x)
 {
     value = x;
-    handled = 0;
+    aborted = 0;
     paused = 0;
     pause_here = 1;
     atomic_fetch_add(&order, 1);
@@ -162,10 +177,10 @@ static void round_of(pthread_t thread, double x, int moves, bool interrupted)
     seen.wrong_bank += !right;
     seen.nowhere += at == 0;
     seen.outside += at < (before & 0xffff) || at > (after & 0xffff);
-    seen.stale += interrupted && held && at != (after & 0xffff);
+    seen.stale += aborted && at != (after & 0xffff);
     seen.late += at < (after & 0xffff);
-    seen.aborted += handled != 0;
-    seen.slipped += !held;
+    seen.aborted += aborted != 0;
+    seen.slipped += interrupted ? !aborted : !held;
     seen.intervals += (unsigned)moves;
 }
 
@@ -179,7 +194,7 @@ static void rounds(pthread_t thread)
     EXPECT_EQ(seen.nowhere, 0, "lost");
     EXPECT_EQ(seen.outside, 0, "in an epoch that was not open during the update");
     EXPECT_EQ(seen.stale, 0, "aborted, and then in the epoch of before");
-    EXPECT(seen.late > 0 && seen.aborted + seen.slipped >= ROUNDS / 2,
+    EXPECT(seen.late > 0 && seen.aborted >= ROUNDS / 4,
            "%u went to the epoch that they had seen, %u to the newest one", seen.late, seen.aborted);
 }
 
@@ -233,7 +248,8 @@ int main(void)
         printf("left out: needs two CPUs and restartable sequences\n");
         return 77;
     }
-    signal(SIGUSR1, on_signal);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART},
+              NULL);
     pin(1);
     pthread_create(&thread, NULL, writer, NULL);
     late_and_counted(thread);

@@ -330,8 +330,12 @@ static void link_send(void *arg, const struct payload *payload, struct answer *a
     buf_str(&answer->why, "Redis did not confirm the transaction");
 }
 
-static const struct transport transport_chouette = {
-    .name = "redis", .options = redis_options, .open = link_open, .send = link_send, .close = link_close};
+static const struct transport transport_chouette = {.name = "redis",
+                                                    .options = redis_options,
+                                                    .open = link_open,
+                                                    .send = link_send,
+                                                    .describe = redis_describe,
+                                                    .close = link_close};
 
 static void *open_session(const void *settings, struct buf *why)
 {

@@ -65,6 +65,18 @@ bool wavefront_sound(const void *settings, struct buf *why)
     return false;
 }
 
+/* Lines go to one address, those of distributions perhaps to another. */
+static const char *line_address(const struct wavefront_settings *s, bool distributions)
+{
+    bool other = distributions && s->tcp_distributions && *s->tcp_distributions;
+    return other ? s->tcp_distributions : s->tcp;
+}
+
+static bool is_of_distributions(const struct payload *payload)
+{
+    return strstr(buf_text(&payload->path), "f=histogram") != NULL;
+}
+
 static void *link_open(const void *settings, struct buf *why)
 {
     const struct wavefront_settings *s = settings;
@@ -73,8 +85,8 @@ static void *link_open(const void *settings, struct buf *why)
     struct link *l = arg;
     bool good = l != NULL;
     if (good && s->tcp && *s->tcp) {
-        const char *other = s->tcp_distributions && *s->tcp_distributions ? s->tcp_distributions : s->tcp;
-        good = open_stream(l, 0, s->tcp, &s->http) && open_stream(l, 1, other, &s->http);
+        good = open_stream(l, 0, line_address(s, false), &s->http) &&
+               open_stream(l, 1, line_address(s, true), &s->http);
     } else if (good) {
         l->http = transport_http.open(settings, why);
         good = l->http != NULL;
@@ -102,15 +114,30 @@ static void send_lines(struct stream *stream, const struct payload *payload, str
 static void link_send(void *arg, const struct payload *payload, struct answer *answer)
 {
     struct link *l = arg;
-    bool distributions = strstr(buf_text(&payload->path), "f=histogram") != NULL;
     if (l->http)
         transport_http.send(l->http, payload, answer);
     else
-        send_lines(l->streams[distributions], payload, answer);
+        send_lines(l->streams[is_of_distributions(payload)], payload, answer);
 }
 
-const struct transport transport_wavefront = {
-    .name = "wavefront", .options = http_options, .open = link_open, .send = link_send, .close = link_close};
+static void link_describe(const void *settings, const struct payload *payload, bool secrets,
+                          struct route *route)
+{
+    const struct wavefront_settings *s = settings;
+    if (!s->tcp || !*s->tcp) {
+        transport_http.describe(settings, payload, secrets, route);
+        return;
+    }
+    route->way = "tcp";
+    buf_str(&route->address, line_address(s, is_of_distributions(payload)));
+}
+
+const struct transport transport_wavefront = {.name = "wavefront",
+                                              .options = http_options,
+                                              .open = link_open,
+                                              .send = link_send,
+                                              .describe = link_describe,
+                                              .close = link_close};
 
 /* --- The session --- */
 

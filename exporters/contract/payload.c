@@ -61,3 +61,11 @@ void answer_free(struct answer *answer)
     buf_free(&answer->response.body);
     *answer = (struct answer){.refused = 0};
 }
+
+void route_free(struct route *route)
+{
+    buf_free(&route->address);
+    buf_free(&route->path);
+    buf_free(&route->headers);
+    *route = (struct route){.way = NULL};
+}

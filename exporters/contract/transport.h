@@ -63,6 +63,17 @@ struct answer {
 };
 void answer_free(struct answer *answer);
 
+/* How a payload would travel, for people (mtxctl send --dry-run). Zero at first. Its body is the payload's. */
+struct route {
+    const char *way;    /* "http", "tcp", "redis" */
+    struct buf address; /* host:port, or the path of a socket; with HTTP the headers say it */
+    const char *method; /* HTTP alone, as are the next two */
+    struct buf path;    /* the whole one, with its query */
+    struct buf headers; /* whole lines, each ends in '\n' */
+    bool commands;      /* the body is commands in Redis' protocol (RESP) */
+};
+void route_free(struct route *route);
+
 struct transport {
     const char *name;
     const struct option *options; /* rows that it adds to its backends' own; NULL: none */
@@ -71,6 +82,10 @@ struct transport {
     void *(*open)(const void *settings, struct buf *why);
     /* Fills in the answer; blocks for a bounded time. Called by one thread. */
     void (*send)(void *link, const struct payload *payload, struct answer *answer);
+    /* Fills in how the payload would be sent with these settings; nothing is opened. Secrets appear as *** unless
+     * they are wanted. With HTTP the settings may be NULL, for the request of a session to a host of its own.
+     * Pure. NULL where points cannot be sent by hand. The caller frees the route. */
+    void (*describe)(const void *settings, const struct payload *payload, bool secrets, struct route *route);
     /* SIGHUP: open files anew. NULL if there is nothing to do. */
     void (*reopen)(void *link);
     /* Frees the link; *link becomes NULL. */

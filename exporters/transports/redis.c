@@ -108,6 +108,19 @@ struct redis *redis_new(const struct redis_settings *s)
     return r;
 }
 
+void redis_describe(const void *settings, const struct payload *payload, bool secrets, struct route *route)
+{
+    const struct redis_settings *s = settings;
+    (void)payload;
+    (void)secrets;
+    route->way = "redis";
+    route->commands = true;
+    if (s->unix_socket && *s->unix_socket)
+        buf_str(&route->address, s->unix_socket);
+    else
+        buf_printf(&route->address, "%s:%lld", s->host ? s->host : "", (long long)s->port);
+}
+
 void redis_command(struct buf *out, size_t n, const char *const *words, const size_t *lengths)
 {
     char *text = NULL;

@@ -25,6 +25,9 @@ struct redis;
 struct redis *redis_new(const struct redis_settings *settings);
 void redis_free(struct redis **redis);
 
+/* For struct transport: where a payload of commands goes. */
+void redis_describe(const void *settings, const struct payload *payload, bool secrets, struct route *route);
+
 /* Appends a command of so many words. */
 void redis_command(struct buf *out, size_t n, const char *const *words, const size_t *lengths);
 

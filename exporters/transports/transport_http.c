@@ -144,6 +144,66 @@ static void http_set_common(struct http *h)
     if (s->unix_socket) curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, s->unix_socket);
 }
 
+/* --- What a request looks like --- */
+
+/* The payload's path and query, in which a secret comes first. */
+static void http_path(const struct payload *payload, bool secrets, struct buf *out)
+{
+    const char *path = buf_text(&payload->path), *secret = buf_text(&payload->secret);
+    size_t query = strcspn(path, "?");
+    buf_mem(out, path, query);
+    if (secret[0] != '?') {
+        buf_str(out, path + query);
+        return;
+    }
+    buf_mem(out, secret, strcspn(secret, secrets ? "\n" : "=\n"));
+    if (!secrets) buf_str(out, "=***");
+    if (path[query]) buf_printf(out, "&%s", path + query + 1);
+}
+
+/* Lines that begin with '?' are of the query. */
+static void http_secret_lines(const struct payload *payload, bool secrets, struct buf *out)
+{
+    for (const char *line = buf_text(&payload->secret); *line;) {
+        size_t n = strcspn(line, "\n"), name = strcspn(line, ":\n");
+        if (line[0] != '?') {
+            buf_mem(out, line, secrets ? n : name);
+            buf_str(out, secrets ? "\n" : ": ***\n");
+        }
+        line += n + (line[n] == '\n');
+    }
+}
+
+/* settings NULL: without what they would add. */
+static void http_header_lines(const struct http_settings *s, const struct payload *payload, bool secrets,
+                              struct buf *out)
+{
+    if (payload->content_type) buf_printf(out, "Content-Type: %s\n", payload->content_type);
+    if (s && s->compression != HTTP_PLAIN && payload->body.len)
+        buf_printf(out, "Content-Encoding: %s\n", http_compressions[s->compression]);
+    buf_mem(out, buf_text(&payload->headers), payload->headers.len);
+    http_secret_lines(payload, secrets, out);
+}
+
+static void http_describe(const void *settings, const struct payload *payload, bool secrets,
+                          struct route *route)
+{
+    const struct http_settings *s = settings;
+    const char *host = s && s->url ? strstr(s->url, "://") : NULL;
+    route->way = "http";
+    route->method = payload->method ? payload->method : "POST";
+    if (host) {
+        host += 3;
+        size_t n = strcspn(host, "/?"), base = strlen(host);
+        while (payload->path.len && base > n && host[base - 1] == '/') base--;
+        buf_printf(&route->headers, "Host: %.*s\n", (int)n, host);
+        buf_mem(&route->path, host + n, base - n);
+    }
+    http_path(payload, secrets, &route->path);
+    if (!route->path.len) buf_char(&route->path, '/');
+    http_header_lines(s, payload, secrets, &route->headers);
+}
+
 /* --- One request --- */
 
 static struct curl_slist *http_append(struct curl_slist *list, const char *line, size_t n)
@@ -154,11 +214,12 @@ static struct curl_slist *http_append(struct curl_slist *list, const char *line,
     return longer ? longer : list;
 }
 
-static struct curl_slist *http_append_lines(struct curl_slist *list, const struct buf *lines)
+static struct curl_slist *http_list(const struct buf *lines)
 {
+    struct curl_slist *list = NULL;
     for (const char *line = buf_text(lines); *line;) {
         size_t n = strcspn(line, "\n");
-        if (line[0] != '?') list = http_append(list, line, n);
+        list = http_append(list, line, n);
         line += n + (line[n] == '\n');
     }
     return list;
@@ -171,33 +232,18 @@ static void http_set_url(struct http *h, const struct payload *payload)
     while (n && payload->path.len && base[n - 1] == '/') n--;
     buf_reset(&h->url);
     buf_mem(&h->url, base, n);
-    /* A secret comes first in the query. */
-    const char *path = buf_text(&payload->path), *secret = buf_text(&payload->secret);
-    size_t query = strcspn(path, "?");
-    buf_mem(&h->url, path, query);
-    if (secret[0] == '?') {
-        buf_mem(&h->url, secret, strcspn(secret, "\n"));
-        if (path[query]) buf_printf(&h->url, "&%s", path + query + 1);
-    } else {
-        buf_str(&h->url, path + query);
-    }
+    http_path(payload, true, &h->url);
     curl_easy_setopt(h->curl, CURLOPT_URL, buf_text(&h->url));
 }
 
 static struct curl_slist *http_headers(const struct http *h, const struct payload *payload)
 {
-    static const char *const encodings[] = {NULL, "Content-Encoding: gzip", "Content-Encoding: deflate"};
-    struct buf type = {0};
-    /* A body is sent at once, whatever its size. */
-    struct curl_slist *list = http_append(NULL, "Expect:", 7);
-    buf_printf(&type, "Content-Type:%s%s", payload->content_type ? " " : "",
-               payload->content_type ? payload->content_type : "");
-    list = http_append(list, buf_text(&type), type.len);
-    const char *encoding = encodings[h->settings->compression];
-    if (encoding && payload->body.len) list = http_append(list, encoding, strlen(encoding));
-    list = http_append_lines(list, &payload->headers);
-    list = http_append_lines(list, &payload->secret);
-    buf_free(&type);
+    struct buf lines = {0};
+    /* A body is sent at once, whatever its size; curl adds no type of its own. */
+    buf_str(&lines, payload->content_type ? "Expect:\n" : "Expect:\nContent-Type:\n");
+    http_header_lines(h->settings, payload, true, &lines);
+    struct curl_slist *list = http_list(&lines);
+    buf_free(&lines);
     return list;
 }
 
@@ -316,5 +362,9 @@ static void http_send(void *link, const struct payload *payload, struct answer *
     curl_slist_free_all(headers);
 }
 
-const struct transport transport_http = {
-    .name = "http", .options = http_options, .open = http_open, .send = http_send, .close = http_close};
+const struct transport transport_http = {.name = "http",
+                                         .options = http_options,
+                                         .open = http_open,
+                                         .send = http_send,
+                                         .describe = http_describe,
+                                         .close = http_close};

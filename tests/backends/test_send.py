@@ -268,6 +268,8 @@ done = run("librato", [{"name": "a", "value": 1}], "--dry-run", url="http://127.
 check(done.returncode == 0 and done.stdout.startswith("POST /v1/metrics\nHost: 127.0.0.1:9\n") and "Authorization: ***" in done.stdout,
       f"dry run: {done.stdout}")
 check(base64.b64encode(b"me:sesame").decode() not in done.stdout, "dry run: no secret")
+check(run("librato", [{"name": "a", "value": 1}], "--dry-run", url="http://127.0.0.1:9/gate/").stdout.startswith("POST /gate/v1/metrics\nHost: 127.0.0.1:9\n"),
+      "dry run: the url's own path comes first")
 check(base64.b64encode(b"me:sesame").decode() in run("librato", [{"name": "a", "value": 1}], "-n", "--show-secrets", url=service.url).stdout, "unless asked")
 service.stop()
 

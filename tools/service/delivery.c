@@ -223,13 +223,12 @@ static bool delivery_settled(struct sending *s, struct delivery *d, const struct
     return false;
 }
 
-static void delivery_send(struct sending *s, const struct payload *payload, int which, const struct point *at,
-                          size_t n)
+static void delivery_send(struct sending *s, const struct payload *payload, const struct point *at, size_t n)
 {
     struct delivery d = delivery_begin(s);
     s->requests++;
     if (sending_options.dry) {
-        request_print(&s->shown, payload, which);
+        request_print(&s->shown, payload);
         s->accepted += n;
         return;
     }
@@ -266,7 +265,7 @@ static void delivery_hand_over(struct sending *s, const struct payload *payload,
     if (s->state == SENDING_WELL && m) {
         for (size_t i = 0, k = 0; i < n; i++)
             if (where[i] == which) mine[k++] = at[i];
-        delivery_send(s, payload, which, mine, m);
+        delivery_send(s, payload, mine, m);
     } else {
         s->unsent += m;
     }

@@ -7,92 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Where it goes --- */
-
-/* A text among the backend's options, or "". */
-static const char *request_option(const struct requests *r, const char *name)
-{
-    bool file;
-    const struct option *row = option_find(backend_options(r->backend), name, &file);
-    if (!row || file || row->type != OPTION_STRING) return "";
-    const char *text = *(char *const *)((const char *)r->settings + row->offset);
-    return text ? text : "";
-}
-
-/* Lines on a socket instead of HTTP: where to; "" = none. */
-static const char *request_stream(const struct requests *r, int which)
-{
-    const char *other = request_option(r, "tcp_distributions");
-    return which == 1 && *other ? other : request_option(r, "tcp");
-}
-
-static void request_redis(const struct requests *r, struct buf *out)
-{
-    bool file;
-    const struct option *row = option_find(backend_options(r->backend), "port", &file);
-    const char *socket = request_option(r, "unix_socket");
-    buf_str(out, *socket ? socket : request_option(r, "host"));
-    if (!*socket && row)
-        buf_printf(out, ":%lld", *(const long long *)((const char *)r->settings + row->offset));
-}
-
-static void request_host(const struct requests *r, struct buf *out)
-{
-    const char *url = request_option(r, "url"), *host = strstr(url, "://");
-    if (host) buf_mem(out, host + 3, strcspn(host + 3, "/?"));
-}
-
-/* --- Headers --- */
-
-/* One "Name: value" line, or a secret's name alone. */
-typedef void request_header_fn(void *arg, const char *name, size_t n, const char *value, size_t m);
-
-static void request_header_lines(const struct buf *lines, bool hide, request_header_fn *each, void *arg)
-{
-    for (const char *line = buf_text(lines); *line;) {
-        size_t whole = strcspn(line, "\n"), name = strcspn(line, ":\n");
-        const char *value = line + name + (name < whole);
-        while (*value == ' ') value++;
-        if (line[0] != '?')
-            each(arg, line, name, hide ? "***" : value, hide ? 3 : (size_t)(line + whole - value));
-        line += whole + (line[whole] == '\n');
-    }
-}
-
-static void request_headers(const struct requests *r, const struct payload *p, int which,
-                            request_header_fn *each, void *arg)
-{
-    bool file;
-    const struct option *row = option_find(backend_options(r->backend), "compression", &file);
-    int packed = row ? *(const int *)((const char *)r->settings + row->offset) : 0;
-    struct buf host = {0};
-    if (which >= 0) request_host(r, &host);
-    if (host.len) each(arg, "Host", 4, host.data, host.len);
-    if (p->content_type) each(arg, "Content-Type", 12, p->content_type, strlen(p->content_type));
-    if (packed && p->body.len && which >= 0)
-        each(arg, "Content-Encoding", 16, row->choices[packed], strlen(row->choices[packed]));
-    request_header_lines(&p->headers, false, each, arg);
-    request_header_lines(&p->secret, !r->secrets, each, arg);
-    buf_free(&host);
-}
-
-/* The path with its query, in which a secret comes first. */
-static void request_path(const struct requests *r, const struct payload *p, struct buf *out)
-{
-    const char *path = p->path.len ? buf_text(&p->path) : "/", *secret = buf_text(&p->secret);
-    size_t query = strcspn(path, "?"), n = strcspn(secret, "\n");
-    buf_mem(out, path, query);
-    if (*secret != '?') {
-        buf_str(out, path + query);
-        return;
-    }
-    if (r->secrets)
-        buf_mem(out, secret, n);
-    else
-        buf_printf(out, "%.*s=***", (int)strcspn(secret, "=\n"), secret);
-    if (path[query]) buf_printf(out, "&%s", path + query + 1);
-}
-
 /* --- Secrets in a body --- */
 
 /* Wherever it stands between `before` and one of `after`, or the end. */
@@ -129,10 +43,10 @@ static void request_hide_all(const struct requests *r, struct buf *text)
     }
 }
 
-static void request_body(const struct requests *r, const struct payload *p, int which, struct buf *out)
+static void request_body(const struct requests *r, const struct payload *p, bool own, struct buf *out)
 {
     buf_mem(out, buf_text(&p->body), p->body.len);
-    if (which < 0 && !r->secrets) request_hide_all(r, out);
+    if (own && !r->secrets) request_hide_all(r, out);
 }
 
 /* --- Redis' commands --- */
@@ -178,95 +92,97 @@ static void request_word_json(void *arg, size_t at, size_t of, const char *word,
     if (at + 1 == of) jsonw_array_end(j);
 }
 
-/* --- Printing --- */
+/* --- As text --- */
 
-static void request_header_text(void *arg, const char *name, size_t n, const char *value, size_t m)
-{
-    buf_printf(arg, "%.*s: %.*s\n", (int)n, name, (int)m, value);
-}
-
-static void request_text(struct requests *r, const struct payload *p, int which)
+static void request_text(struct requests *r, const struct payload *p, const struct route *route,
+                         const struct buf *body)
 {
     struct buf *out = &r->cli->out;
-    if (which >= 0 && *request_stream(r, which)) {
-        buf_printf(out, "tcp %s\n\n", request_stream(r, which));
-        buf_mem(out, buf_text(&p->body), p->body.len);
-    } else if (!p->path.len) {
-        buf_str(out, "redis ");
-        request_redis(r, out);
-        buf_str(out, "\n\n");
+    if (route->method)
+        buf_printf(out, "%s %s\n%s", route->method, buf_text(&route->path), buf_text(&route->headers));
+    else
+        buf_printf(out, "%s %s\n", route->way, buf_text(&route->address));
+    if (body->len) buf_char(out, '\n');
+    if (route->commands)
         request_commands(&p->body, request_word_text, out);
-    } else {
-        buf_printf(out, "%s ", p->method ? p->method : "POST");
-        request_path(r, p, out);
-        buf_char(out, '\n');
-        request_headers(r, p, which, request_header_text, out);
-        struct buf body = {0};
-        request_body(r, p, which, &body);
-        if (body.len) buf_printf(out, "\n%s%s", body.data, body.data[body.len - 1] == '\n' ? "" : "\n");
-        buf_free(&body);
-    }
+    else
+        buf_mem(out, buf_text(body), body->len);
+    if (body->len && out->data[out->len - 1] != '\n') buf_char(out, '\n');
     buf_char(out, '\n');
     cli_flow(r->cli);
 }
 
-static void request_header_json(void *arg, const char *name, size_t n, const char *value, size_t m)
-{
-    char key[64];
-    snprintf(key, sizeof key, "%.*s", (int)n, name);
-    jsonw_key(arg, key);
-    jsonw_mem(arg, value, m);
-}
+/* --- As JSON --- */
 
-static void request_http_json(struct requests *r, struct json *j, const struct payload *p, int which)
+/* "Name: value" lines as members. */
+static void request_json_headers(struct json *j, const struct buf *lines)
 {
-    struct buf path = {0};
-    request_path(r, p, &path);
-    jsonw_key_str(j, "method", p->method ? p->method : "POST");
-    jsonw_key_str(j, "path", buf_text(&path));
     jsonw_key(j, "headers");
     jsonw_object(j);
-    request_headers(r, p, which, request_header_json, j);
+    for (const char *line = buf_text(lines); *line;) {
+        char key[64];
+        size_t whole = strcspn(line, "\n"), name = strcspn(line, ":\n"), value = name;
+        snprintf(key, sizeof key, "%.*s", (int)name, line);
+        while (value < whole && strchr(": ", line[value])) value++;
+        jsonw_key(j, key);
+        jsonw_mem(j, line + value, whole - value);
+        line += whole + (line[whole] == '\n');
+    }
     jsonw_object_end(j);
-    buf_free(&path);
 }
 
-static void request_json(struct requests *r, const struct payload *p, int which)
+static void request_json_route(struct json *j, const struct route *route)
+{
+    if (!route->method) {
+        jsonw_key_str(j, route->way, buf_text(&route->address));
+        return;
+    }
+    jsonw_key_str(j, "method", route->method);
+    jsonw_key_str(j, "path", buf_text(&route->path));
+    request_json_headers(j, &route->headers);
+}
+
+static void request_json(struct requests *r, const struct payload *p, const struct route *route,
+                         const struct buf *body)
 {
     struct json j;
-    struct buf address = {0};
     if (r->json.len) buf_char(&r->json, ',');
     jsonw_begin(&j, &r->json);
     jsonw_object(&j);
-    if (!p->path.len) {
-        request_redis(r, &address);
-        jsonw_key_str(&j, "redis", buf_text(&address));
-        jsonw_key(&j, "commands");
+    request_json_route(&j, route);
+    jsonw_key(&j, route->commands ? "commands" : "body");
+    if (route->commands) {
         jsonw_array(&j);
         request_commands(&p->body, request_word_json, &j);
         jsonw_array_end(&j);
     } else {
-        if (which >= 0 && *request_stream(r, which))
-            jsonw_key_str(&j, "tcp", request_stream(r, which));
-        else
-            request_http_json(r, &j, p, which);
-        struct buf body = {0};
-        request_body(r, p, which, &body);
-        jsonw_key(&j, "body");
-        jsonw_mem(&j, buf_text(&body), body.len);
-        buf_free(&body);
+        jsonw_mem(&j, buf_text(body), body->len);
     }
     jsonw_object_end(&j);
-    buf_free(&address);
 }
 
-void request_print(struct requests *r, const struct payload *payload, int which)
+/* --- Printing --- */
+
+/* own: the session's, which may go to another host than the backend's points. */
+static void request_show(struct requests *r, const struct payload *p, bool own)
 {
+    const struct transport *transport = own ? &transport_http : r->backend->transport;
+    struct route route = {.way = transport->name};
+    struct buf body = {0};
     if (r->silent) return;
+    if (transport->describe) transport->describe(own ? NULL : r->settings, p, r->secrets, &route);
+    request_body(r, p, own, &body);
     if (r->cli->json)
-        request_json(r, payload, which);
+        request_json(r, p, &route, &body);
     else
-        request_text(r, payload, which);
+        request_text(r, p, &route, &body);
+    buf_free(&body);
+    route_free(&route);
+}
+
+void request_print(struct requests *r, const struct payload *payload)
+{
+    request_show(r, payload, false);
 }
 
 /* --- What a session asks --- */
@@ -277,7 +193,7 @@ static int request_ids;
 /* No schema is there, each one that is made gets an id, every login is good. */
 static void request_sink(const struct payload *request, struct answer *answer)
 {
-    request_print(request_for, request, -1);
+    request_show(request_for, request, true);
     if (!request_for->silent) request_for->asked++;
     answer->response.status = 200;
     if (request->method && !strcmp(request->method, "GET"))

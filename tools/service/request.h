@@ -24,8 +24,7 @@ struct requests {
  * service that knows nothing yet, until http_send_to(NULL). `requests` has to live as long. */
 void request_begin(struct requests *requests);
 
-/* Prints one to standard output, or for --json into requests->json. which: of the backend's payloads; -1: the
- * session's own. */
-void request_print(struct requests *requests, const struct payload *payload, int which);
+/* Prints a payload of points: to standard output, or with --json into requests->json. */
+void request_print(struct requests *requests, const struct payload *payload);
 
 #endif

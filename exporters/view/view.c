@@ -287,6 +287,16 @@ bool rows_set(struct rows *rows, const metrics_row_t *from, size_t n)
     return true;
 }
 
+bool rows_expand(struct rows *rows, const metrics_reading_t *now, const metrics_reading_t *base,
+                 const metrics_row_options_t *options)
+{
+    rows->n = metrics_reading_rows(now, base, options, rows->at, rows->room);
+    if (rows->n <= rows->room) return true;
+    if (!rows_reserve(rows, rows->n)) return false;
+    metrics_reading_rows(now, base, options, rows->at, rows->room);
+    return true;
+}
+
 /* Durations leave the registry in seconds. */
 static void item_convert(const struct selection *sel, metrics_row_t *row)
 {
@@ -310,11 +320,7 @@ bool reading_rows(const struct selection *sel, const metrics_reading_t *now, con
         .sampled = sel->backend->wants.sampled,
         .empty_zero = sel->settings->empty == BACKEND_EMPTY_ZERO,
     };
-    rows->n = metrics_reading_rows(now, base, &options, rows->at, rows->room);
-    if (rows->n > rows->room) {
-        if (!rows_reserve(rows, rows->n)) return false;
-        metrics_reading_rows(now, base, &options, rows->at, rows->room);
-    }
+    if (!rows_expand(rows, now, base, &options)) return false;
     if (sel->time_factor != 1)
         for (size_t i = 0; i < rows->n; i++) item_convert(sel, &rows->at[i]);
     return true;

@@ -113,6 +113,10 @@ struct rows {
     metrics_row_t *at;
     size_t n, room;
 };
+/* Expands a reading into the rows that the options ask for; base and options may be NULL. False without memory.
+ * The rows are valid until the next call with the same `rows`, and no longer than the snapshot. */
+bool rows_expand(struct rows *rows, const metrics_reading_t *now, const metrics_reading_t *base,
+                 const metrics_row_options_t *options);
 /*
  * Expands an item into the rows that its backend wants, durations in the backend's unit. Totals are of the
  * given scope. False without memory. The rows are valid until the next call with the same `rows`.

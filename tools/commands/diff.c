@@ -36,7 +36,7 @@ struct diff {
     struct cli *cli;
     metrics_snapshot_t *before, *after;
     metrics_row_options_t options;
-    struct values old_rows, new_rows;
+    struct rows old_rows, new_rows;
     struct grid grid;
     struct json json;
     double seconds;
@@ -148,14 +148,13 @@ static void diff_series(struct diff *d, const metrics_reading_t *old, const metr
     size_t found = d->differences;
     bool good = true;
     d->old_rows.n = d->new_rows.n = 0;
-    if (old) good = values_expand(&d->old_rows, old, NULL, &d->options);
-    if (new) good = good && values_expand(&d->new_rows, new, NULL, &d->options);
+    if (old) good = rows_expand(&d->old_rows, old, NULL, &d->options);
+    if (new) good = good && rows_expand(&d->new_rows, new, NULL, &d->options);
     if (!good) d->cli->out.failed = true;
     for (size_t i = 0; i < d->new_rows.n; i++)
-        diff_row(d, fate, values_same(&d->old_rows, &d->new_rows.items[i], i), &d->new_rows.items[i]);
+        diff_row(d, fate, values_same(&d->old_rows, &d->new_rows.at[i], i), &d->new_rows.at[i]);
     for (size_t i = 0; i < d->old_rows.n; i++)
-        if (!values_same(&d->new_rows, &d->old_rows.items[i], i))
-            diff_row(d, fate, &d->old_rows.items[i], NULL);
+        if (!values_same(&d->new_rows, &d->old_rows.at[i], i)) diff_row(d, fate, &d->old_rows.at[i], NULL);
     if (fate != DIFF_CHANGED && d->differences == found) diff_bare(d, fate, new ? new : old);
     cli_flow(d->cli);
 }
@@ -255,8 +254,8 @@ static int diff_both(struct diff *d, const struct match *only)
         buf_char(&d->cli->out, '\n');
     }
     grid_print(&d->grid, 0, &d->cli->out);
-    values_free(&d->old_rows);
-    values_free(&d->new_rows);
+    rows_free(&d->old_rows);
+    rows_free(&d->new_rows);
     return code != CLI_OK ? code : d->differences ? CLI_NO : CLI_OK;
 }
 

@@ -86,7 +86,7 @@ static int dump_bytes(struct cli *cli, const metrics_snapshot_t *snapshot)
 struct dump {
     struct cli *cli;
     struct match match;
-    struct values rows;
+    struct rows rows;
     metrics_row_options_t options;
     struct json json;
     size_t shown;
@@ -105,7 +105,7 @@ static void dump_text(struct dump *dump, const metrics_reading_t *reading)
     }
     buf_char(out, '\n');
     for (size_t i = 0; i < dump->rows.n; i++) {
-        const metrics_row_t *row = &dump->rows.items[i];
+        const metrics_row_t *row = &dump->rows.at[i];
         show_attribute(&grid.text, row);
         if (row->worker >= 0) buf_printf(&grid.text, " worker=%" PRId64, row->worker);
         grid_end_cell(&grid);
@@ -119,7 +119,7 @@ static void dump_text(struct dump *dump, const metrics_reading_t *reading)
 static void dump_reading(struct dump *dump, const metrics_reading_t *reading)
 {
     if (!match_reading(&dump->match, reading)) return;
-    if (!values_expand(&dump->rows, reading, NULL, &dump->options)) dump->cli->out.failed = true;
+    if (!rows_expand(&dump->rows, reading, NULL, &dump->options)) dump->cli->out.failed = true;
     dump->shown++;
     if (dump->cli->json)
         show_json_reading(&dump->json, reading, &dump->rows);
@@ -165,7 +165,7 @@ static int dump_all(struct dump *dump, const metrics_snapshot_t *snapshot)
         jsonw_object_end(&dump->json);
         buf_char(&cli->out, '\n');
     }
-    values_free(&dump->rows);
+    rows_free(&dump->rows);
     return dump->shown ? CLI_OK : match_none(cli, &dump->match, snapshot);
 }
 

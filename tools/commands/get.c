@@ -25,7 +25,7 @@ struct get {
     struct cli *cli;
     struct match match;
     struct values_wanted wanted;
-    struct values rows;
+    struct rows rows;
     struct grid grid;
     struct json json;
     size_t matched, shown;
@@ -50,13 +50,13 @@ static void get_line(struct get *get, const metrics_reading_t *reading, const me
 
 static void get_reading(struct get *get, const metrics_reading_t *reading)
 {
-    if (!values_expand(&get->rows, reading, NULL, &get->wanted.options)) get->cli->out.failed = true;
+    if (!rows_expand(&get->rows, reading, NULL, &get->wanted.options)) get->cli->out.failed = true;
     get->matched++;
     get->shown += get->rows.n;
     if (get->cli->json && get->rows.n)
         show_json_reading(&get->json, reading, &get->rows);
     else
-        for (size_t i = 0; i < get->rows.n; i++) get_line(get, reading, &get->rows.items[i]);
+        for (size_t i = 0; i < get->rows.n; i++) get_line(get, reading, &get->rows.at[i]);
     cli_flow(get->cli);
 }
 
@@ -80,7 +80,7 @@ static int get_all(struct get *get, const metrics_snapshot_t *snapshot)
         buf_char(&cli->out, '\n');
     }
     grid_print(&get->grid, 0, &cli->out);
-    values_free(&get->rows);
+    rows_free(&get->rows);
     if (!get->matched) return match_none(cli, &get->match, snapshot);
     if (!get->shown)
         return cli_fail(cli, CLI_NO, "%zu series match, but none has such a value now", get->matched);

@@ -46,7 +46,7 @@ struct watch {
     struct cli *cli;
     struct match match;
     struct values_wanted wanted;
-    struct values rows, before;
+    struct rows rows, before;
     struct json json;
     metrics_reader_t *reader;
     metrics_snapshot_t *base, *now;
@@ -104,9 +104,9 @@ static void watch_object(struct watch *w, const metrics_row_t *row, const metric
 static bool watch_expand(struct watch *w, const metrics_reading_t *reading)
 {
     const metrics_reading_t *base = metrics_snapshot_find(w->base, reading);
-    bool good = values_expand(&w->rows, reading, NULL, &w->wanted.options);
+    bool good = rows_expand(&w->rows, reading, NULL, &w->wanted.options);
     w->before.n = 0;
-    if (good && base) good = values_expand(&w->before, base, NULL, &w->wanted.options);
+    if (good && base) good = rows_expand(&w->before, base, NULL, &w->wanted.options);
     if (!good) w->cli->out.failed = true;
     return good && w->rows.n;
 }
@@ -121,7 +121,7 @@ static void watch_reading(struct watch *w, struct grid *grid, const metrics_read
     bool open = false;
     if (!match_reading(&w->match, reading) || !watch_expand(w, reading)) return;
     for (size_t i = 0; i < w->rows.n; i++) {
-        const metrics_row_t *row = &w->rows.items[i], *before = values_same(&w->before, row, i);
+        const metrics_row_t *row = &w->rows.at[i], *before = values_same(&w->before, row, i);
         if (watch_changed && !watch_differs(row, before)) continue;
         if (!w->cli->json) {
             watch_line(w, grid, row, before);
@@ -247,8 +247,8 @@ static int watch_run(struct cli *cli)
     code = watch_loop(&w, &ends);
     metrics_snapshot_release(&w.base);
     metrics_reader_close(&w.reader);
-    values_free(&w.rows);
-    values_free(&w.before);
+    rows_free(&w.rows);
+    rows_free(&w.before);
     return code;
 }
 

@@ -216,7 +216,7 @@ void show_json_row_open(struct json *j, const metrics_row_t *row)
     if (row->worker >= 0) jsonw_key_u64(j, "worker", (uint64_t)row->worker);
 }
 
-void show_json_reading(struct json *j, const metrics_reading_t *reading, const struct values *rows)
+void show_json_reading(struct json *j, const metrics_reading_t *reading, const struct rows *rows)
 {
     jsonw_object(j);
     show_json_series(j, reading);
@@ -224,7 +224,7 @@ void show_json_reading(struct json *j, const metrics_reading_t *reading, const s
     jsonw_key(j, "values");
     jsonw_array(j);
     for (size_t i = 0; i < rows->n; i++) {
-        show_json_row_open(j, &rows->items[i]);
+        show_json_row_open(j, &rows->at[i]);
         jsonw_object_end(j);
     }
     jsonw_array_end(j);

@@ -42,7 +42,7 @@ void show_json_series(struct json *j, const metrics_reading_t *reading);
 void show_json_row_open(struct json *j, const metrics_row_t *row);
 
 /* One object: the members of the series, help, and "values". */
-void show_json_reading(struct json *j, const metrics_reading_t *reading, const struct values *rows);
+void show_json_reading(struct json *j, const metrics_reading_t *reading, const struct rows *rows);
 
 /* Members "time", "wall_ns", "incarnation", "created_ns", "series_damaged" of the open object. */
 void show_json_snapshot(struct json *j, const metrics_snapshot_header_t *header);

@@ -1,41 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "values.h"
 
-#include "attribute.h"
-
-#include <stdlib.h>
 #include <string.h>
-
-bool values_expand(struct values *rows, const metrics_reading_t *now, const metrics_reading_t *base,
-                   const metrics_row_options_t *options)
-{
-    for (;;) {
-        rows->n = metrics_reading_rows(now, base, options, rows->items, rows->room);
-        if (rows->n <= rows->room) return true;
-        size_t room = rows->n < METRICS_ROWS_MAX ? METRICS_ROWS_MAX : rows->n;
-        metrics_row_t *grown = realloc(rows->items, room * sizeof *grown);
-        if (!grown) return false;
-        rows->items = grown;
-        rows->room = room;
-    }
-}
-
-void values_free(struct values *rows)
-{
-    free(rows->items);
-    *rows = (struct values){.n = 0};
-}
 
 static bool values_alike(const metrics_row_t *a, const metrics_row_t *b)
 {
     return a->attribute == b->attribute && a->parameter == b->parameter && a->worker == b->worker;
 }
 
-const metrics_row_t *values_same(const struct values *rows, const metrics_row_t *like, size_t hint)
+const metrics_row_t *values_same(const struct rows *rows, const metrics_row_t *like, size_t hint)
 {
-    if (hint < rows->n && values_alike(&rows->items[hint], like)) return &rows->items[hint];
+    if (hint < rows->n && values_alike(&rows->at[hint], like)) return &rows->at[hint];
     for (size_t i = 0; i < rows->n; i++)
-        if (values_alike(&rows->items[i], like)) return &rows->items[i];
+        if (values_alike(&rows->at[i], like)) return &rows->at[i];
     return NULL;
 }
 
@@ -66,7 +43,6 @@ static uint32_t values_bits(const struct attributes *compiled, const struct cmd_
 int values_wanted(const struct cli *cli, const struct cmd_list *words, struct values_wanted *wanted)
 {
     struct option_list list = {(char **)words->items, words->n};
-    struct attributes compiled;
     struct buf why = {0};
     int code = CLI_OK;
     for (size_t i = 0; i < words->n && code == CLI_OK; i++)
@@ -74,14 +50,12 @@ int values_wanted(const struct cli *cli, const struct cmd_list *words, struct va
             code = cli_usage(cli, "--attributes: %s", buf_text(&why));
     buf_free(&why);
     if (code != CLI_OK) return code;
-    attributes_compile(&list, &compiled);
-    size_t n = compiled.quantile_count < VALUES_QUANTILES ? compiled.quantile_count : VALUES_QUANTILES;
-    memcpy(wanted->quantiles, compiled.quantiles, n * sizeof *wanted->quantiles);
+    attributes_compile(&list, &wanted->attributes);
     wanted->options = (metrics_row_options_t){
         .size = sizeof wanted->options,
-        .attributes = values_bits(&compiled, words),
-        .quantiles = n ? wanted->quantiles : NULL,
-        .quantile_count = n,
+        .attributes = values_bits(&wanted->attributes, words),
+        .quantiles = wanted->attributes.quantiles,
+        .quantile_count = wanted->attributes.quantile_count,
     };
     return CLI_OK;
 }

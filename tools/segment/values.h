@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* values.h - the rows of one reading at a time, however many there are. */
+/*
+ * values.h - the rows of readings: which are wanted, which of two snapshots belong together, and what happened between
+ * them. Pure.
+ */
 #ifndef TOOLS_VALUES_H
 #define TOOLS_VALUES_H
 
+#include "attribute.h"
 #include "cli.h"
+#include "view.h"
 
 #include <mtx/snapshot.h>
 
-/* All zeros is empty. The rows are valid until the next values_expand(). */
-struct values {
-    metrics_row_t *items;
-    size_t n, room;
-};
-
-/* False if memory is short. base and options may be NULL. */
-bool values_expand(struct values *rows, const metrics_reading_t *now, const metrics_reading_t *base,
-                   const metrics_row_options_t *options);
-void values_free(struct values *rows);
-
-/* The row of the same attribute, parameter and worker, or NULL. `hint`: where it probably stands. */
-const metrics_row_t *values_same(const struct values *rows, const metrics_row_t *like, size_t hint);
+/* The row of the same attribute, parameter and worker, or NULL. `hint`: the index where it probably is. */
+const metrics_row_t *values_same(const struct rows *rows, const metrics_row_t *like, size_t hint);
 
 /* What happened between two values of a row: now - before, before = 0 if NULL (the series is new). */
 double values_delta(const metrics_row_t *now, const metrics_row_t *before);
@@ -33,10 +27,9 @@ double values_delta(const metrics_row_t *now, const metrics_row_t *before);
                 "quantiles, rates, buckets, all"                                                         \
     }
 
-enum { VALUES_QUANTILES = 32 };
 struct values_wanted {
-    metrics_row_options_t options; /* points into this struct */
-    double quantiles[VALUES_QUANTILES];
+    struct attributes attributes;
+    metrics_row_options_t options; /* points into .attributes */
 };
 
 /* The options for these words; CLI_USAGE with the mistake said. */

@@ -25,13 +25,14 @@ static const struct command *const commands[] = {
 
 static const char mtxctl_text[] =
     "mtxctl reads the shared-memory segment in which the processes of a server record their metrics. It "
-    "works "
-    "beside them and beside mtx-exporter, disturbs neither, and needs neither to be alive.\n"
+    "works beside them and beside mtx-exporter without disturbing them, and none of them needs to be "
+    "running.\n"
     "\n"
     "The segment is the file given with --segment, else $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg.\n"
     "\n"
-    "Names of series are given as shell patterns (quote them: 'http.*'), tags as key=value, where the value "
-    "may be a pattern, too. --json gives one JSON document; watch gives one in each line.";
+    "Series are selected by shell patterns for their names (quote them: 'http.*') and by tags as "
+    "key=value, where the value may also be a pattern. --json prints one JSON document; watch prints one "
+    "per line.";
 
 static void mtxctl_help(struct buf *out)
 {
@@ -59,8 +60,7 @@ static int mtxctl_unknown(const char *name)
     for (size_t i = 0; commands[i]; i++) near = nearest_of(name, near, commands[i]->name);
     fprintf(stderr, "mtxctl: there is no %s \"%s\"", *name == '-' ? "option" : "command", name);
     if (near) fprintf(stderr, "; did you mean %s?", near);
-    fputs(*name == '-' ? " (options of a command stand after it; see mtxctl --help)\n"
-                       : " (see mtxctl --help)\n",
+    fputs(*name == '-' ? " (options follow the command; see mtxctl --help)\n" : " (see mtxctl --help)\n",
           stderr);
     return CLI_USAGE;
 }

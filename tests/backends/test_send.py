@@ -235,17 +235,17 @@ equal([m["name"] for m in service.got[-1][1]["gauges"]], ["a", "b"], "blanks and
 # A line beyond a mebibyte, split over many reads; the next one is read.
 long = json.dumps({"name": "x" * (3 << 20), "value": 1}) + "\n" + lines({"name": "after", "value": 1})
 done = run("librato", long, url=service.url)
-check(done.returncode == 1 and "line 1: this is longer than 1 MiB" in done.stderr and service.got[-1][1]["gauges"][0]["name"] == "after",
+check(done.returncode == 1 and "line 1: the line is longer than 1 MiB" in done.stderr and service.got[-1][1]["gauges"][0]["name"] == "after",
       f"a long line: {done.stderr[:300]}")
 equal(run("librato", "", url=service.url).stdout, "librato: 0 points accepted in 0 requests\n", "nothing: no request")
 # Mistakes on the command line: 2, and nothing is done.
 before = len(service.requests)
 for words, says in [
         (("nowhere",), 'there is no backend "nowhere"'), (("libratto",), "did you mean librato?"),
-        (("console",), "console takes no points by hand"), (("librato", "--set", "tokn=x"), 'has no option "tokn"; did you mean token?'),
+        (("console",), "console cannot send points by hand"), (("librato", "--set", "tokn=x"), 'has no option "tokn"; did you mean token?'),
         (("librato", "--set", "token=x"), "token_file=FILE"), (("librato", "--set", "timeout=soon"), '"soon" is not a duration'),
         (("librato", "--set", "url"), "not OPTION=VALUE"), (("librato", "--tag", "x"), "--tag takes KEY=VALUE"),
-        (("librato", "--period", "10s"), "--period is for --aggregate"), (("librato", "--strict", "--at-once", "1"), "choose one"),
+        (("librato", "--period", "10s"), "--period needs --aggregate"), (("librato", "--strict", "--at-once", "1"), "choose one"),
         (("librato", "--backend", "x"), "--config"), (("wavefront",), "url is missing"), (("wavefront", "--set", "url=ftp://x"), "http://")]:
     done = subprocess.run([harness.MTXCTL, "send", *words], input="", env=ENV, capture_output=True, text=True)
     check(done.returncode == 2 and says in done.stderr, f"{words}: {done.returncode} {done.stderr}")
@@ -671,7 +671,7 @@ if process:
     check(done.returncode == 7 and "mtxctl time: chouette: " in done.stderr, f"time: nobody there: {done.returncode} {done.stderr}")
     done = run("chouette", [{"name": "a", "value": 1}], "--retries", "1", "--set", f"unix_socket={WORK}/gone")
     equal(done.returncode, 3, f"chouette: nobody there: {done.stderr}")
-for words, says in [(["--milliseconds"], "are for --send"), (["--send", "nowhere"], 'there is no backend "nowhere"')]:
+for words, says in [(["--milliseconds"], "need --send"), (["--send", "nowhere"], 'there is no backend "nowhere"')]:
     done = subprocess.run([harness.MTXCTL, "time", *words, "t", "--", "touch", f"{WORK}/ran"], env=ENV, capture_output=True, text=True)
     check(done.returncode == 2 and says in done.stderr and not os.path.exists(f"{WORK}/ran"), f"time {words}: {done.stderr}")
 

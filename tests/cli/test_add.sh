@@ -14,9 +14,9 @@ is "the largest" 9223372036854775807 "$(mtxctl get -v huge)"
 expect 2 mtxctl add bytes -1 disk=sda
 err '\-1 is below 0, and this total only grows'
 expect 2 mtxctl add bytes 1.5
-err '"1.5" is no whole number'
+err '"1.5" is not a whole number'
 expect 2 mtxctl add bytes 9223372036854775808
-err 'is no whole number'
+err 'is not a whole number'
 expect 2 mtxctl add bytes
 err 'it takes NAME N \[KEY=VALUE\.\.\.\]'
 is "unchanged" 1048577 "$(mtxctl get -v bytes)"

@@ -72,7 +72,7 @@ for cut in 0 1 2 10 $((size / 2)) $((size - 1)); do
 done
 ran='mtxctl dump --from CUT'
 is "cut files refused" $tried $refused
-err 'cut.mtx is no snapshot saved by mtxctl dump --msgpack'
+err 'cut.mtx is not a snapshot saved by mtxctl dump --msgpack'
 
 # Buckets, and text that would steer a terminal.
 mtxctl inc odd $'tag=\e[31mred\u009b2J'

@@ -18,7 +18,7 @@ expect 0 mtxctl gauge temperature 5 room=a
 is "a value again" 5 "$(mtxctl get -v temperature room=a)"
 for v in warm nan inf 0x1; do
     expect 2 mtxctl gauge temperature $v
-    err "\"$v\" is no number"
+    err "\"$v\" is not a number"
 done
 expect 2 mtxctl gauge temperature
 err 'it takes NAME VALUE'

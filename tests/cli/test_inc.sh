@@ -27,9 +27,9 @@ err 'it takes NAME \[KEY=VALUE\.\.\.\]'
 expect 2 mtxctl inc service=shop
 err 'the name comes first; "service=shop" looks like a tag'
 expect 2 mtxctl inc deploys shop
-err '"shop" is no tag: tags are key=value'
+err '"shop" is not a tag: tags are key=value'
 expect 2 mtxctl inc deploys =shop
-err '"=shop" is no tag'
+err '"=shop" is not a tag'
 
 mtxctl gauge level 1
 expect 4 mtxctl inc level

@@ -68,7 +68,7 @@ is "lines" 7 "$(wc -l <"$work/out")"
 expect 3 mtxctl ls --from "$work/none.mtx"
 err "cannot open $work/none.mtx: No such file"
 expect 3 mtxctl ls --from "$MTX_SEGMENT"
-err 'is no snapshot saved by mtxctl dump --msgpack'
+err 'is not a snapshot saved by mtxctl dump --msgpack'
 
 # An empty segment.
 rm "$MTX_SEGMENT"

@@ -15,9 +15,9 @@ is "its kind" meter "$(mtxctl ls mails folder=inbox | awk '{print $1}')"
 expect 2 mtxctl mark mails -2
 err '\-2 is below 0'
 expect 2 mtxctl mark mails many
-err '"many" is no whole number'
+err '"many" is not a whole number'
 expect 2 mtxctl mark mails 1 2
-err '"2" is no tag'
+err '"2" is not a tag'
 mtxctl inc counted
 expect 4 mtxctl mark counted
 expect 0 mtxctl mark --json mails

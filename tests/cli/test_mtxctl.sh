@@ -21,7 +21,7 @@ err 'there is no command "dmup"; did you mean dump\? \(see mtxctl --help\)'
 expect 2 mtxctl help statu
 err 'did you mean status\?'
 expect 2 mtxctl --segment "$MTX_SEGMENT" ls
-err 'there is no option "--segment" \(options of a command stand after it'
+err 'there is no option "--segment" \(options follow the command'
 
 # Options stand anywhere before --, in long and short form, alone or with =.
 mtxctl inc a.b k=v
@@ -47,7 +47,7 @@ MTX_SEGMENT=$work/none.seg expect 0 mtxctl ls --segment "$MTX_SEGMENT"
 # A missing segment: one sentence, which names the others in /dev/shm and beside it.
 cp "$MTX_SEGMENT" "$work/mtx-other.seg"
 expect 3 mtxctl ls --segment "$work/mtx-none.seg"
-err "there is no segment at $work/mtx-none.seg; there are others: .*$MTX_SEGMENT.* \(choose with --segment or MTX_SEGMENT\)"
+err "there is no segment at $work/mtx-none.seg; other segments: .*$MTX_SEGMENT.* \(choose one with --segment or MTX_SEGMENT\)"
 err "$work/mtx-other.seg"
 no_err "mtx-none.seg,"
 is "one line of it" 1 "$(wc -l <"$work/err")"

@@ -61,7 +61,7 @@ json '.exit_status == 3 and .reported and .slots_held == 1'
 is "no segment is left, nor its log" "" "$(find /dev/shm -path "$(jq -r .segment "$work/out")*")"
 
 expect 0 mtxctl run --keep -- "$work/job" count=9
-kept=$(sed -nE 's/^mtxctl run: the segment stays at (.*)$/\1/p' "$work/err")
+kept=$(sed -nE 's/^mtxctl run: the segment is kept at (.*)$/\1/p' "$work/err")
 is "the kept segment" 9 "$(mtxctl get -v job.count --segment "$kept")"
 rm -f "$kept" "$kept".*
 
@@ -72,10 +72,10 @@ out '^ran$'
 echo 'backends: [{type: nonsense}]' >"$work/bad.yaml"
 expect 5 mtxctl run --config "$work/bad.yaml" -- "$work/job" say=ran exit=5
 err 'bad.yaml:1:'
-err 'mtx-exporter ended with status 1; the command goes unreported'
+err 'mtx-exporter ended with status 1; nothing more is reported'
 out '^ran$'
 expect 5 mtxctl run --segment /nowhere/x.seg -- "$work/job" say=ran exit=5
-err '^mtxctl run: .*/nowhere/x.seg.*; the command runs, nothing is reported'
+err '^mtxctl run: .*/nowhere/x.seg.*; the command runs, but nothing is reported'
 out '^ran$'
 
 # A segment that is there already is used and stays.

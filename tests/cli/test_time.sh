@@ -45,7 +45,7 @@ err 'the command to run must follow --'
 expect 2 mtxctl time -- true
 err 'it takes NAME'
 expect 2 mtxctl time job.time oops -- touch "$work/ran"
-err '"oops" is no tag'
+err '"oops" is not a tag'
 is "not run after a mistake" no "$([ -e "$work/ran" ] && echo yes || echo no)"
 
 expect 5 mtxctl time --json job.time kind=b -- sh -c 'echo from the command; exit 5'

@@ -10,7 +10,7 @@ expect 0 mtxctl get size -a count,sum,min,max
 is "values" "4 999.5 -4 1000" "$(awk '{print $NF}' "$work/out" | paste -sd' ')"
 for v in nan inf 0x10 1,5 '' ' 1'; do
     expect 2 mtxctl update size "$v"
-    err 'is no number'
+    err 'is not a number'
 done
 expect 2 mtxctl update size
 err 'it takes NAME VALUE'

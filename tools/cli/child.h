@@ -13,7 +13,12 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* What a shell answers when a command cannot be started. */
+/* For .exit_child of the commands that end with the status of the one they ran. */
+#define CHILD_EXIT                                                                                  \
+    "The exit status of COMMAND; 128 + N if signal N ended it; 127 if it was not found; 126 if it " \
+    "could not be started."
+
+/* The exit status of a shell when a command cannot be started or was ended by a signal. */
 enum { CHILD_CANNOT_RUN = 126, CHILD_NOT_FOUND = 127, CHILD_SIGNALLED = 128 };
 
 struct child {

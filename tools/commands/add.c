@@ -9,7 +9,7 @@ static const struct cmd_option add_options[] = {
      .letter = 'u',
      .type = CMD_FLAG,
      .value = &add_updown,
-     .help = "the series is an updown, which may fall: N may be below 0"},
+     .help = "the series is an updown, which can also fall: N may be negative"},
     {.name = NULL},
 };
 
@@ -44,8 +44,8 @@ const struct command command_add = {
     .args = "NAME N [KEY=VALUE...]",
     .summary = "add a number to a counter",
     .text =
-        "Adds the whole number N to the counter of that name and those tags. A counter only grows, so N is 0 "
-        "or more; with --updown the series is an updown and N may be negative. " WRITING_TEXT,
+        "Adds the whole number N to the counter with that name and those tags. A counter only grows, so N "
+        "must be 0 or more; with --updown, the series is an updown and N may be negative. " WRITING_TEXT,
     .examples = "mtxctl add backup.bytes 1048576 disk=sda\n"
                 "mtxctl add --updown jobs.open -1\n",
     .options = add_options,

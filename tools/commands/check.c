@@ -61,18 +61,17 @@ static int check_run(struct cli *cli)
 const struct command command_check = {
     .name = "check",
     .args = "[PATH]",
-    .summary = "examine every structure of the segment and name each damage",
-    .text =
-        "Walks the whole file: header, index, records, families, storage, slots, reservoirs. Each damage is "
-        "named with its place (a byte offset into the file). Processes may be writing meanwhile.\n"
-        "\n"
-        "Damaged series are left out by all readers; the others are unharmed. A damaged segment is mended "
-        "by deleting the file and restarting the processes that write to it.",
+    .summary = "check every structure of the segment and report each damage",
+    .text = "Checks the whole file: header, index, records, families, storage, slots, reservoirs. Each "
+            "damage is reported with its byte offset in the file. Processes may go on writing meanwhile.\n"
+            "\n"
+            "Readers leave out damaged series; the others are not affected. To repair a damaged segment, "
+            "delete the file and restart the processes that write to it.",
     .examples = "mtxctl check\n"
                 "mtxctl check /var/tmp/saved.seg && echo sound\n",
     .exits = {[CLI_OK] = "the segment is sound",
-              [CLI_NO] = "there is damage",
-              [CLI_SEGMENT] = "there is no segment, or so little of it is left that it cannot be examined"},
+              [CLI_NO] = "damage was found",
+              [CLI_SEGMENT] = "the segment does not exist, or too little of it is left to be checked"},
     .most = 1,
     .run = check_run,
 };

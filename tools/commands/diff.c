@@ -18,12 +18,12 @@ static const struct cmd_option diff_options[] = {
      .type = CMD_LIST,
      .value = &diff_only,
      .arg = "GLOB,...",
-     .help = "only series whose names match one of these patterns"},
+     .help = "compare only series whose names match one of these patterns"},
     {.name = "all",
      .letter = 'a',
      .type = CMD_FLAG,
      .value = &diff_everything,
-     .help = "compare rates, quantiles and statistics too, which move by themselves as time goes by"},
+     .help = "also compare rates, quantiles and statistics, which change with time alone"},
     {.name = NULL},
 };
 
@@ -277,21 +277,19 @@ static int diff_run(struct cli *cli)
 const struct command command_diff = {
     .name = "diff",
     .args = "BEFORE [AFTER]",
-    .summary = "compare two saved snapshots, or a saved one with now",
-    .text =
-        "BEFORE and AFTER are files written by mtxctl dump --msgpack (- is standard input); without AFTER "
-        "the "
-        "segment as it is now. One line is printed for each value that differs, with what it was, what it "
-        "is, and for totals how fast it grew. Marks: ~ changed, + a new series, - a series that is gone, * a "
-        "series of the same name and tags that began anew.\n"
-        "\n"
-        "Compared are totals, levels and facts; --all adds the rest.",
+    .summary = "compare two saved snapshots, or a saved one with the segment",
+    .text = "BEFORE and AFTER are files written by mtxctl dump --msgpack (- is standard input); without "
+            "AFTER, BEFORE is compared with the segment as it is now. Each line shows a value that differs: "
+            "what it was, what it is and, for totals, how fast it grew. Marks: ~ changed, + new series, - "
+            "series that no longer exists, * series with the same name and tags that started again.\n"
+            "\n"
+            "Totals, levels and facts are compared; --all adds the rest.",
     .examples = "mtxctl dump --msgpack before.mtx; ./load-test; mtxctl diff before.mtx\n"
                 "mtxctl diff monday.mtx friday.mtx --only 'http.*,db.*' --json\n",
     .options = diff_options,
-    .exits = {[CLI_OK] = "there are no differences",
-              [CLI_NO] = "there are differences",
-              [CLI_SEGMENT] = "a snapshot or the segment is missing or cannot be read"},
+    .exits = {[CLI_OK] = "no differences",
+              [CLI_NO] = "differences were found",
+              [CLI_SEGMENT] = "a snapshot or the segment does not exist or cannot be read"},
     .least = 1,
     .most = 2,
     .run = diff_run,

@@ -22,7 +22,7 @@ static const struct cmd_option dump_options[] = {
      .type = CMD_TEXT,
      .value = &dump_msgpack,
      .arg = "FILE",
-     .help = "save the whole snapshot in FILE (- is standard output) for --from and for mtxctl diff"},
+     .help = "save the whole snapshot to FILE (- is standard output), for --from and mtxctl diff"},
     INPUT_FROM_ROW(dump_from),
     {.name = NULL},
 };
@@ -174,8 +174,8 @@ static int dump_run(struct cli *cli)
     struct dump dump = {.cli = cli};
     metrics_snapshot_t *snapshot = NULL;
     if (dump_msgpack && (cli->n || cli->json))
-        return cli_usage(cli,
-                         "--msgpack saves the whole snapshot: it goes with no pattern and not with --json");
+        return cli_usage(
+            cli, "--msgpack saves the whole snapshot, so it cannot be combined with patterns or --json");
     int code = match_parse(cli, 0, &dump.match);
     if (code == CLI_OK) code = input_take(cli, dump_from, &snapshot);
     if (code != CLI_OK) return code;
@@ -188,20 +188,19 @@ const struct command command_dump = {
     .name = "dump",
     .args = MATCH_ARGS,
     .summary = "print every value of every series, or save a snapshot",
-    .text =
-        "Prints each series with all of its values, buckets included. It works on a segment whose processes "
-        "are all dead: what they recorded is still there, but for the gauges, whose values end with the "
-        "process.\n"
-        "\n"
-        "--msgpack saves the snapshot in the form in which mtx-exporter keeps them (msgpack, compressed). "
-        "ls, get, dump and diff read it.\n"
-        "\n" MATCH_TEXT,
+    .text = "Prints each series with all its values, including buckets. This also works when all processes "
+            "of the segment are dead: what they recorded is still there, except gauges, whose values end "
+            "with their process.\n"
+            "\n"
+            "--msgpack saves the snapshot in the format in which mtx-exporter keeps snapshots (compressed "
+            "msgpack). ls, get, dump and diff can read it.\n"
+            "\n" MATCH_TEXT,
     .examples = "mtxctl dump 'http.*'\n"
                 "mtxctl dump --msgpack before.mtx; sleep 60; mtxctl diff before.mtx\n"
                 "mtxctl dump --from before.mtx --json\n",
     .options = dump_options,
     .exits = {[CLI_NO] = "no series matches",
-              [CLI_SEGMENT] = "there is no segment (or saved snapshot), or it cannot be read"},
+              [CLI_SEGMENT] = "the segment (or saved snapshot) does not exist or cannot be read"},
     .most = -1,
     .run = dump_run,
 };

@@ -24,15 +24,16 @@ static const struct cmd_option explain_options[] = {
      .type = CMD_TEXT,
      .value = &explain_config,
      .arg = "FILE",
-     .help = "the configuration of mtx-exporter; $MTX_EXPORTER_CONFIG, or else its defaults, unless given"},
+     .help = "the configuration of mtx-exporter (default $MTX_EXPORTER_CONFIG, else the built-in "
+             "defaults)"},
     {.name = "over",
      .letter = 'o',
      .type = CMD_DURATION,
      .value = &explain_over,
      .arg = "TIME",
      .max = 3600e9,
-     .help = "watch for so long and explain what that interval would send; without it, what is sent of an "
-             "interval is shown as if the whole life of the series were one"},
+     .help = "watch for this long and explain what would be sent for that interval; without it, the whole "
+             "life of a series is shown as one interval"},
     {.name = NULL},
 };
 
@@ -61,7 +62,7 @@ static void explain_lines(struct buf *out, const struct buf *body)
 {
     const char *line = buf_text(body);
     if (!explain_is_text(body)) {
-        buf_printf(out, "    | %zu bytes that are no text\n", body->len);
+        buf_printf(out, "    | %zu bytes that are not text\n", body->len);
         return;
     }
     while (*line) {
@@ -350,20 +351,20 @@ static int explain_run(struct cli *cli)
 const struct command command_explain = {
     .name = "explain",
     .args = "GLOB... [KEY=VALUE...]",
-    .summary = "what each configured backend makes of a series",
-    .text =
-        "For every backend of mtx-exporter's configuration, and every series that matches: the name and tags "
-        "under which it goes there, its values, and the very lines that are sent (marked |), or the filter "
-        "that hides it. Series that a backend has to leave out because of others are named with the reason.\n"
-        "\n"
-        "Nothing is sent, and no mtx-exporter has to run; but a backend that has to log in before it knows "
-        "what to send does so.\n"
-        "\n" MATCH_TEXT,
+    .summary = "show how each backend will name and send a series",
+    .text = "For every backend in mtx-exporter's configuration and every matching series: the name and tags "
+            "that the backend receives, the values, and the exact lines that are sent (marked |), or the "
+            "filter that hides the series. If a backend has to leave out a series because of others, the "
+            "reason is given.\n"
+            "\n"
+            "Nothing is sent, and mtx-exporter need not be running; but a backend that has to log in before "
+            "it knows what to send does log in.\n"
+            "\n" MATCH_TEXT,
     .examples = "mtxctl explain http.request.time route=/cart\n"
                 "mtxctl explain --config /etc/mtx/exporter.yaml --over 10s 'http.*'\n",
     .options = explain_options,
     .exits = {[CLI_NO] = "no series matches, or no backend sends any of them",
-              [CLI_USAGE] = "the command line makes no sense, or the configuration has mistakes"},
+              [CLI_USAGE] = "invalid command line or configuration; nothing was done"},
     .least = 1,
     .most = -1,
     .run = explain_run,

@@ -14,8 +14,8 @@ static int gauge_declare(struct writing *w)
     if (wrong == METRICS_E_SETTINGS)
         return cli_fail(
             w->cli, CLI_REFUSED,
-            "%s belongs to the processes that set it (or has other settings), so a value of mtxctl "
-            "would vanish at once; choose another name, or declare it .persistent in the program",
+            "%s belongs to the processes that set it (or has other settings), so a value set by mtxctl "
+            "would disappear at once; choose another name, or declare it .persistent in the program",
             w->name_tags[0]);
     return wrong ? cli_fail(w->cli, CLI_REFUSED, "%s", error.text) : CLI_OK;
 }
@@ -37,9 +37,9 @@ const struct command command_gauge = {
     .args = "NAME VALUE [KEY=VALUE...]",
     .summary = "set a gauge that outlives mtxctl",
     .text =
-        "Sets the gauge of that name and those tags to VALUE, a number; none takes the value away. Gauges "
-        "usually belong to a process and vanish with it. This one is persistent: it keeps the value until "
-        "somebody sets another. A name that processes use for gauges of their own is refused. " WRITING_TEXT,
+        "Sets the gauge with that name and those tags to VALUE, a number; \"none\" removes the value. "
+        "Gauges usually belong to a process and disappear with it. This one is persistent: it keeps its "
+        "value until it is set again. A name that processes use for gauges of their own is refused. " WRITING_TEXT,
     .examples = "mtxctl gauge backup.last_success \"$(date +%s)\" host=db1\n"
                 "mtxctl gauge temperature -12.5\n"
                 "mtxctl gauge maintenance none\n",

@@ -16,7 +16,7 @@ static const struct cmd_option get_options[] = {
      .letter = 'v',
      .type = CMD_FLAG,
      .value = &get_bare,
-     .help = "print the numbers alone, one a line, for scripts"},
+     .help = "print only the numbers, one per line, for scripts"},
     INPUT_FROM_ROW(get_from),
     {.name = NULL},
 };
@@ -104,12 +104,11 @@ const struct command command_get = {
     .name = "get",
     .args = "GLOB... [KEY=VALUE...]",
     .summary = "print the values of series",
-    .text =
-        "Prints one line for each value of each series: name and tags, attribute, value, unit. Counters and "
-        "updowns have one value, gauges have one or none (nobody who set it is alive), distributions have "
-        "many. Integers are exact, other numbers have 15 digits (exact with --json). Rates are as of now, "
-        "whether an exporter runs or not.\n"
-        "\n" MATCH_TEXT,
+    .text = "Prints one line per value of each series: name and tags, attribute, value, unit. Counters and "
+            "updowns have one value, gauges one or none (if the process that set it is dead), distributions "
+            "many. Integers are exact; other numbers have 15 digits (with --json, all of them). Rates are "
+            "current, whether or not an exporter is running.\n"
+            "\n" MATCH_TEXT,
     .examples = "mtxctl get http.requests status=200\n"
                 "mtxctl get --value --attributes count http.requests status=200    # 1234\n"
                 "mtxctl get http.request.time --attributes count,p50,p99.9,m1_rate\n",

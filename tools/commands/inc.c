@@ -15,7 +15,7 @@ const struct command command_inc = {
     .name = "inc",
     .args = "NAME [KEY=VALUE...]",
     .summary = "add one to a counter",
-    .text = "Adds 1 to the counter of that name and those tags. " WRITING_TEXT,
+    .text = "Adds 1 to the counter with that name and those tags. " WRITING_TEXT,
     .examples = "mtxctl inc deploys service=shop\n",
     .exits = {WRITING_EXITS},
     .least = 1,

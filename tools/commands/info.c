@@ -250,22 +250,22 @@ static int info_run(struct cli *cli)
 const struct command command_info = {
     .name = "info",
     .args = "",
-    .summary = "facts about the segment: size, fill, writers, what was refused",
+    .summary = "show facts about the segment: size, usage, writers, refusals",
     .text =
-        "Prints when the segment was made and by which format, how much of its memory is used and how much "
-        "is really occupied, how many series and lanes it has, who writes and whether an exporter leads; "
-        "what had to be refused, by reason:\n"
+        "Prints when the segment was created, its format, how much of its memory is used and how much "
+        "is resident, how many series and lanes it has, who writes to it, whether an exporter leads it, "
+        "and what was refused, by reason:\n"
         "  segment_full    no memory left for a new series\n"
         "  cardinality     a family reached its limit of series\n"
         "  kind_clash      the name is used by another kind of metric\n"
         "  settings_clash  the family exists with other settings\n"
-        "  bad_name        a name or tag was not valid\n"
+        "  bad_name        a name or tag was invalid\n"
         "  no_slot         no process slot was left for a gauge\n"
         "  bad_value       an update was not a finite number\n"
-        "  damaged         bytes in the segment made no sense\n"
+        "  damaged         bytes in the segment were invalid\n"
         "  process_memory  a process had no memory for a handle\n"
-        "Then the processes that set gauges (alive is proven by a lock, pid and name are what the process "
-        "said in its own namespace) and the last refused names.",
+        "It also lists the processes that set gauges (a lock proves that a process is alive; pid and name "
+        "are those of its own namespace) and the names that were refused last.",
     .examples = "mtxctl info\n"
                 "mtxctl info --json | jq .fill\n",
     .most = 0,

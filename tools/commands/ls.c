@@ -15,13 +15,13 @@ static const struct cmd_option ls_options[] = {
      .letter = 'n',
      .type = CMD_FLAG,
      .value = &ls_names,
-     .help = "only the names, each once"},
+     .help = "print only the names, each once"},
     {.name = "kind",
      .letter = 'k',
      .type = CMD_TEXT,
      .value = &ls_kind,
      .arg = "KIND",
-     .help = "only this kind: counter, updown, gauge, meter, histogram, timer, set, info"},
+     .help = "list only this kind: counter, updown, gauge, meter, histogram, timer, set, info"},
     INPUT_FROM_ROW(ls_from),
     {.name = NULL},
 };
@@ -113,11 +113,10 @@ static int ls_run(struct cli *cli)
 const struct command command_ls = {
     .name = "ls",
     .args = MATCH_ARGS,
-    .summary = "list the series that there are",
-    .text =
-        "Prints one line for each series: its kind, its unit (- if it has none), its name and tags. Name and "
-        "tags are printed as mtxctl takes them, so that they can be pasted into another command.\n"
-        "\n" MATCH_TEXT,
+    .summary = "list the series",
+    .text = "Prints one line per series: kind, unit (- if it has none), name and tags. Names and tags are "
+            "printed in the form that mtxctl accepts, so they can be pasted into another command.\n"
+            "\n" MATCH_TEXT,
     .examples = "mtxctl ls\n"
                 "mtxctl ls 'http.*' status='5*'\n"
                 "mtxctl ls --names                  # families\n"

@@ -19,10 +19,9 @@ static int mark_run(struct cli *cli)
 const struct command command_mark = {
     .name = "mark",
     .args = "NAME [N] [KEY=VALUE...]",
-    .summary = "mark an event (or N) on a meter",
-    .text =
-        "Tells the meter of that name and those tags that an event has happened, or N of them. A meter keeps "
-        "the total and its rates over 1, 5 and 15 minutes. " WRITING_TEXT,
+    .summary = "record an event (or N) in a meter",
+    .text = "Records one event, or N, in the meter with that name and those tags. A meter keeps a total and "
+            "its rates over 1, 5 and 15 minutes. " WRITING_TEXT,
     .examples = "mtxctl mark mails.received\n"
                 "mtxctl mark mails.received 12 folder=inbox\n",
     .exits = {WRITING_EXITS},

@@ -33,21 +33,21 @@ static const struct cmd_option run_options[] = {
      .type = CMD_TEXT,
      .value = &run_segment,
      .arg = "PATH",
-     .help = "use this segment ($MTX_SEGMENT, unless given) instead of making one"},
+     .help = "use this segment (default $MTX_SEGMENT) instead of creating one"},
     {.name = "config",
      .letter = 'c',
      .type = CMD_TEXT,
      .value = &run_config,
      .arg = "FILE",
-     .help =
-         "configuration of mtx-exporter ($MTX_EXPORTER_CONFIG unless given; without either, a table of what "
-         "the command recorded goes to stderr)"},
+     .help = "configuration of mtx-exporter (default $MTX_EXPORTER_CONFIG; without either, a table of "
+             "what the command recorded is printed on stderr)"},
     {.name = "interval",
      .letter = 'i',
      .type = CMD_TEXT,
      .value = &run_interval,
      .arg = "TIME",
-     .help = "report this often while the command runs, such as 10s, instead of what the configuration says"},
+     .help = "how often to report while the command runs, such as 10s (default: as the configuration "
+             "says)"},
     {.name = "deadline",
      .letter = 'd',
      .type = CMD_DURATION,
@@ -56,17 +56,17 @@ static const struct cmd_option run_options[] = {
      .def = "15s",
      .min = 0,
      .max = 3600e9,
-     .help = "how long the last report may take after the command's end"},
+     .help = "how long the last report may take after the command has ended"},
     {.name = "keep",
      .letter = 'k',
      .type = CMD_FLAG,
      .value = &run_keep,
-     .help = "leave the segment made for the command where it is, and name it"},
+     .help = "keep the segment that was created for the command, and print its path"},
     {.name = "exporter",
      .type = CMD_TEXT,
      .value = &run_exporter,
      .arg = "PROGRAM",
-     .help = "the mtx-exporter to start: the one beside mtxctl, or else in PATH, unless given"},
+     .help = "the mtx-exporter to start (default: the one beside mtxctl, else the one in PATH)"},
     {.name = NULL},
 };
 
@@ -107,7 +107,7 @@ static bool run_make(struct run *run)
     metrics_registry_t *registry = metrics_open(&options, &error);
     bool good = metrics_status(registry, NULL) >= 0;
     metrics_close(&registry);
-    if (!good) cli_fail(run->cli, CLI_SEGMENT, "%s; the command runs, nothing is reported", error.text);
+    if (!good) cli_fail(run->cli, CLI_SEGMENT, "%s; the command runs, but nothing is reported", error.text);
     return good;
 }
 
@@ -123,7 +123,7 @@ static void run_remove(struct run *run)
 {
     if (!run->ours) return;
     if (run_keep) {
-        fprintf(stderr, "mtxctl run: the segment stays at %s\n", run->path);
+        fprintf(stderr, "mtxctl run: the segment is kept at %s\n", run->path);
         return;
     }
     unlink(run->path);
@@ -141,9 +141,10 @@ static void run_report(struct run *run)
     run->since = facts.age_ns;
     if (facts.leader) {
         if (run_config || run_interval)
-            fprintf(stderr,
-                    "mtxctl run: another mtx-exporter leads %s: --config and --interval are its own\n",
-                    run->path);
+            fprintf(
+                stderr,
+                "mtxctl run: another mtx-exporter already leads %s: --config and --interval have no effect\n",
+                run->path);
         return;
     }
     run->reported = reporter_start(run->cli, &run->child, &options, &run->reporter);
@@ -151,7 +152,7 @@ static void run_report(struct run *run)
 
 static void run_lost(const struct run *run)
 {
-    cli_fail(run->cli, CLI_FAILED, "mtx-exporter ended with status %d; the command goes unreported",
+    cli_fail(run->cli, CLI_FAILED, "mtx-exporter ended with status %d; nothing more is reported",
              run->reporter.status);
 }
 
@@ -250,38 +251,28 @@ static int run_run(struct cli *cli)
 const struct command command_run = {
     .name = "run",
     .args = "[--] COMMAND [ARGUMENT...]",
-    .summary = "run a command with a segment and an exporter around it",
-    .text =
-        "For jobs, cron and tests. Makes a segment of its own (unless --segment or $MTX_SEGMENT names one), "
-        "starts "
-        "mtx-exporter beside it and COMMAND with MTX_SEGMENT set; at the end of COMMAND, however short it "
-        "was, "
-        "what it recorded is reported for the last time, and the segment goes.\n"
-        "\n"
-        "Gauges belong to living processes, but those that COMMAND itself had set when it ended are still in "
-        "the last report: mtxctl takes the dead process's place until it is over. (Gauges of further "
-        "processes "
-        "end with these, as always; mtxctl gauge sets one that stays.)\n"
-        "\n"
-        "Signals sent to mtxctl are passed on to COMMAND. After its end SIGINT or SIGTERM cuts the last "
-        "report "
-        "short. What goes wrong with the metrics is told on stderr and does not stop the command or change "
-        "its "
-        "status. Standard output is the command's alone: what mtx-exporter prints goes to stderr, and so "
-        "does "
-        "the summary of --json. If mtxctl itself is killed, mtx-exporter reports once more and ends, but the "
-        "segment stays.\n"
-        "\n"
-        "If another mtx-exporter leads the segment already, none is started. If COMMAND has set gauges, "
-        "mtxctl "
-        "then waits for that one's next interval, at most --deadline.",
+    .summary = "run a command with its own segment and exporter",
+    .text = "For jobs, cron and tests. Creates a segment for the command (unless --segment or $MTX_SEGMENT "
+            "names one), starts mtx-exporter beside it, and runs COMMAND with MTX_SEGMENT set. When COMMAND "
+            "ends, however soon, what it recorded is reported one last time, and the segment is removed.\n"
+            "\n"
+            "A gauge normally ends with its process, but gauges that COMMAND itself had set when it ended "
+            "are still in the last report: mtxctl takes the place of the dead process until then. (Gauges "
+            "of its child processes end with them, as always; mtxctl gauge sets one that stays.)\n"
+            "\n"
+            "Signals sent to mtxctl are passed on to COMMAND. After COMMAND has ended, SIGINT or SIGTERM "
+            "cuts the last report short. Problems with the metrics are reported on stderr; they neither "
+            "stop COMMAND nor change its exit status. Standard output belongs to COMMAND: the output of "
+            "mtx-exporter goes to stderr, and so does the summary of --json. If mtxctl itself is killed, "
+            "mtx-exporter reports once more and ends, but the segment stays.\n"
+            "\n"
+            "If another mtx-exporter already leads the segment, none is started. If COMMAND has set gauges, "
+            "mtxctl then waits for the next interval of that exporter, at most --deadline.",
     .examples = "mtxctl run -- ./nightly-job --all\n"
                 "mtxctl run --config /etc/mtx/jobs.yaml --interval 30s -- ./import.sh\n"
                 "MTX_SEGMENT=/dev/shm/shop.seg mtxctl run -- ./maintenance\n",
     .options = run_options,
-    .exit_child =
-        "That of COMMAND; 128 + N if signal N ended it; 127 if it was not found, 126 if it could not be "
-        "started.",
+    .exit_child = CHILD_EXIT,
     .no_segment = true,
     .child = true,
     .child_first = true,

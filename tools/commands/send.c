@@ -24,8 +24,9 @@ static const struct cmd_option send_options[] = {
      .letter = 'a',
      .type = CMD_FLAG,
      .value = &send_aggregate,
-     .help = "send one point for all of a series and a time: count, sum, min and max of gauges (where the "
-             "service has such points), the sum of increments, a distribution of all centroids"},
+     .help = "combine all points of a series that have the same time: count, sum, min and max of gauges "
+             "(where the service has such points), the sum of increments, one distribution of all "
+             "centroids"},
     {.name = "period",
      .letter = 'p',
      .type = CMD_DURATION,
@@ -33,8 +34,7 @@ static const struct cmd_option send_options[] = {
      .arg = "TIME",
      .min = 1e9,
      .max = 86400e9,
-     .help =
-         "with --aggregate: times are cut down to multiples of this, and points without one count as now"},
+     .help = "with --aggregate: round times down to multiples of this; points without a time count as now"},
     {.name = "at-once",
      .letter = '1',
      .type = CMD_INTEGER,
@@ -42,17 +42,17 @@ static const struct cmd_option send_options[] = {
      .arg = "N",
      .min = 1,
      .max = 1e9,
-     .help = "send as soon as N points are queued; otherwise at the end of the input, or when some ten "
-             "thousand are"},
+     .help = "send as soon as N points are queued (default: at the end of the input, or when about ten "
+             "thousand are queued)"},
     {.name = "strict",
      .type = CMD_FLAG,
      .value = &send_strict,
-     .help = "read all of it first, and send nothing if one line or point is bad"},
+     .help = "read the whole input first, and send nothing if any line or point is bad"},
     {.name = "quiet",
      .letter = 'q',
      .type = CMD_FLAG,
      .value = &send_quiet,
-     .help = "no summary if all went well"},
+     .help = "print no summary if everything was accepted"},
     SENDING_ROWS,
     {.name = NULL},
 };
@@ -90,7 +90,7 @@ static void send_end(struct send *s)
     if (send_strict && at && sending_try(&s->sending, at, n)) bad = true;
     if (send_strict && bad) {
         s->sending.unsent += n - (s->sending.refused < n ? s->sending.refused : n);
-        cli_fail(s->cli, CLI_NO, "nothing was sent, as --strict wants it");
+        cli_fail(s->cli, CLI_NO, "nothing was sent, because of --strict");
         return;
     }
     send_flush(s);
@@ -161,7 +161,7 @@ static void send_lines(struct send *s)
     if (!s->skipping) {
         s->line++;
         s->sending.lines++;
-        send_bad(s, "this is longer than 1 MiB: a line is one object");
+        send_bad(s, "the line is longer than 1 MiB; a line is one object");
     }
     s->skipping = true;
     s->input.len = 0;
@@ -212,7 +212,7 @@ static int send_files(struct send *s)
 
 static int send_sound(const struct cli *cli)
 {
-    if (send_period && !send_aggregate) return cli_usage(cli, "--period is for --aggregate");
+    if (send_period && !send_aggregate) return cli_usage(cli, "--period needs --aggregate");
     if (send_strict && send_at_once)
         return cli_usage(cli, "--strict sends after the last line, --at-once before: choose one of them");
     for (int i = 1; i < cli->n; i++)
@@ -284,21 +284,19 @@ static void send_more(char **args, int n, struct buf *out)
 const struct command command_send = {
     .name = "send",
     .args = "BACKEND [FILE...]",
-    .summary = "send points given by hand to a service, without a registry",
-    .text =
-        "Reads one JSON object a line from the files, or from standard input:\n"
-        "\n"
-        "  {\"name\": \"orders\", \"type\": \"gauge\", \"value\": 12, \"tags\": {\"city\": \"nyc\"}}\n"
-        "\n"
-        "and sends the points in requests of the size that the service wants, at the end of the input, and "
-        "also when SIGINT or SIGTERM ends it earlier; a second one gives up what is not sent yet. Requests "
-        "that "
-        "fail in passing are tried again, those that are too large or hold a bad point are halved until "
-        "the culprit is found. A bad line is told with its number, and the others are sent all the same.\n"
-        "\n"
-        "The settings of the backend are its defaults, the customary environment variables and --set, or "
-        "those "
-        "of a configuration of mtx-exporter.",
+    .summary = "send data points to a service, without a segment",
+    .text = "Reads JSON objects, one per line, from the files or from standard input:\n"
+            "\n"
+            "  {\"name\": \"orders\", \"type\": \"gauge\", \"value\": 12, \"tags\": {\"city\": \"nyc\"}}\n"
+            "\n"
+            "and sends the points in requests of the size that the service accepts: at the end of the "
+            "input, and also when SIGINT or SIGTERM ends it early (a second signal gives up what has not "
+            "been sent). Requests that fail temporarily are retried; requests that are too large or contain "
+            "a bad point are halved until the bad point is found. A bad line is reported with its number, "
+            "and the other lines are still sent.\n"
+            "\n"
+            "The settings of the backend are its defaults, the usual environment variables and --set, or "
+            "those of an mtx-exporter configuration.",
     .examples = "echo '{\"name\": \"deploys\", \"value\": 1}' | mtxctl send librato\n"
                 "mtxctl send apptuit --tag dc=eu --set token_file=/run/secrets/apptuit points.json\n"
                 "mtxctl send chouette --dry-run points.json   # what would be sent\n"

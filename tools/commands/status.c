@@ -225,7 +225,7 @@ static int status_run(struct cli *cli)
     if (!s.seen)
         code =
             cli_fail(cli, CLI_NO, "no mtx-exporter has written to this segment%s",
-                     s.facts.leader ? " yet, though one leads it: ask again after its first interval" : "");
+                     s.facts.leader ? " yet, although one leads it: try again after its first interval" : "");
     metrics_snapshot_release(&s.snapshot);
     return code;
 }
@@ -233,25 +233,24 @@ static int status_run(struct cli *cli)
 const struct command command_status = {
     .name = "status",
     .args = "",
-    .summary = "how mtx-exporter fares: per backend what was sent, lost, queued",
-    .text = "mtx-exporter writes metrics about itself (mtx.exporter.*, mtx.segment.*) into the segment; here "
-            "they are "
-            "as a table, one line for each backend. All but the times count readings (one series in one "
-            "interval):\n"
+    .summary = "show what mtx-exporter sent, lost and queued, per backend",
+    .text = "mtx-exporter writes metrics about itself (mtx.exporter.*, mtx.segment.*) into the segment; "
+            "this shows them as a table, one line per backend. All columns but the times count readings "
+            "(one series in one interval):\n"
             "  taken      handed to the backend: delivered + merged + queued + dropped\n"
             "  delivered  accepted by it\n"
-            "  failed     refused for good (these are among the dropped)\n"
-            "  merged     whose interval became part of a later one; their totals arrive\n"
-            "  dropped    that never arrive, whatever the reason\n"
-            "  queued     that wait\n"
-            "  lag        how far behind the newest snapshot\n"
+            "  failed     refused for good (also counted as dropped)\n"
+            "  merged     combined with a later interval; their totals arrive\n"
+            "  dropped    lost, for whatever reason\n"
+            "  queued     waiting\n"
+            "  lag        how far the backend is behind the newest snapshot\n"
             "  retries    payloads sent again\n"
             "  points     what went over the wire\n"
-            "  send p50   half of the payloads took no longer; p99 likewise\n"
-            "  scrapes    answered, for backends that are asked\n"
-            "Below it: losses by reason, the time that a snapshot takes, the state of the segment. Queue and "
-            "lag are "
-            "gauges of the living exporter and read - when it is gone.",
+            "  send p50   half of the payloads took at most this long\n"
+            "  send p99   99 in 100 payloads took at most this long\n"
+            "  scrapes    answered, for backends that are scraped\n"
+            "Below the table: losses by reason, the time that a snapshot takes, the state of the segment. "
+            "Queue and lag are gauges of the running exporter and show - when it is gone.",
     .examples = "mtxctl status\n"
                 "mtxctl status --json | jq '.backends[] | select(.dropped > 0)'\n",
     .exits = {[CLI_NO] = "no mtx-exporter has written to the segment"},

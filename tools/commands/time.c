@@ -23,7 +23,7 @@ static const struct cmd_option time_options[] = {
      .type = CMD_TEXT,
      .value = &time_backend,
      .arg = "BACKEND",
-     .help = "send it to a service, as mtxctl send does, instead of recording it in the segment"},
+     .help = "send the duration to a service, as mtxctl send does, instead of recording it in the segment"},
     {.name = "milliseconds",
      .letter = 'm',
      .type = CMD_FLAG,
@@ -127,7 +127,7 @@ static int time_prepare(struct cli *cli, struct sending *s)
     if (o->config || o->instance || o->set.n || o->tags.n || o->dry || o->secrets || time_milliseconds)
         return cli_usage(cli,
                          "--config, --backend, --set, --tag, --dry-run, --show-secrets and --milliseconds "
-                         "are for --send");
+                         "need --send");
     return CLI_OK;
 }
 
@@ -174,25 +174,21 @@ const struct command command_time = {
     .name = "time",
     .args = "NAME [KEY=VALUE...] -- COMMAND [ARGUMENT...]",
     .summary = "run a command and record how long it took",
-    .text =
-        "Runs COMMAND and records its duration in the timer of that name and those tags, also if it fails. "
-        "Signals sent to mtxctl are passed on to it. If the duration cannot be recorded, a line on stderr "
-        "says why, and the exit status is the command's all the same. A command that cannot be started is "
-        "not recorded.\n"
-        "\n"
-        "The series and the segment are made if they are new. --json prints what was recorded on stderr, "
-        "since standard output belongs to the command.\n"
-        "\n"
-        "With --send the duration goes to a service instead, as a histogram where it has such a type, else "
-        "as "
-        "a gauge, stamped with the end of the command (see mtxctl send --help).",
+    .text = "Runs COMMAND and records its duration in the timer with that name and those tags, even if it "
+            "fails. Signals sent to mtxctl are passed on to COMMAND. If the duration cannot be recorded, a "
+            "line on stderr says why; the exit status is still that of COMMAND. A command that cannot be "
+            "started is not recorded.\n"
+            "\n"
+            "The series and the segment are created if they do not exist. --json prints what was recorded "
+            "on stderr, since standard output belongs to COMMAND.\n"
+            "\n"
+            "With --send, the duration goes to a service instead: as a histogram if the service has such a "
+            "type, else as a gauge, with the time at which the command ended (see mtxctl send --help).",
     .examples = "mtxctl time backup.time disk=sda -- rsync -a /home /backup\n"
                 "mtxctl time --status-tag build.time -- make -j4\n"
                 "mtxctl time --send chouette --milliseconds backup.time -- rsync -a /home /backup\n",
     .options = time_options,
-    .exit_child =
-        "That of COMMAND; 128 + N if signal N ended it; 127 if it was not found, 126 if it could not be "
-        "started.",
+    .exit_child = CHILD_EXIT,
     .child = true,
     .least = 1,
     .most = -1,

@@ -20,8 +20,8 @@ const struct command command_unique = {
     .name = "unique",
     .args = "NAME ELEMENT [KEY=VALUE...]",
     .summary = "add an element to a set",
-    .text = "Tells the set of that name and those tags that ELEMENT (any text) was seen. A set counts the "
-            "distinct elements of each interval. " WRITING_TEXT,
+    .text = "Adds ELEMENT (any text) to the set with that name and those tags. A set counts the distinct "
+            "elements of each interval. " WRITING_TEXT,
     .examples = "mtxctl unique logins alice\n",
     .exits = {WRITING_EXITS},
     .least = 2,

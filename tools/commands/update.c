@@ -17,9 +17,8 @@ const struct command command_update = {
     .name = "update",
     .args = "NAME VALUE [KEY=VALUE...]",
     .summary = "record a value in a histogram",
-    .text =
-        "Records VALUE, a number, in the histogram of that name and those tags. For durations of commands "
-        "see mtxctl time. " WRITING_TEXT,
+    .text = "Records VALUE, a number, in the histogram with that name and those tags. To record how long a "
+            "command takes, use mtxctl time. " WRITING_TEXT,
     .examples = "mtxctl update backup.files 1532 disk=sda\n",
     .exits = {WRITING_EXITS},
     .least = 2,

@@ -24,7 +24,7 @@ static const struct cmd_option watch_options[] = {
      .def = "2s",
      .min = 10e6,
      .max = 86400e9,
-     .help = "time between two looks"},
+     .help = "time between two tables"},
     {.name = "count",
      .letter = 'n',
      .type = CMD_INTEGER,
@@ -32,12 +32,12 @@ static const struct cmd_option watch_options[] = {
      .arg = "N",
      .min = 1,
      .max = 1e9,
-     .help = "end after so many intervals instead of by a signal"},
+     .help = "end after this many intervals instead of by a signal"},
     {.name = "changed",
      .letter = 'c',
      .type = CMD_FLAG,
      .value = &watch_changed,
-     .help = "only what has changed since the last look"},
+     .help = "print only what has changed since the last table"},
     VALUES_ATTRIBUTES_ROW(watch_attributes, "value,count,mean,p50,p99,max"),
     {.name = NULL},
 };
@@ -160,7 +160,7 @@ static void watch_begin(struct watch *w)
     buf_time(out, watch_head(w->now)->wall_ns);
     buf_str(out, "  (");
     buf_f64_short(out, w->seconds, 4);
-    buf_str(out, w->replaced ? " s; the segment was replaced: everything begins anew)\n" : " s)\n");
+    buf_str(out, w->replaced ? " s; the segment was replaced: all values start again)\n" : " s)\n");
 }
 
 static void watch_show(struct watch *w)
@@ -256,14 +256,13 @@ const struct command command_watch = {
     .name = "watch",
     .args = MATCH_ARGS,
     .summary = "print what changes, interval by interval",
-    .text =
-        "After each interval it prints the value of each series, how much it has changed since the interval "
-        "began, and for totals the rate per second. The first table comes after the first interval. SIGINT "
-        "(Ctrl-C) or SIGTERM ends it with status 0.\n"
-        "\n"
-        "If the segment is deleted and made again, watch follows and says so. With --json each interval is "
-        "one document in one line.\n"
-        "\n" MATCH_TEXT,
+    .text = "After each interval, prints the value of each series, its change since the interval began and, "
+            "for totals, the rate per second. The first table appears after the first interval. SIGINT "
+            "(Ctrl-C) or SIGTERM ends it with status 0.\n"
+            "\n"
+            "If the segment is deleted and created again, watch follows it and says so. With --json, each "
+            "interval is one document on one line.\n"
+            "\n" MATCH_TEXT,
     .examples =
         "mtxctl watch 'http.*'\n"
         "mtxctl watch --changed --interval 500ms\n"

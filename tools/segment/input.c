@@ -47,12 +47,12 @@ static int input_missing(const struct cli *cli, const char *path)
     input_others(path, &others);
     if (others.len)
         cli_fail(cli, CLI_SEGMENT,
-                 "there is no segment at %s; there are others: %s (choose with --segment or MTX_SEGMENT)",
+                 "there is no segment at %s; other segments: %s (choose one with --segment or MTX_SEGMENT)",
                  path, buf_text(&others));
     else
         cli_fail(cli, CLI_SEGMENT,
-                 "there is no segment at %s, nor any /dev/shm/mtx-*.seg; the first process that records "
-                 "something makes it (is MTX_SEGMENT the same there?)",
+                 "there is no segment at %s, and no /dev/shm/mtx-*.seg; the first process that records "
+                 "something creates it (is its MTX_SEGMENT the same?)",
                  path);
     buf_free(&others);
     return CLI_SEGMENT;
@@ -96,7 +96,7 @@ static int input_load(const struct cli *cli, const char *from, metrics_snapshot_
     if (!input_slurp(fd, &bytes))
         code = cli_fail(cli, CLI_SEGMENT, "cannot read %s: %s", name, strerror(errno));
     else if (!(*snapshot = metrics_snapshot_decode(buf_text(&bytes), bytes.len, &error)))
-        code = cli_fail(cli, CLI_SEGMENT, "%s is no snapshot saved by mtxctl dump --msgpack: %s", name,
+        code = cli_fail(cli, CLI_SEGMENT, "%s is not a snapshot saved by mtxctl dump --msgpack: %s", name,
                         error.text);
     if (!piped) close(fd);
     buf_free(&bytes);

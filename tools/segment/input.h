@@ -15,7 +15,8 @@
 #define INPUT_FROM_ROW(VARIABLE)                                                                        \
     {                                                                                                   \
         .name = "from", .letter = 'f', .type = CMD_TEXT, .value = &(VARIABLE), .arg = "FILE",           \
-        .help = "a snapshot saved by mtxctl dump --msgpack instead of the segment; - is standard input" \
+        .help = "read a snapshot saved by mtxctl dump --msgpack instead of the segment (- is standard " \
+                "input)"                                                                                \
     }
 
 /* The path of the segment that the command is about. Static or the command line's. */

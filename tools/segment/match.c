@@ -10,7 +10,7 @@ static int match_add_glob(const struct cli *cli, const char *pattern, struct mat
 {
     const char *fault = pattern_fault(pattern);
     if (fault) return cli_usage(cli, "the pattern \"%s\" %s", pattern, fault);
-    if (m->glob_count == MATCH_MOST) return cli_usage(cli, "there are more than %d patterns", MATCH_MOST);
+    if (m->glob_count == MATCH_MOST) return cli_usage(cli, "more than %d patterns were given", MATCH_MOST);
     m->globs[m->glob_count++] = pattern;
     return CLI_OK;
 }
@@ -21,7 +21,7 @@ static int match_add_tag(const struct cli *cli, const char *key, const char *pat
     const char *fault = *pattern ? pattern_fault(pattern) : NULL;
     if (!*key) return cli_usage(cli, "\"=%s\" has no key before the =", pattern);
     if (fault) return cli_usage(cli, "the pattern \"%s\" %s", pattern, fault);
-    if (m->tag_count == MATCH_MOST) return cli_usage(cli, "there are more than %d tags", MATCH_MOST);
+    if (m->tag_count == MATCH_MOST) return cli_usage(cli, "more than %d tags were given", MATCH_MOST);
     m->tags[m->tag_count++] = (metrics_tag_t){key, pattern};
     return CLI_OK;
 }

@@ -32,11 +32,9 @@ int match_none(const struct cli *cli, const struct match *match, const metrics_s
 
 /* For the help of every command that uses it. */
 #define MATCH_ARGS "[GLOB...] [KEY=VALUE...]"
-#define MATCH_TEXT                                                                                        \
-    "A GLOB is a shell pattern for names (quote it: 'http.*'); with several, a name has to match one of " \
-    "them. "                                                                                              \
-    "KEY=VALUE keeps the series that have this tag, where VALUE may be a pattern; with several, all of "  \
-    "them "                                                                                               \
-    "have to match. Without either, every series is taken."
+#define MATCH_TEXT                                                                                       \
+    "A GLOB is a shell pattern for names (quote it: 'http.*'); if there are several, a name must match " \
+    "one of them. KEY=VALUE selects the series with that tag; VALUE may be a pattern; if there are "     \
+    "several, all must match. Without either, every series is selected."
 
 #endif

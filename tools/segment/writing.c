@@ -20,7 +20,7 @@ int writing_parse(struct cli *cli, int tags, struct writing *w)
     for (int i = tags; i < cli->n; i++) {
         char *equals = strchr(cli->args[i], '=');
         if (!equals || equals == cli->args[i])
-            return cli_usage(cli, "\"%s\" is no tag: tags are key=value", cli->args[i]);
+            return cli_usage(cli, "\"%s\" is not a tag: tags are key=value", cli->args[i]);
         *equals = '\0';
         w->name_tags[w->n++] = cli->args[i];
         w->name_tags[w->n++] = equals + 1;
@@ -68,7 +68,7 @@ int writing_close(struct writing *w, int code)
 int writing_integer(const struct cli *cli, const char *text, int64_t *out)
 {
     if (quantity_integer(text, out)) return CLI_OK;
-    return cli_usage(cli, "\"%s\" is no whole number", text);
+    return cli_usage(cli, "\"%s\" is not a whole number", text);
 }
 
 int writing_count(const struct cli *cli, const char *text, uint64_t *out)
@@ -83,5 +83,5 @@ int writing_count(const struct cli *cli, const char *text, uint64_t *out)
 int writing_number(const struct cli *cli, const char *text, double *out)
 {
     if (quantity_float(text, out)) return CLI_OK;
-    return cli_usage(cli, "\"%s\" is no number", text);
+    return cli_usage(cli, "\"%s\" is not a number", text);
 }

@@ -33,11 +33,12 @@ int writing_integer(const struct cli *cli, const char *text, int64_t *out);
 int writing_number(const struct cli *cli, const char *text, double *out);
 
 /* For the help and the exit codes of the commands that use it. */
-#define WRITING_TEXT                                                                                      \
-    "The series is made if it is new, and so is the segment. Nothing is printed; --json prints what was " \
-    "done."
-#define WRITING_EXITS                                       \
-    [CLI_SEGMENT] = "the segment cannot be opened or made", \
-    [CLI_REFUSED] = "the segment refused the series: another kind of that name, full, a limit, a bad name"
+#define WRITING_TEXT                                                                                   \
+    "The series and the segment are created if they do not exist. Nothing is printed, or with --json " \
+    "what was recorded."
+#define WRITING_EXITS                                          \
+    [CLI_SEGMENT] = "the segment cannot be opened or created", \
+    [CLI_REFUSED] =                                            \
+        "the segment refused the series: another kind of that name, full, a limit, an invalid name"
 
 #endif

@@ -37,11 +37,11 @@ static int sending_unknown(struct cli *cli, const char *name)
         near = nearest_of(name, near, (*b)->name);
     }
     if (other)
-        cli_usage(cli, "%s takes no points by hand; there are: %s", name, buf_text(&known));
+        cli_usage(cli, "%s cannot send points by hand; these can: %s", name, buf_text(&known));
     else if (near)
         cli_usage(cli, "there is no backend \"%s\"; did you mean %s?", name, near);
     else
-        cli_usage(cli, "there is no backend \"%s\"; there are: %s", name, buf_text(&known));
+        cli_usage(cli, "there is no backend \"%s\"; the backends are: %s", name, buf_text(&known));
     buf_free(&known);
     return CLI_USAGE;
 }
@@ -74,7 +74,8 @@ static int sending_load(struct sending *s, const char *type)
     const char *env = getenv("MTX_EXPORTER_CONFIG");
     const char *path = sending_options.config ? sending_options.config : env;
     if (!path || !*path)
-        return cli_usage(s->cli, "--backend names one of a configuration: give that with --config");
+        return cli_usage(
+            s->cli, "--backend names a backend of a configuration; give the configuration with --config");
     s->config = config_load(path, sending_env, &mistakes);
     int code = CLI_OK;
     if (!s->config)

@@ -22,61 +22,61 @@ struct sending_options {
 };
 extern struct sending_options sending_options;
 
-#define SENDING_ROWS                                                                                \
-    {.name = "set",                                                                                 \
-     .type = CMD_WORDS,                                                                             \
-     .value = &sending_options.set,                                                                 \
-     .arg = "OPTION=VALUE",                                                                         \
-     .help = "an option of the backend (mtx-exporter backends BACKEND lists them); secrets as "     \
-             "token_file=FILE or in the environment"},                                              \
-        {.name = "config",                                                                          \
-         .letter = 'c',                                                                             \
-         .type = CMD_TEXT,                                                                          \
-         .value = &sending_options.config,                                                          \
-         .arg = "FILE",                                                                             \
-         .help = "take the backend's options, and its tags, from a configuration of mtx-exporter"}, \
-        {.name = "backend",                                                                         \
-         .letter = 'b',                                                                             \
-         .type = CMD_TEXT,                                                                          \
-         .value = &sending_options.instance,                                                        \
-         .arg = "NAME",                                                                             \
-         .help = "which of its backends, if it has several of that type"},                          \
-        {.name = "tag",                                                                             \
-         .type = CMD_WORDS,                                                                         \
-         .value = &sending_options.tags,                                                            \
-         .arg = "KEY=VALUE",                                                                        \
-         .help = "a tag of every point, unless the point has another value for it"},                \
-        {.name = "timeout",                                                                         \
-         .type = CMD_DURATION,                                                                      \
-         .value = &sending_options.timeout,                                                         \
-         .arg = "TIME",                                                                             \
-         .def = "30s",                                                                              \
-         .min = 1e6,                                                                                \
-         .max = 86400e9,                                                                            \
-         .help = "try a request again for so long, and no longer"},                                 \
-        {.name = "retries",                                                                         \
-         .type = CMD_INTEGER,                                                                       \
-         .value = &sending_options.retries,                                                         \
-         .arg = "N",                                                                                \
-         .def = "5",                                                                                \
-         .min = 0,                                                                                  \
-         .max = 1e6,                                                                                \
-         .help = "and so often"},                                                                   \
-        {.name = "dry-run",                                                                         \
-         .letter = 'n',                                                                             \
-         .type = CMD_FLAG,                                                                          \
-         .value = &sending_options.dry,                                                             \
-         .help = "print the requests instead of sending them"},                                     \
-    {                                                                                               \
-        .name = "show-secrets", .type = CMD_FLAG, .value = &sending_options.secrets,                \
-        .help = "print also what --dry-run hides"                                                   \
+#define SENDING_ROWS                                                                                 \
+    {.name = "set",                                                                                  \
+     .type = CMD_WORDS,                                                                              \
+     .value = &sending_options.set,                                                                  \
+     .arg = "OPTION=VALUE",                                                                          \
+     .help = "an option of the backend (mtx-exporter backends BACKEND lists them); give secrets as " \
+             "token_file=FILE or in the environment"},                                               \
+        {.name = "config",                                                                           \
+         .letter = 'c',                                                                              \
+         .type = CMD_TEXT,                                                                           \
+         .value = &sending_options.config,                                                           \
+         .arg = "FILE",                                                                              \
+         .help = "take the backend's options and tags from this configuration of mtx-exporter"},     \
+        {.name = "backend",                                                                          \
+         .letter = 'b',                                                                              \
+         .type = CMD_TEXT,                                                                           \
+         .value = &sending_options.instance,                                                         \
+         .arg = "NAME",                                                                              \
+         .help = "which backend of the configuration, if it has several of that type"},              \
+        {.name = "tag",                                                                              \
+         .type = CMD_WORDS,                                                                          \
+         .value = &sending_options.tags,                                                             \
+         .arg = "KEY=VALUE",                                                                         \
+         .help = "a tag for every point, unless the point has its own value for it"},                \
+        {.name = "timeout",                                                                          \
+         .type = CMD_DURATION,                                                                       \
+         .value = &sending_options.timeout,                                                          \
+         .arg = "TIME",                                                                              \
+         .def = "30s",                                                                               \
+         .min = 1e6,                                                                                 \
+         .max = 86400e9,                                                                             \
+         .help = "how long a failed request is tried again"},                                        \
+        {.name = "retries",                                                                          \
+         .type = CMD_INTEGER,                                                                        \
+         .value = &sending_options.retries,                                                          \
+         .arg = "N",                                                                                 \
+         .def = "5",                                                                                 \
+         .min = 0,                                                                                   \
+         .max = 1e6,                                                                                 \
+         .help = "how often a failed request is tried again"},                                       \
+        {.name = "dry-run",                                                                          \
+         .letter = 'n',                                                                              \
+         .type = CMD_FLAG,                                                                           \
+         .value = &sending_options.dry,                                                              \
+         .help = "print the requests instead of sending them"},                                      \
+    {                                                                                                \
+        .name = "show-secrets", .type = CMD_FLAG, .value = &sending_options.secrets,                 \
+        .help = "do not mask secrets in what --dry-run prints"                                       \
     }
 
 /* What the exit codes mean; for .exits. */
-#define SENDING_EXITS                                                                                  \
-    [CLI_OK] = "all points were accepted", [CLI_NO] = "some or all points were refused, or bad lines", \
-    [CLI_SEGMENT] = "the service could not be reached, or had no time for us; not all was sent",       \
-    [CLI_REFUSED] = "the service does not let us in (token, address); not all was sent"
+#define SENDING_EXITS                                                                              \
+    [CLI_OK] = "all points were accepted", [CLI_NO] = "points were refused, or lines were bad",    \
+    [CLI_SEGMENT] = "the service could not be reached or was overloaded; not everything was sent", \
+    [CLI_REFUSED] = "the service denied access (token, address); not everything was sent"
 
 /* One thing that was not taken. */
 struct refusal {

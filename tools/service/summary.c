@@ -101,7 +101,7 @@ static void summary_text(const struct sending *s, struct buf *out)
     summary_count(out, s->bad_lines, "bad line", "bad lines");
     summary_count(out, s->unsent, "not sent", "not sent");
     summary_count(out, s->nothing, "was nothing to send", "were nothing to send");
-    if (s->untold) buf_printf(out, "; %zu more reasons were not told", s->untold);
+    if (s->untold) buf_printf(out, "; %zu more reasons were not shown", s->untold);
     buf_char(out, '\n');
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * mtxctl - looks into a segment, writes to it by hand, runs commands with metrics around them.
- */
+/* mtxctl.c - finds the command that is wanted and runs it; the general help. */
 #include "command_help.h"
 #include "help.h"
 #include "invoke.h"

@@ -23,7 +23,7 @@ static void cmd_word(struct cmd_paragraph *p, const char *word, size_t n)
     p->at += blanks + n;
 }
 
-/* `at` is the column where the line stands already. */
+/* at: the column that the line has reached. */
 static void cmd_paragraph(struct buf *out, const char *text, size_t n, size_t indent, size_t at)
 {
     struct cmd_paragraph p = {out, indent, at};

@@ -5,7 +5,7 @@
  *
  *     static bool once;
  *     static const struct cmd_option rows[] = {
- *         {.name = "once", .letter = '1', .type = CMD_FLAG, .value = &once, .help = "take one snapshot, end"},
+ *         {.name = "once", .letter = '1', .type = CMD_FLAG, .value = &once, .help = "take one snapshot"},
  *         {.name = NULL},
  *     };
  *
@@ -67,8 +67,8 @@ struct cmd_given {
 };
 
 /*
- * Sets the defaults and then the variables of all rows that are given. Options may stand anywhere before "--".
- * A word that begins with '-' and a digit is an argument (a number), unless a row has that digit as its
+ * Sets the defaults and then the variables of all options that are given. Options may appear anywhere before
+ * "--". A word that begins with '-' and a digit is an argument (a number), unless a row has that digit as its
  * letter. argv[0] is skipped; the words after it may be moved. False with the reason in `why`.
  */
 bool cmd_parse(const struct cmd_line *line, int argc, char **argv, struct cmd_given *given, struct buf *why);

@@ -63,7 +63,7 @@ struct answer {
 };
 void answer_free(struct answer *answer);
 
-/* How a payload would travel, for people (mtxctl send --dry-run). Zero at first. Its body is the payload's. */
+/* How a payload would be sent, for people (mtxctl send --dry-run). Zero at first. */
 struct route {
     const char *way;    /* "http", "tcp", "redis" */
     struct buf address; /* host:port, or the path of a socket; with HTTP the headers say it */
@@ -82,9 +82,9 @@ struct transport {
     void *(*open)(const void *settings, struct buf *why);
     /* Fills in the answer; blocks for a bounded time. Called by one thread. */
     void (*send)(void *link, const struct payload *payload, struct answer *answer);
-    /* Fills in how the payload would be sent with these settings; nothing is opened. Secrets appear as *** unless
-     * they are wanted. With HTTP the settings may be NULL, for the request of a session to a host of its own.
-     * Pure. NULL where points cannot be sent by hand. The caller frees the route. */
+    /* Fills in how the payload would be sent with these settings; nothing is opened. Secrets appear as ***
+     * unless they are wanted. With HTTP the settings may be NULL: a request of the session to another host.
+     * Pure. The caller frees the route. NULL where points cannot be sent by hand. */
     void (*describe)(const void *settings, const struct payload *payload, bool secrets, struct route *route);
     /* SIGHUP: open files anew. NULL if there is nothing to do. */
     void (*reopen)(void *link);

@@ -113,8 +113,8 @@ struct rows {
     metrics_row_t *at;
     size_t n, room;
 };
-/* Expands a reading into the rows that the options ask for; base and options may be NULL. False without memory.
- * The rows are valid until the next call with the same `rows`, and no longer than the snapshot. */
+/* Expands a reading into the rows that the options ask for; base and options may be NULL. False without
+ * memory. The rows are valid until the next call with the same `rows`, and no longer than the snapshot. */
 bool rows_expand(struct rows *rows, const metrics_reading_t *now, const metrics_reading_t *base,
                  const metrics_row_options_t *options);
 /*

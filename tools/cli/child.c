@@ -16,7 +16,7 @@ void child_begin(struct child *child)
     sigemptyset(&child->held);
     sigaddset(&child->held, SIGCHLD);
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) sigaddset(&child->held, passed[i]);
-    /* Ignored by whoever started us, the kernel would reap our children itself and tell us nothing. */
+    /* If our parent left SIGCHLD ignored, the kernel would reap our children and report nothing. */
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &child->held, &child->before);
 }
@@ -40,7 +40,7 @@ int child_status(const siginfo_t *ended)
     return ended->si_code == CLD_EXITED ? ended->si_status : CHILD_SIGNALLED + ended->si_status;
 }
 
-/* Looks at every child that has ended; true when the command is among them. The others are reaped. */
+/* Looks at every child that has ended: true if the command is one of them; the others are reaped. */
 static bool child_ended(struct child *child, siginfo_t *ended, child_other_fn *other, void *arg)
 {
     for (;;) {
@@ -57,7 +57,7 @@ int child_wait(struct child *child, child_other_fn *other, void *arg)
     siginfo_t got, ended;
     while (!child_ended(child, &ended, other, arg)) {
         int signal = sigwaitinfo(&child->held, &got);
-        /* Codes above 0 are the kernel's: the terminal has sent it to the whole process group. */
+        /* Codes above 0 come from the kernel: the terminal has sent the signal to the whole process group. */
         if (signal > 0 && signal != SIGCHLD && got.si_code <= 0) kill(child->pid, signal);
     }
     return child_status(&ended);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * child.h - runs a command in our place: its signals come through, its exit status becomes ours.
+ * child.h - runs a command in our place: signals are passed on to it, its exit status becomes ours.
  *
- * Signals that somebody sends to mtxctl (kill, a supervisor) are passed on to the command. Those that the
- * terminal sends have reached it already, as it stays in our process group, and are not sent twice.
+ * Signals that are sent to mtxctl (by kill, by a supervisor) are passed on to the command. Those that the
+ * terminal sends have already reached it, as it stays in our process group, and are not sent twice.
+ *
+ * For one command in a process of one thread; a struct child owns no memory.
  */
 #ifndef TOOLS_CHILD_H
 #define TOOLS_CHILD_H
@@ -23,25 +25,25 @@ enum { CHILD_CANNOT_RUN = 126, CHILD_NOT_FOUND = 127, CHILD_SIGNALLED = 128 };
 
 struct child {
     pid_t pid;
-    sigset_t held;   /* SIGCHLD and the signals that are passed on: blocked here, taken with sigtimedwait() */
-    sigset_t before; /* the mask that we were given, and that every child gets */
+    sigset_t held;   /* SIGCHLD and the signals that are passed on: blocked here, waited for */
+    sigset_t before; /* the mask that we were started with; every child gets it */
 };
 
-/* Blocks the signals. Before anything else is started. */
+/* Blocks the signals. Call it before anything else is started. */
 void child_begin(struct child *child);
 
-/* Starts argv[0] (searched in PATH) with our environment. 0, or the exit code, with the reason on stderr. */
+/* Starts argv[0] (searched in PATH) with our environment. Returns 0, or the exit code after printing why. */
 int child_spawn(const struct cli *cli, struct child *child, char **argv);
 
-/* Told of every other child that ended and was reaped meanwhile (orphans, if we are process 1). */
+/* Called for every other child that ended and was reaped meanwhile (orphans too, if we are process 1). */
 typedef void child_other_fn(void *arg, const siginfo_t *ended);
 
-/* Waits for the end of the command, passing signals on. The command stays a zombie, so that nobody else can
- * get its pid, until child_reap(). Returns its exit status as a shell would: 128 + n if signal n ended it. */
+/* Waits for the command to end, passing signals on. It stays a zombie until child_reap(), so that its pid is
+ * not given to another process. Returns its exit status as a shell does: 128 + n if signal n ended it. */
 int child_wait(struct child *child, child_other_fn *other, void *arg);
 void child_reap(struct child *child);
 
-/* The exit status in a siginfo of waitid(). */
+/* The same exit status, from a siginfo of waitid(). */
 int child_status(const siginfo_t *ended);
 
 #endif

@@ -66,18 +66,18 @@ struct cli_common {
 };
 extern struct cli_common cli_common;
 
-/* What a command takes, its own rows and the common ones, for the parser and the help. The name in it is static
- * memory. */
+/* What a command takes, its own rows and the common ones, for the parser and the help. .program points at
+ * static memory. */
 struct cmd_line cli_line(const struct command *command);
 
-/* One line on stderr, "mtxctl ls: ...". Returns code, so that a command ends with `return cli_fail(...)`. */
+/* Prints one line on stderr, "mtxctl ls: ...". Returns code, for `return cli_fail(...)`. */
 int cli_fail(const struct cli *cli, enum cli_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for a mistake of the user's: adds where the help is, returns CLI_USAGE. */
+/* The same for a mistake in the command line: adds where the help is, returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes cli->out to standard output if there is much of it; cli_flush() in any case. Errors set
- * cli->broken. */
+/* Writes cli->out to standard output if it holds 64 KiB or more; cli_flush() writes it in any case. An error
+ * sets cli->broken, and nothing is written after that. */
 void cli_flow(struct cli *cli);
 void cli_flush(struct cli *cli);
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 static volatile sig_atomic_t halt_signals;
-static sigset_t halt_open; /* the mask while we wait */
+static sigset_t halt_open; /* the mask while waiting */
 
 static void halt_note(int signal)
 {
@@ -21,7 +21,7 @@ void halt_begin(void)
     static const int signals[] = {SIGINT, SIGTERM};
     struct sigaction note = {.sa_handler = halt_note};
     sigset_t ours;
-    /* A service that hangs up is a failed request, no reason to die. */
+    /* When a service hangs up, a request has failed; we go on. */
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&ours);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaddset(&ours, signals[i]);
@@ -29,7 +29,7 @@ void halt_begin(void)
     sigprocmask(SIG_BLOCK, NULL, &halt_open);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction was;
-        /* Who starts us with a signal ignored means that. */
+        /* A signal that was ignored when we started stays ignored. */
         if (!sigaction(signals[i], NULL, &was) && was.sa_handler == SIG_IGN) continue;
         sigaction(signals[i], &note, NULL);
         sigdelset(&halt_open, signals[i]);

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * halt.h - SIGINT and SIGTERM as a wish to end well: what is queued goes out first. They wait while something
- * is under way, and are noticed in halt_wait() alone, so none is lost between a look and a sleep.
+ * halt.h - SIGINT and SIGTERM as a request to end in order: what is queued is sent first. They stay pending
+ * while work is done and are taken only in halt_wait(), so none is lost between a check and a wait.
+ *
+ * State of the whole process; for the one thread that waits.
  */
 #ifndef TOOLS_HALT_H
 #define TOOLS_HALT_H
 
 #include <stdint.h>
 
-/* From now on, and SIGPIPE is ignored. Once, before threads, and after children that are to have it. */
+/* Starts this, and ignores SIGPIPE. Call it once, before there are threads, and after starting the children
+ * that are to receive these signals as usual. */
 void halt_begin(void);
 
-/* How many came. The first asks for an end, the second for one at once. */
+/* How many came, at most 2. The first asks us to end, the second to end at once. */
 unsigned halt_count(void);
 
-/* Waits until `fd` can be read (-1: for no file), until the monotonic time `until` (CLOCK_NEVER: for ever) or
- * until a signal comes. */
+/* Waits until `fd` can be read (-1: no file), until the monotonic time `until` in nanoseconds (CLOCK_NEVER:
+ * no limit), or until a signal comes. */
 void halt_wait(int fd, uint64_t until);
 
 #endif

@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What is reported without a configuration: what the command recorded, not what the exporter says of
- * itself. */
+/* What is reported without a configuration: the command's metrics, without the exporter's own. */
 static const char reporter_config[] = "http: {listen: \"off\"}\n"
                                       "verbosity: warn\n"
                                       "backends:\n"
@@ -23,7 +22,7 @@ static const char reporter_config[] = "http: {listen: \"off\"}\n"
 
 /* --- What to start --- */
 
-/* The mtx-exporter that lies in our own directory, else the name, for PATH. */
+/* The mtx-exporter in our own directory, else the bare name, to be searched in PATH. */
 static const char *reporter_program(char path[PATH_MAX])
 {
     ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
@@ -36,7 +35,7 @@ static const char *reporter_program(char path[PATH_MAX])
     return access(path, X_OK) ? name : path;
 }
 
-/* A descriptor of the built-in configuration, in a file that has no name; -1 if that fails. */
+/* A descriptor of an unlinked file with the built-in configuration; -1 on error. */
 static int reporter_config_file(void)
 {
     char path[] = P_tmpdir "/mtxctl-run-XXXXXX";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl add - so many more, or less. */
+/* mtxctl add - adds a number to a counter or an updown. */
 #include "writing.h"
 
 static bool add_updown;

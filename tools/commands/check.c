@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl check - is every structure of the segment sound? */
+/* mtxctl check - whether every structure of the segment is sound. */
 #include "input.h"
 #include "show.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl diff - what lies between two snapshots. */
+/* mtxctl diff - the differences between two snapshots. */
 #include "grid.h"
 #include "match.h"
 #include "values.h"
@@ -27,7 +27,7 @@ static const struct cmd_option diff_options[] = {
     {.name = NULL},
 };
 
-/* What became of a series. */
+/* What happened to a series. */
 enum diff_fate { DIFF_CHANGED, DIFF_ADDED, DIFF_GONE, DIFF_RESTARTED };
 static const char *const diff_words[] = {"changed", "added", "gone", "restarted"};
 static const char *const diff_marks[] = {"~", "+", "-", "*"};
@@ -51,27 +51,27 @@ static bool diff_counts(const metrics_row_t *row)
            row->nature == METRICS_FACT;
 }
 
-static void diff_text(struct diff *d, enum diff_fate fate, const metrics_row_t *old, const metrics_row_t *new)
+static void diff_text(struct diff *d, enum diff_fate fate, const metrics_row_t *was, const metrics_row_t *now)
 {
     struct grid *grid = &d->grid;
-    const metrics_row_t *row = new ? new : old;
+    const metrics_row_t *row = now ? now : was;
     grid_cell(grid, diff_marks[fate]);
     show_series(&grid->text, row->reading, row->worker);
     grid_end_cell(grid);
     show_attribute(&grid->text, row);
     grid_end_cell(grid);
-    if (old) show_value(&grid->text, old);
+    if (was) show_value(&grid->text, was);
     grid_end_cell(grid);
-    if (new) show_value(&grid->text, new);
+    if (now) show_value(&grid->text, now);
     grid_end_cell(grid);
-    if (old && new &&fate == DIFF_CHANGED) {
-        double delta = values_delta(new, old);
+    if (was && now && fate == DIFF_CHANGED) {
+        double delta = values_delta(now, was);
         if (delta > 0) buf_char(&grid->text, '+');
         buf_f64_short(&grid->text, delta, 6);
     }
     grid_end_cell(grid);
-    if (old && new &&fate == DIFF_CHANGED &&new->nature == METRICS_TOTAL && d->seconds > 0) {
-        buf_f64_short(&grid->text, values_delta(new, old) / d->seconds, 4);
+    if (was && now && fate == DIFF_CHANGED && now->nature == METRICS_TOTAL && d->seconds > 0) {
+        buf_f64_short(&grid->text, values_delta(now, was) / d->seconds, 4);
         buf_str(&grid->text, "/s");
     }
     grid_end_cell(grid);
@@ -87,43 +87,43 @@ static void diff_json_side(struct json *j, const char *key, const metrics_row_t 
         jsonw_null(j);
 }
 
-static void diff_object(struct diff *d, enum diff_fate fate, const metrics_row_t *old,
-                        const metrics_row_t *new)
+static void diff_object(struct diff *d, enum diff_fate fate, const metrics_row_t *was,
+                        const metrics_row_t *now)
 {
     struct json *j = &d->json;
-    const metrics_row_t *row = new ? new : old;
+    const metrics_row_t *row = now ? now : was;
     jsonw_object(j);
     jsonw_key_str(j, "change", diff_words[fate]);
     show_json_series(j, row->reading);
     char suffix[32];
     jsonw_key_str(j, "attribute", metrics_row_suffix(row, suffix, sizeof suffix));
     if (row->worker >= 0) jsonw_key_u64(j, "worker", (uint64_t)row->worker);
-    diff_json_side(j, "before", old);
-    diff_json_side(j, "after", new);
-    if (old && new &&fate == DIFF_CHANGED) {
-        jsonw_key_f64(j, "delta", values_delta(new, old));
-        if (new->nature == METRICS_TOTAL && d->seconds > 0)
-            jsonw_key_f64(j, "rate", values_delta(new, old) / d->seconds);
+    diff_json_side(j, "before", was);
+    diff_json_side(j, "after", now);
+    if (was && now && fate == DIFF_CHANGED) {
+        jsonw_key_f64(j, "delta", values_delta(now, was));
+        if (now->nature == METRICS_TOTAL && d->seconds > 0)
+            jsonw_key_f64(j, "rate", values_delta(now, was) / d->seconds);
     }
     jsonw_object_end(j);
 }
 
-static void diff_row(struct diff *d, enum diff_fate fate, const metrics_row_t *old, const metrics_row_t *new)
+static void diff_row(struct diff *d, enum diff_fate fate, const metrics_row_t *was, const metrics_row_t *now)
 {
-    if (!diff_counts(new ? new : old)) return;
-    if (fate == DIFF_CHANGED && old && new &&metrics_row_number(old) == metrics_row_number(new) &&
-        values_delta(new, old) == 0)
+    if (!diff_counts(now ? now : was)) return;
+    if (fate == DIFF_CHANGED && was && now && metrics_row_number(was) == metrics_row_number(now) &&
+        values_delta(now, was) == 0)
         return;
     d->differences++;
     if (d->cli->json)
-        diff_object(d, fate, old, new);
+        diff_object(d, fate, was, now);
     else
-        diff_text(d, fate, old, new);
+        diff_text(d, fate, was, now);
 }
 
 /* --- One series --- */
 
-/* A series that has no row to show (a gauge that nobody set) is a difference all the same. */
+/* A series without a row to show (a gauge that is not set) counts as a difference, too. */
 static void diff_bare(struct diff *d, enum diff_fate fate, const metrics_reading_t *reading)
 {
     d->differences++;
@@ -141,27 +141,27 @@ static void diff_bare(struct diff *d, enum diff_fate fate, const metrics_reading
 }
 
 /* Either may be NULL. */
-static void diff_series(struct diff *d, const metrics_reading_t *old, const metrics_reading_t *new)
+static void diff_series(struct diff *d, const metrics_reading_t *was, const metrics_reading_t *now)
 {
-    const metrics_reading_t *same = new ? metrics_snapshot_find(d->before, new) : NULL;
-    enum diff_fate fate = !old ? DIFF_ADDED : !new ? DIFF_GONE : same ? DIFF_CHANGED : DIFF_RESTARTED;
+    const metrics_reading_t *same = now ? metrics_snapshot_find(d->before, now) : NULL;
+    enum diff_fate fate = !was ? DIFF_ADDED : !now ? DIFF_GONE : same ? DIFF_CHANGED : DIFF_RESTARTED;
     size_t found = d->differences;
     bool good = true;
     d->old_rows.n = d->new_rows.n = 0;
-    if (old) good = rows_expand(&d->old_rows, old, NULL, &d->options);
-    if (new) good = good && rows_expand(&d->new_rows, new, NULL, &d->options);
+    if (was) good = rows_expand(&d->old_rows, was, NULL, &d->options);
+    if (now) good = good && rows_expand(&d->new_rows, now, NULL, &d->options);
     if (!good) d->cli->out.failed = true;
     for (size_t i = 0; i < d->new_rows.n; i++)
         diff_row(d, fate, values_same(&d->old_rows, &d->new_rows.at[i], i), &d->new_rows.at[i]);
     for (size_t i = 0; i < d->old_rows.n; i++)
         if (!values_same(&d->new_rows, &d->old_rows.at[i], i)) diff_row(d, fate, &d->old_rows.at[i], NULL);
-    if (fate != DIFF_CHANGED && d->differences == found) diff_bare(d, fate, new ? new : old);
+    if (fate != DIFF_CHANGED && d->differences == found) diff_bare(d, fate, now ? now : was);
     cli_flow(d->cli);
 }
 
 /* --- Two snapshots --- */
 
-/* By name, then tags; an order of its own, so that two snapshots can be walked side by side. */
+/* By name, then tags: the order in which both snapshots are walked side by side. */
 static int diff_order(const metrics_reading_t *a, const metrics_reading_t *b)
 {
     size_t na, nb;
@@ -179,7 +179,7 @@ static int diff_compare(const void *a, const void *b)
     return diff_order(*(const metrics_reading_t *const *)a, *(const metrics_reading_t *const *)b);
 }
 
-/* The readings that --only lets through, in diff_order. NULL if memory is short. */
+/* The readings that --only selects, in diff_order(). The caller frees the list; NULL without memory. */
 static const metrics_reading_t **diff_sorted(const metrics_snapshot_t *s, const struct match *only, size_t *n)
 {
     size_t count = metrics_snapshot_count(s);
@@ -196,17 +196,17 @@ static const metrics_reading_t **diff_sorted(const metrics_snapshot_t *s, const 
 static int diff_walk(struct diff *d, const struct match *only)
 {
     size_t olds = 0, news = 0, o = 0, n = 0;
-    const metrics_reading_t **old = diff_sorted(d->before, only, &olds);
-    const metrics_reading_t **new = diff_sorted(d->after, only, &news);
-    bool good = old && new;
+    const metrics_reading_t **was = diff_sorted(d->before, only, &olds);
+    const metrics_reading_t **now = diff_sorted(d->after, only, &news);
+    bool good = was && now;
     while (good && (o < olds || n < news)) {
-        int order = o == olds ? 1 : n == news ? -1 : diff_order(old[o], new[n]);
-        diff_series(d, order <= 0 ? old[o] : NULL, order >= 0 ? new[n] : NULL);
+        int order = o == olds ? 1 : n == news ? -1 : diff_order(was[o], now[n]);
+        diff_series(d, order <= 0 ? was[o] : NULL, order >= 0 ? now[n] : NULL);
         o += order <= 0;
         n += order >= 0;
     }
-    free(old);
-    free(new);
+    free(was);
+    free(now);
     return good ? CLI_OK : cli_fail(d->cli, CLI_FAILED, "out of memory");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl dump - everything, in text, JSON or the bytes of a snapshot. */
+/* mtxctl dump - everything, as text, as JSON, or as a saved snapshot. */
 #include "grid.h"
 #include "match.h"
 #include "values.h"
@@ -41,8 +41,9 @@ static bool dump_write(int fd, const char *bytes, size_t n)
     return true;
 }
 
-/* By way of a temporary name, so that FILE is a whole snapshot or what it was before. What is there and no
- * regular file (a pipe, /dev/null, a link) must not be replaced and is written in place. */
+/* Writes under a temporary name and renames, so that FILE is either a whole snapshot or unchanged. If FILE
+ * exists and is not a regular file (a pipe, /dev/null, a link), it must not be replaced: it is written in
+ * place. */
 static bool dump_file(const char *path, const void *bytes, size_t n, struct buf *why)
 {
     struct stat there;
@@ -148,7 +149,7 @@ static void dump_head(struct dump *dump, const metrics_snapshot_t *snapshot)
     buf_char(out, '\n');
 }
 
-/* Whole distributions are for programs; people get the buckets and quantiles. */
+/* Whole distributions are for programs; text shows buckets and quantiles. */
 static int dump_all(struct dump *dump, const metrics_snapshot_t *snapshot)
 {
     struct cli *cli = dump->cli;

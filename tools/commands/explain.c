@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mtxctl explain - what each configured backend makes of a series.
+ * mtxctl explain - how each configured backend names and sends a series.
  *
- * The backend's own encoder is asked (asking.h), so what is printed is what would go over the wire.
+ * The backend's own encoder is called (asking.h), so what is printed is what would go over the wire.
  */
 #include "asking.h"
 #include "clock.h"
@@ -48,7 +48,7 @@ struct explain {
 
 /* --- What is sent --- */
 
-/* Texts are shown line by line; other forms only counted, their content is in the values. */
+/* Text is shown line by line; of other payloads only the size, as the values are listed anyway. */
 static bool explain_is_text(const struct buf *body)
 {
     for (size_t i = 0; i < body->len; i++) {
@@ -170,7 +170,7 @@ static void explain_hidden(struct explain *e, struct asking *a, const metrics_re
     buf_free(&why);
 }
 
-/* at: the item of the view; passes: it is one. */
+/* passes: the reading passes the filter; then `at` is its item in the view. */
 static void explain_reading(struct explain *e, struct asking *a, const metrics_reading_t *reading,
                             bool passes, size_t at)
 {
@@ -202,7 +202,7 @@ static void explain_readings(struct explain *e, struct asking *a)
     }
 }
 
-/* Notes begin with the name of the series that they are about. */
+/* A note begins with the name of its series. */
 static bool explain_is_about(const struct explain *e, const char *note)
 {
     for (size_t i = 0; i < metrics_snapshot_count(e->now); i++) {
@@ -288,7 +288,7 @@ static int explain_load(struct explain *e)
     return code;
 }
 
-/* The segment of the command line, else the configuration's, else the default one: as the exporter does. */
+/* As the exporter: the segment of the command line, else of the configuration, else the default one. */
 static int explain_segment(struct explain *e)
 {
     const struct option_list *named = &e->config->segments;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl gauge - a level that stays when mtxctl has ended. */
+/* mtxctl gauge - sets a gauge that keeps its value after mtxctl has ended. */
 #include "writing.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A family is either of living processes or persistent, so it has to be declared before the first series. */
+/* A family either belongs to living processes or is persistent, so it is declared before its first series. */
 static int gauge_declare(struct writing *w)
 {
     metrics_error_t error = {0};
@@ -36,10 +36,10 @@ const struct command command_gauge = {
     .name = "gauge",
     .args = "NAME VALUE [KEY=VALUE...]",
     .summary = "set a gauge that outlives mtxctl",
-    .text =
-        "Sets the gauge with that name and those tags to VALUE, a number; \"none\" removes the value. "
-        "Gauges usually belong to a process and disappear with it. This one is persistent: it keeps its "
-        "value until it is set again. A name that processes use for gauges of their own is refused. " WRITING_TEXT,
+    .text = "Sets the gauge with that name and those tags to VALUE, a number; \"none\" removes the value. "
+            "Gauges usually belong to a process and disappear with it. This one is persistent: it keeps "
+            "its value until it is set again. A name that processes use for gauges of their own is "
+            "refused. " WRITING_TEXT,
     .examples = "mtxctl gauge backup.last_success \"$(date +%s)\" host=db1\n"
                 "mtxctl gauge temperature -12.5\n"
                 "mtxctl gauge maintenance none\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl get - the values of some series. */
+/* mtxctl get - prints the values of some series. */
 #include "grid.h"
 #include "match.h"
 #include "values.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl inc - one more. */
+/* mtxctl inc - adds one to a counter. */
 #include "writing.h"
 
 static int inc_run(struct cli *cli)

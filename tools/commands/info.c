@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl info - facts about the segment itself. */
+/* mtxctl info - prints facts about the segment itself. */
 #include "grid.h"
 #include "input.h"
 #include "show.h"
@@ -11,7 +11,7 @@ struct info {
     struct json json;
     struct grid grid;
     metrics_segment_info_t facts;
-    size_t items; /* processes, refusals seen */
+    size_t items; /* processes or refusals printed */
 };
 
 /* --- Text --- */
@@ -28,7 +28,7 @@ static void info_line(struct info *info, const char *label, const char *format, 
     grid_end_cell(&info->grid);
 }
 
-/* "3.25 MiB": at most three digits that matter. */
+/* "3.25 MiB": at most four significant digits. */
 static void info_bytes(struct buf *out, uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

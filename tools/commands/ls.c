@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl ls - which series there are. */
+/* mtxctl ls - lists the series. */
 #include "grid.h"
 #include "match.h"
 #include "show.h"
@@ -66,7 +66,7 @@ static void ls_reading(struct ls *ls, const metrics_reading_t *reading)
     const char *name = metrics_reading_name(reading);
     if (ls_kind && strcmp(ls_kind, metrics_reading_kind(reading))) return;
     ls->shown++;
-    /* Readings are sorted by name, so the same names stand together. */
+    /* Readings are sorted by name, so equal names are neighbours. */
     if (ls_names && ls->last && !strcmp(ls->last, name)) return;
     ls->last = name;
     if (ls->cli->json)

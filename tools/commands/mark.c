@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl mark - an event of a meter. */
+/* mtxctl mark - records events in a meter. */
 #include "writing.h"
 
 #include <string.h>

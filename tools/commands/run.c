@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mtxctl run - a command with a segment and an exporter around it, and a last report at its end.
+ * mtxctl run - runs a command with its own segment and exporter, and reports once more at its end.
  *
- * The end, in order: the command dies and stays a zombie, so that its pid stays its own; the locks of its
- * gauges fell with it and are taken over (hold.h); the exporter is asked to finish: it takes its last
- * snapshot, in which the gauges still live, and delivers; the gauges are let go; the command is reaped; a
- * segment of our own goes.
+ * At the end, in this order: the command dies and stays a zombie, so that its pid is not given to another
+ * process; the locks of its gauges, which the kernel released, are taken over (hold.h); the exporter is asked
+ * to finish: it takes its last snapshot, in which the gauges are still alive, and delivers it; the gauges are
+ * released; the command is reaped; a segment that was created for it is removed.
  */
 #include "child.h"
 #include "clock.h"
@@ -74,12 +74,12 @@ struct run {
     struct cli *cli;
     struct child child;
     struct reporter reporter;
-    bool reported; /* a reporter of ours was started */
+    bool reported; /* our own reporter was started */
     char path[4096];
-    bool ours;            /* the segment was made for this command */
+    bool ours;            /* the segment was created for this command */
     bool usable;          /* it could be opened */
-    uint64_t since;       /* its age when the command began */
-    metrics_hold_t *hold; /* keeps the command's slots from being claimed by others */
+    uint64_t since;       /* its age in nanoseconds when the command began */
+    metrics_hold_t *hold; /* keeps others from claiming the command's slots */
     uint32_t held;        /* slots of the command whose gauges were held */
 };
 
@@ -98,7 +98,7 @@ static void run_choose(struct run *run)
     setenv("MTX_SEGMENT", run->path, 1);
 }
 
-/* Made before the command starts, so that the exporter has something to follow from the first moment. */
+/* Created before the command starts, so that the exporter can follow it from the first moment. */
 static bool run_make(struct run *run)
 {
     metrics_error_t error = {0};
@@ -131,7 +131,7 @@ static void run_remove(struct run *run)
 
 /* --- The exporter --- */
 
-/* A segment that an exporter leads already is reported by that one. */
+/* If an exporter already leads the segment, that one reports it. */
 static void run_report(struct run *run)
 {
     struct reporter_options options = {run_exporter, run->path, run_config, run_interval,
@@ -164,8 +164,7 @@ static void run_other(void *arg, const siginfo_t *ended)
     if (was && !run->reporter.pid) run_lost(run);
 }
 
-/* A command may be over before the exporter has come to follow the segment: only then is it asked to
- * finish. */
+/* A short command may end before the exporter leads the segment; it is asked to finish only after that. */
 static void run_await_leader(struct run *run, uint64_t deadline)
 {
     metrics_segment_info_t facts = {.leader = 0};
@@ -176,7 +175,7 @@ static void run_await_leader(struct run *run, uint64_t deadline)
     }
 }
 
-/* Waits for the other exporter to have closed so many intervals. */
+/* Waits until the other exporter has closed that many intervals. */
 static bool run_await_epoch(const struct run *run, uint64_t epoch, uint64_t deadline)
 {
     metrics_segment_info_t facts;
@@ -187,8 +186,8 @@ static bool run_await_epoch(const struct run *run, uint64_t epoch, uint64_t dead
     return false;
 }
 
-/* It closes its interval when it pleases, and then reads what we hold. That the reading is over is known when
- * the next interval is closed, which may be long after; a second is ample. */
+/* The other exporter closes its interval at its own time and then reads what we hold. That it has finished
+ * reading shows only when it closes the next interval, which may be long after; a second is ample. */
 static void run_await_other(const struct run *run, uint64_t deadline)
 {
     metrics_segment_info_t facts;

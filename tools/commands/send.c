@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl send - points by hand, without a registry: lines in, requests of the exporter's own backends out. */
+/* mtxctl send - points without a segment: JSON lines in, requests of the exporter's own backends out. */
 #include "clock.h"
 #include "halt.h"
 #include "points_sum.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A line is one point, or a list of some thousand. */
+/* A line is one point, or a list of some thousand points. */
 enum { SEND_LINE_MOST = 1 << 20, SEND_CHUNK = 1 << 16, SEND_QUEUE = 10000 };
 
 static bool send_strict, send_aggregate, send_quiet;
@@ -60,10 +60,10 @@ static const struct cmd_option send_options[] = {
 struct send {
     struct cli *cli;
     struct sending sending;
-    struct point_lines lines; /* what is queued; with --aggregate the line in work */
+    struct point_lines lines; /* what is queued; with --aggregate only the current line */
     struct points_sum sum;
     size_t line, queued, most;
-    bool skipping; /* the rest of a line that is too long */
+    bool skipping; /* until the end of a line that is too long */
     struct buf input;
 };
 
@@ -81,7 +81,7 @@ static void send_flush(struct send *s)
     s->queued = 0;
 }
 
-/* Under --strict nothing goes out that has company which does not. */
+/* With --strict, nothing is sent unless everything can be. */
 static void send_end(struct send *s)
 {
     struct point *at = send_aggregate ? points_sum_all(&s->sum) : s->lines.points.at;
@@ -104,7 +104,7 @@ static void send_bad(struct send *s, const char *why)
     sending_refuse(&s->sending, &refusal);
 }
 
-/* The points of the line in work into the sums. */
+/* Adds the points of the current line to the sums. */
 static bool send_add_up(struct send *s, struct buf *why)
 {
     bool good = true;
@@ -145,7 +145,7 @@ static bool send_on(const struct send *s)
     return s->sending.state == SENDING_WELL && !halt_count();
 }
 
-/* Takes the complete lines out of what was read. */
+/* Handles the complete lines of what was read and removes them. */
 static void send_lines(struct send *s)
 {
     size_t at = 0;
@@ -167,7 +167,7 @@ static void send_lines(struct send *s)
     s->input.len = 0;
 }
 
-/* Until the end of the file, or of our time: an end that was asked for is none in the middle of a line. */
+/* Reads until the end of the file, or until we are asked to end: then an incomplete line is dropped. */
 static int send_read(struct send *s, int fd, const char *name)
 {
     ssize_t got = 1;
@@ -221,14 +221,14 @@ static int send_sound(const struct cli *cli)
     return CLI_OK;
 }
 
-/* The queue holds whole requests. */
+/* The queue holds a whole number of requests. */
 static size_t send_most(const struct backend_points *points)
 {
     size_t most = points->most ? points->most : 1;
     return most * ((SEND_QUEUE + most - 1) / most);
 }
 
-/* The requests of a dry run have standard output to themselves. */
+/* In a dry run only the requests are written to standard output. */
 static void send_summary(struct send *s, int code)
 {
     struct buf text = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl status - how the exporter fares, by what it writes about itself into the segment. */
+/* mtxctl status - how the exporter is doing, by the metrics that it writes about itself into the segment. */
 #include "grid.h"
 #include "input.h"
 #include "show.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The columns: which value of which series, summed over a backend's signals and reasons. */
+/* A column: one value of one series, summed over a backend's signals and reasons. */
 static const struct status_column {
     const char *head, *name; /* name: mtx.exporter.<name> */
     enum metrics_attribute attribute;
@@ -32,7 +32,7 @@ static const char status_prefix[] = "mtx.exporter.";
 
 struct status_backend {
     const char *name;
-    double cells[STATUS_COLUMNS]; /* NaN = nothing is known */
+    double cells[STATUS_COLUMNS]; /* NaN = not known */
 };
 
 struct status {
@@ -41,7 +41,7 @@ struct status {
     metrics_segment_info_t facts;
     struct status_backend backends[STATUS_BACKENDS];
     size_t n;
-    size_t seen; /* series of the exporter's own */
+    size_t seen; /* series that the exporter wrote about itself */
 };
 
 /* --- Collecting --- */
@@ -66,7 +66,7 @@ static struct status_backend *status_backend(struct status *s, const char *name)
     return b;
 }
 
-/* The one value that a column wants of a reading; NaN if it has none. */
+/* The value of a reading that a column shows; NaN if it has none. */
 static double status_value(const metrics_reading_t *reading, enum metrics_attribute attribute,
                            double quantile)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl time - how long a command takes. */
+/* mtxctl time - records how long a command takes. */
 #include "child.h"
 #include "clock.h"
 #include "halt.h"
@@ -33,7 +33,7 @@ static const struct cmd_option time_options[] = {
     {.name = NULL},
 };
 
-/* Standard output is the command's, so what --json says goes to stderr. */
+/* Standard output belongs to the command, so the JSON goes to stderr. */
 static void time_json(const struct writing *w, uint64_t ns, int status, const char *what, bool done)
 {
     struct buf out = {0};
@@ -55,8 +55,8 @@ static void time_json(const struct writing *w, uint64_t ns, int status, const ch
     buf_free(&out);
 }
 
-/* The segment is opened only now: a command may take hours, and its duration belongs to the segment of its
- * end. What goes wrong here is told, but the command's own status comes through. */
+/* The segment is opened only now: a command may take hours, and its duration belongs to the segment that
+ * exists when it ends. Errors are printed, but the exit status stays that of the command. */
 static void time_record(struct writing *w, uint64_t ns, int status)
 {
     metrics_error_t error = {0};
@@ -73,7 +73,7 @@ static void time_record(struct writing *w, uint64_t ns, int status)
 
 /* --- To a service --- */
 
-/* As a line of mtxctl send. */
+/* The duration as a line for mtxctl send. */
 static void time_line(const struct writing *w, const struct backend_points *points, uint64_t ns,
                       struct buf *out)
 {
@@ -109,7 +109,7 @@ static void time_deliver(struct sending *s, const struct writing *w, uint64_t ns
     buf_free(&why);
 }
 
-/* Standard output belongs to the command, so a dry run's requests go to stderr, too. */
+/* Standard output belongs to the command, so the requests of a dry run go to stderr as well. */
 static void time_send(struct sending *s, struct writing *w, uint64_t ns, int status)
 {
     halt_begin();

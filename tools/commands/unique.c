@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl unique - an element of a set. */
+/* mtxctl unique - adds an element to a set. */
 #include "writing.h"
 
 #include <string.h>
 
-/* The element may hold anything, an = too, so it is taken out before tags are looked for. */
+/* The element may contain anything, even an =, so it is not looked at as a tag. */
 static int unique_run(struct cli *cli)
 {
     struct writing w;

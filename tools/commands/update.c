@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl update - a value of a histogram. */
+/* mtxctl update - records a value in a histogram. */
 #include "writing.h"
 
 static int update_run(struct cli *cli)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mtxctl watch - what changes, interval by interval. */
+/* mtxctl watch - prints what changes, interval by interval. */
 #include "clock.h"
 #include "grid.h"
 #include "match.h"
@@ -51,7 +51,7 @@ struct watch {
     metrics_reader_t *reader;
     metrics_snapshot_t *base, *now;
     double seconds; /* from base to now */
-    bool replaced;  /* the segment of base is not the one of now */
+    bool replaced;  /* base and now are of different segments */
 };
 
 static const metrics_snapshot_header_t *watch_head(const metrics_snapshot_t *snapshot)
@@ -168,7 +168,7 @@ static void watch_show(struct watch *w)
     struct grid grid = {.columns = 6, .right = 1 << 2 | 1 << 3 | 1 << 4};
     uint64_t from = watch_head(w->base)->wall_ns, to = watch_head(w->now)->wall_ns;
     w->replaced = watch_head(w->base)->incarnation != watch_head(w->now)->incarnation;
-    /* Lengths come from the monotonic clock; only another segment may be of another boot. */
+    /* The monotonic clock measures lengths, but two segments may be of two boots. */
     if (!w->replaced) {
         from = watch_head(w->base)->monotonic_ns;
         to = watch_head(w->now)->monotonic_ns;
@@ -188,7 +188,7 @@ static void watch_show(struct watch *w)
 
 /* --- The loop --- */
 
-/* Follows the path if it leads to a new segment; while it leads to none, the old one stays in view. */
+/* Follows the path to a new segment; while the path leads to none, the old segment is still shown. */
 static int watch_take(struct watch *w, metrics_snapshot_t **snapshot)
 {
     metrics_error_t error = {0};

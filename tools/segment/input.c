@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A saved snapshot is some 80 bytes a series before compression: far beyond any real one. */
+/* A saved snapshot has some 80 bytes per series before compression, so no real one is this large. */
 enum { INPUT_LARGEST = 1 << 30, INPUT_CHUNK = 1 << 16 };
 
 const char *input_path(const struct cli *cli)
@@ -16,7 +16,7 @@ const char *input_path(const struct cli *cli)
     return cli->segment ? cli->segment : metrics_default_path();
 }
 
-/* Appends the segment files of one directory, but for the one at `path`. */
+/* Appends the segment files of one directory, except the one at `path`. */
 static void input_others_in(const char *dir, const char *path, struct buf *out)
 {
     DIR *d = opendir(*dir ? dir : ".");

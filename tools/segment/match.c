@@ -15,7 +15,7 @@ static int match_add_glob(const struct cli *cli, const char *pattern, struct mat
     return CLI_OK;
 }
 
-/* An empty pattern is an empty value; pattern_fault() would refuse it. */
+/* An empty pattern means an empty value; pattern_fault() would refuse it. */
 static int match_add_tag(const struct cli *cli, const char *key, const char *pattern, struct match *m)
 {
     const char *fault = *pattern ? pattern_fault(pattern) : NULL;
@@ -68,7 +68,7 @@ bool match_reading(const struct match *match, const metrics_reading_t *reading)
     return true;
 }
 
-/* The name in the snapshot that the user may have meant by his only pattern. */
+/* The name in the snapshot that the only pattern may have meant; NULL = none. */
 static const char *match_near(const struct match *match, const metrics_snapshot_t *snapshot)
 {
     const char *near = NULL;

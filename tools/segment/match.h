@@ -2,6 +2,9 @@
 /*
  * match.h - which series a command is about: arguments without "=" are patterns for names (any of them),
  * those with one are tags (all of them), whose values may be patterns.
+ *
+ * A struct match points into the command line and owns nothing. A function that returns int has printed what
+ * was wrong and returns the exit code. match_reading() is pure; the others are for one thread.
  */
 #ifndef TOOLS_MATCH_H
 #define TOOLS_MATCH_H
@@ -19,15 +22,15 @@ struct match {
     size_t tag_count;
 };
 
-/* From arguments `from` on, which it takes apart in place. CLI_OK, or CLI_USAGE with the mistake said. */
+/* From the arguments from index `from` on, which are split in place. CLI_OK or CLI_USAGE. */
 int match_parse(const struct cli *cli, int from, struct match *match);
 
-/* From the patterns of a list option. */
+/* From the patterns of a list option. CLI_OK or CLI_USAGE. */
 int match_globs(const struct cli *cli, const struct cmd_list *patterns, struct match *match);
 
 bool match_reading(const struct match *match, const metrics_reading_t *reading);
 
-/* Says that nothing matched, with what is there instead; returns CLI_NO. */
+/* Prints that nothing matched, perhaps with the name that was meant; returns CLI_NO. */
 int match_none(const struct cli *cli, const struct match *match, const metrics_snapshot_t *snapshot);
 
 /* For the help of every command that uses it. */

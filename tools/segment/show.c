@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Not special to any shell, wherever it stands in a word. */
+/* Not special to any shell, at any place of a word. */
 static bool show_is_plain(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80 ||
            strchr("._-/:@%+,", c);
 }
 
-/* Bytes of the control character at `c`, 0 if there is none. Those of the upper half take two in UTF-8. */
+/* The bytes of the control character at `c`, 0 if it is not one. U+0080 to U+009F take two bytes in UTF-8. */
 static size_t show_control(const char *c)
 {
     unsigned char a = (unsigned char)c[0], b = (unsigned char)c[1];
@@ -165,7 +165,7 @@ static void show_json_pair(struct json *j, double a, double b)
 }
 
 /* {"count", "sum", "centroids": [[mean, weight]...]} or {..., "buckets": [[lower, upper, count]...]}. The
- * open ends of the outermost buckets are null, as JSON has no infinity. */
+ * open ends of the outermost buckets are null, since JSON has no infinity. */
 static void show_json_distribution(struct json *j, const metrics_distribution_t *d)
 {
     jsonw_object(j);

@@ -19,7 +19,7 @@ const metrics_row_t *values_same(const struct rows *rows, const metrics_row_t *l
 double values_delta(const metrics_row_t *now, const metrics_row_t *before)
 {
     if (!before) return metrics_row_number(now);
-    /* Integers are subtracted as such: beyond 2^53 their doubles would lose the difference. */
+    /* Integers are subtracted as integers: beyond 2^53, doubles would lose the difference. */
     if (now->type == METRICS_U64 && before->type == METRICS_U64)
         return (double)(int64_t)(now->value.u - before->value.u);
     if (now->type == METRICS_I64 && before->type == METRICS_I64)
@@ -27,7 +27,7 @@ double values_delta(const metrics_row_t *now, const metrics_row_t *before)
     return metrics_row_number(now) - metrics_row_number(before);
 }
 
-/* What attribute.h counts as always sent is shown only if it was asked for. */
+/* The value and the count, which backends always send, are shown only if they were asked for. */
 static uint32_t values_bits(const struct attributes *compiled, const struct cmd_list *words)
 {
     uint32_t bits = compiled->mask & ~(METRICS_ATTR(METRICS_VALUE) | METRICS_ATTR(METRICS_COUNT));

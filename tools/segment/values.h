@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * values.h - the rows of readings: which are wanted, which of two snapshots belong together, and what happened between
- * them. Pure.
+ * values.h - the rows of readings: which are wanted, which rows of two snapshots belong together, and what
+ * happened between them. Nothing here owns memory. Safe in any thread, but for values_wanted(), which prints.
  */
 #ifndef TOOLS_VALUES_H
 #define TOOLS_VALUES_H
@@ -15,10 +15,10 @@
 /* The row of the same attribute, parameter and worker, or NULL. `hint`: the index where it probably is. */
 const metrics_row_t *values_same(const struct rows *rows, const metrics_row_t *like, size_t hint);
 
-/* What happened between two values of a row: now - before, before = 0 if NULL (the series is new). */
+/* now - before, in the unit of the row; before may be NULL (the series is new) and counts as 0. */
 double values_delta(const metrics_row_t *now, const metrics_row_t *before);
 
-/* --attributes: which rows are shown. Words: value, count, mean, p99, m1_rate ..., as they are printed. */
+/* The row for --attributes: which rows are shown, by the words under which they are printed. */
 #define VALUES_ATTRIBUTES_ROW(VARIABLE, DEFAULT)                                                         \
     {                                                                                                    \
         .name = "attributes", .letter = 'a', .type = CMD_LIST, .value = &(VARIABLE), .arg = "LIST",      \
@@ -32,7 +32,7 @@ struct values_wanted {
     metrics_row_options_t options; /* points into .attributes */
 };
 
-/* The options for these words; CLI_USAGE with the mistake said. */
+/* The options for these words, valid as long as `wanted`. CLI_OK, or CLI_USAGE after printing the mistake. */
 int values_wanted(const struct cli *cli, const struct cmd_list *words, struct values_wanted *wanted);
 
 #endif

@@ -13,7 +13,7 @@ int writing_parse(struct cli *cli, int tags, struct writing *w)
     *w = (struct writing){.cli = cli};
     if (strchr(cli->args[0], '='))
         return cli_usage(cli, "the name comes first; \"%s\" looks like a tag", cli->args[0]);
-    /* Room for one more tag than was given. */
+    /* With room for one more tag than was given. */
     w->name_tags = calloc(3 + 2 * (size_t)cli->n, sizeof *w->name_tags);
     if (!w->name_tags) return cli_fail(cli, CLI_FAILED, "out of memory");
     w->name_tags[w->n++] = cli->args[0];

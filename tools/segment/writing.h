@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * writing.h - one update of one series from the command line: name and tags, the segment opened for writing,
- * and whether the segment took it.
+ * and whether the segment accepted it.
+ *
+ * A function that returns int has printed what was wrong and returns the exit code; CLI_OK = success. For one
+ * thread.
  */
 #ifndef TOOLS_WRITING_H
 #define TOOLS_WRITING_H
@@ -13,21 +16,21 @@
 struct writing {
     struct cli *cli;
     metrics_registry_t *registry;
-    const char **name_tags; /* as metrics_counter_v() takes them */
+    const char **name_tags; /* as metrics_counter_v() takes them; the words are of the command line */
     size_t n;
 };
 
-/* Takes the name and the key=value arguments apart; nothing is opened yet. tags: index of the first of
- * them. */
+/* Reads the name and the key=value arguments; nothing is opened yet. tags: the index of the first of them.
+ * writing_close() in any case. */
 int writing_parse(struct cli *cli, int tags, struct writing *w);
 
-/* Opens the segment, makes it if it is missing. */
+/* Opens the segment; creates it if it does not exist. */
 int writing_open(struct writing *w);
 
-/* Closes; tells whether the segment refused anything. `code`: what became of it so far. */
+/* Closes, frees, prints what the segment refused. code: the exit code so far; returns the final one. */
 int writing_close(struct writing *w, int code);
 
-/* Numbers among the arguments; CLI_USAGE with the mistake said. */
+/* A number from the arguments: 0 or more, any integer, any finite number. CLI_OK or CLI_USAGE. */
 int writing_count(const struct cli *cli, const char *text, uint64_t *out);
 int writing_integer(const struct cli *cli, const char *text, int64_t *out);
 int writing_number(const struct cli *cli, const char *text, double *out);

@@ -44,7 +44,7 @@ static size_t asking_count_lines(const char *text)
     return n + 1;
 }
 
-/* The page's lines, sorted, for asking_has_line(). */
+/* Sorts the lines of the page for asking_has_line(). */
 static bool asking_index(struct asking *a)
 {
     a->line_text = strdup(buf_text(&a->page));
@@ -63,7 +63,7 @@ static bool asking_has_line(const struct asking *a, const char *line, size_t n)
     return found;
 }
 
-/* Does every line (comments aside, which the series of a family share) stand in the page as it is? */
+/* True if every line is in the page (except comments, which the series of a family share). */
 static bool asking_is_in_page(const struct asking *a, const char *text)
 {
     for (size_t n; *text; text += n + (text[n] == '\n')) {
@@ -73,7 +73,7 @@ static bool asking_is_in_page(const struct asking *a, const char *text)
     return true;
 }
 
-/* Appends the lines of the page that are others in `changed`, which has as many. */
+/* Appends the lines of the page that differ in `changed`, which has as many. */
 static void asking_changed_lines(const char *page, const char *changed, struct buf *out)
 {
     while (*page && *changed) {
@@ -87,7 +87,7 @@ static void asking_changed_lines(const char *page, const char *changed, struct b
     }
 }
 
-/* Another number, so that each line of the item differs. */
+/* Another number, so that each line of the item changes. */
 static void asking_alter(metrics_row_t *row)
 {
     double v = metrics_row_number(row);
@@ -95,7 +95,7 @@ static void asking_alter(metrics_row_t *row)
     row->value.f = v == 1 ? 2 : 1;
 }
 
-/* Which lines of the page are the item's? Those that change when its values do. */
+/* The lines of the item are those that change when its values change. */
 static void asking_find_lines(struct asking *a, size_t at, struct buf *out)
 {
     struct rows rows = {0};
@@ -126,8 +126,7 @@ void asking_sent(struct asking *a, size_t at, struct buf *payload)
 
 /* --- Begin and end --- */
 
-/* Without an earlier snapshot nothing is known to have been sent: then an interval is the series' whole
- * life. */
+/* Without an earlier snapshot, the interval is the whole life of the series. */
 static bool asking_view(struct asking *a, const metrics_snapshot_t *now, const metrics_snapshot_t *base)
 {
     const metrics_snapshot_header_t *n = metrics_snapshot_header(now);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * asking.h - asks one backend's own encoder what it would send of a snapshot, reading by reading. Nothing is
- * sent.
+ * asking.h - what a backend would send of a snapshot, reading by reading, from its own encoder. Nothing is
+ * sent. A struct asking belongs to one thread.
  *
- * A page that is scraped is one whole: what a series looks like may depend on the others (they share a name,
- * one of two has to give way). So for such backends the lines are looked up in the whole page.
+ * In a page that is scraped, a series may depend on others (two share a name, and one has to be renamed). So
+ * for such backends the lines are looked up in the whole page.
  */
 #ifndef TOOLS_ASKING_H
 #define TOOLS_ASKING_H
@@ -16,18 +16,18 @@ struct asking {
     const struct config_backend *backend;
     struct selection selection;
     void *session;
-    struct view view; /* what passes its filter, in the order of the snapshot */
-    struct buf notes; /* one line for each reading that a whole page leaves out or renames */
-    struct buf page;  /* scraped backends: all of it */
-    char **lines;     /* of the page, sorted */
+    struct view view; /* what passes the filter, in the order of the snapshot */
+    struct buf notes; /* one line for each reading that the page leaves out or renames */
+    struct buf page;  /* the whole page of a backend that is scraped */
+    char **lines;     /* of the page, sorted; they point into .line_text */
     size_t line_count;
     char *line_text;
 };
 
 /*
- * Begin. base is an earlier snapshot from which an interval's changes count, or NULL: then an interval is the
- * series' whole life. The snapshots, the backend and the tags must outlive it. False with the reason in `why`
- * (without one: memory is out). End with asking_close() in any case.
+ * base: the earlier snapshot at which the interval begins; NULL: the interval is the whole life of a series.
+ * The snapshots, the backend and the tags must outlive the struct. False with the reason in `why`, which is
+ * empty if memory is short. asking_close() in any case.
  */
 bool asking_open(struct asking *asking, const struct config_backend *backend, const struct option_tags *tags,
                  const metrics_snapshot_t *now, const metrics_snapshot_t *base, struct buf *why);
@@ -36,10 +36,10 @@ void asking_close(struct asking *asking);
 /* Appends what is sent for item `at` of the view; nothing if the page leaves it out. */
 void asking_sent(struct asking *asking, size_t at, struct buf *payload);
 
-/* The item's values as the backend sees them; see item_rows(). */
+/* The values of item `at` as the backend sees them; see item_rows(). The caller frees the rows. */
 bool asking_rows(struct asking *asking, size_t at, struct rows *rows);
 
-/* Appends why a name does not pass the filter: the pattern, as it stands in the configuration. */
+/* Appends why a name does not pass the filter: the pattern of the configuration. */
 void asking_hidden(const struct asking *asking, const char *name, struct buf *why);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delivery.c - points into requests, and what follows from each answer: the table of the exporter, bounded by
- * --timeout and --retries, and without patience for what only a human can mend.
+ * delivery.c - turns points into requests and handles each answer. The rules are those of the exporter,
+ * limited by --timeout and --retries; what only a person can fix is not tried again.
  */
 #include "sending.h"
 
@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tries of one thing. */
+/* The attempts at one request. */
 struct delivery {
     uint64_t deadline;
     int64_t tries;
-    bool login; /* it has been tried with a new one */
+    bool login; /* a new login has been tried */
 };
 
 static struct delivery delivery_begin(struct sending *s)
@@ -28,7 +28,7 @@ static struct delivery delivery_begin(struct sending *s)
     return (struct delivery){.deadline = clock_mono(&clock_system) + sending_options.timeout};
 }
 
-/* It cannot go on. */
+/* Nothing more can be sent; keeps the first reason. */
 static void delivery_fail(struct sending *s, int state, const char *why)
 {
     if (s->state != SENDING_WELL) return;
@@ -37,7 +37,7 @@ static void delivery_fail(struct sending *s, int state, const char *why)
     cli_fail(s->cli, CLI_FAILED, "%s: %s", s->settings->name, buf_text(&s->reason));
 }
 
-/* Answers after which the exporter waits for its configuration to be mended. */
+/* Answers after which the exporter waits until its configuration is fixed. */
 static bool delivery_denied(const struct sending *s, const struct answer *answer)
 {
     static const int mend[] = {401, 403, 404, 405, 407, 410};
@@ -49,7 +49,7 @@ static bool delivery_denied(const struct sending *s, const struct answer *answer
     return denied && !(hand && hand->passes && hand->passes(answer));
 }
 
-/* The exporter's pause. False if there is no time or no try left, or somebody wants an end at once. */
+/* Waits as the exporter does. False if no time or attempt is left, or if we are asked to end at once. */
 static bool delivery_pause(struct sending *s, struct delivery *d, const struct answer *answer)
 {
     uint64_t due = clock_mono(&clock_system) + backoff_next(&s->backoff, answer->retry_after_ns);
@@ -82,14 +82,14 @@ static bool delivery_expire(struct sending *s, struct delivery *d, const struct 
     return true;
 }
 
-/* A login or a schema that is refused can only be mended by hand, whatever the status. */
+/* A login or a schema that is refused can only be fixed by a person, whatever the status. */
 static bool delivery_final(const struct answer *answer)
 {
     int status = answer->response.status;
     return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
-/* True if it is to be asked again. */
+/* Handles the answer to a login or a schema. True if the request is to be tried again. */
 static bool delivery_told(struct sending *s, struct delivery *d, const struct answer *answer)
 {
     if (answer->outcome == OUTCOME_LOGIN) return delivery_expire(s, d, answer);
@@ -132,7 +132,7 @@ static void delivery_refused(struct sending *s, const struct point *at, size_t n
     sending_refuse(s, &refusal);
 }
 
-/* Those that an answer names. */
+/* The points that an answer refuses by name. */
 struct blaming {
     struct sending *s;
     const struct point *at;
@@ -165,7 +165,7 @@ static void delivery_accepted(struct sending *s, const struct point *at, size_t 
     sending_refuse(s, &rest);
 }
 
-/* Looked for by halves: what is too large, or the one that is wrong. */
+/* Halves what is too large, and halves on until the bad point is found. */
 static void delivery_halve(struct sending *s, const struct point *at, size_t n, const struct answer *answer)
 {
     if (n < 2) {
@@ -176,7 +176,7 @@ static void delivery_halve(struct sending *s, const struct point *at, size_t n, 
     deliver(s, at + n / 2, n - n / 2);
 }
 
-/* What is encoded holds the old login. */
+/* The encoded payload contains the old login, so the points are encoded again. */
 static void delivery_login(struct sending *s, struct delivery *d, const struct point *at, size_t n,
                            const struct answer *answer)
 {
@@ -205,7 +205,7 @@ static bool delivery_again(struct sending *s, struct delivery *d, const struct p
     return false;
 }
 
-/* True if the same bytes are to be sent again. */
+/* Handles the answer to points. True if the same bytes are to be sent again. */
 static bool delivery_settled(struct sending *s, struct delivery *d, const struct point *at, size_t n,
                              const struct answer *answer)
 {
@@ -253,7 +253,7 @@ static void delivery_left_out(void *arg, const struct point *point, const char *
     sending_refuse(s, &refusal);
 }
 
-/* Sends one of the payloads, whose points are those of at[0] to at[n - 1] for which where[] says so. */
+/* Sends payload number `which`; its points are those among at[0] to at[n - 1] whose where[] is `which`. */
 static void delivery_hand_over(struct sending *s, const struct payload *payload, int which,
                                const struct point *at, size_t n, const signed char *where)
 {
@@ -289,7 +289,7 @@ static void deliver(struct sending *s, const struct point *at, size_t n)
     free(where);
 }
 
-/* Of one time in the order of the lines. */
+/* By time; points of the same time stay in the order of their lines. */
 static int delivery_order(const void *a, const void *b)
 {
     const struct point *p = a, *q = b;

@@ -9,7 +9,7 @@
 
 /* --- Secrets in a body --- */
 
-/* Wherever it stands between `before` and one of `after`, or the end. */
+/* Replaces the secret with *** wherever it appears between `before` and one of `after`, or the end. */
 static void request_hide(struct buf *text, const char *secret, char before, const char *after)
 {
     struct buf out = {0};
@@ -26,7 +26,7 @@ static void request_hide(struct buf *text, const char *secret, char before, cons
     *text = out;
 }
 
-/* A login has them there, in JSON or in a form. Points have none. */
+/* A login has secrets in its body, in JSON or in a form; points have none. */
 static void request_hide_all(const struct requests *r, struct buf *text)
 {
     for (const struct option *row = backend_options(r->backend); row->name; row++) {
@@ -51,7 +51,7 @@ static void request_body(const struct requests *r, const struct payload *p, bool
 
 /* --- Redis' commands --- */
 
-/* "*3\r\n" or "$5\r\n": the number; moves on behind it. */
+/* The number in "*3\r\n" or "$5\r\n"; *at moves behind it. */
 static size_t request_number(const char **at)
 {
     size_t n = strtoul(*at + 1, NULL, 10);
@@ -75,7 +75,7 @@ static void request_commands(const struct buf *body, request_word_fn *each, void
     }
 }
 
-/* A line for the command and its key, then one for each pair. */
+/* One line for the command and its key, then one for each pair. */
 static void request_word_text(void *arg, size_t at, size_t of, const char *word, size_t n)
 {
     struct buf *out = arg;
@@ -163,7 +163,7 @@ static void request_json(struct requests *r, const struct payload *p, const stru
 
 /* --- Printing --- */
 
-/* own: the session's, which may go to another host than the backend's points. */
+/* own: a request of the session itself, which may go to another host than the points. */
 static void request_show(struct requests *r, const struct payload *p, bool own)
 {
     const struct transport *transport = own ? &transport_http : r->backend->transport;
@@ -190,7 +190,7 @@ void request_print(struct requests *r, const struct payload *payload)
 static struct requests *request_for;
 static int request_ids;
 
-/* No schema is there, each one that is made gets an id, every login is good. */
+/* Answers as a service without schemas: each new schema gets an id, every login is accepted. */
 static void request_sink(const struct payload *request, struct answer *answer)
 {
     request_show(request_for, request, true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The backend and its settings. */
+/* sending.c - the backend, its settings, its tags. */
 #include "sending.h"
 
 #include "clock.h"
@@ -46,7 +46,7 @@ static int sending_unknown(struct cli *cli, const char *name)
     return CLI_USAGE;
 }
 
-/* In the configuration: the one of that name, else the only one of that type. */
+/* The backend of the configuration with that name, else the only one of that type. */
 static int sending_choose(struct sending *s, const char *path, const char *type)
 {
     const char *name = sending_options.instance;
@@ -91,7 +91,7 @@ static bool sending_is_list(const struct option *row)
     return row->type == OPTION_LIST || row->type == OPTION_GLOBS || row->type == OPTION_TAGS;
 }
 
-/* A list's items are separated by commas. */
+/* The items of a list are separated by commas. */
 static bool sending_parse(const struct option *row, void *settings, const char *text, struct buf *why)
 {
     if (row->type != OPTION_TAGS) option_clear(row, settings);
@@ -104,7 +104,7 @@ static bool sending_parse(const struct option *row, void *settings, const char *
     return good;
 }
 
-/* "option=value"; what was wrong stands in `why`. */
+/* Sets "option=value". False with the reason in `why`. */
 static bool sending_set(struct sending *s, const char *text, bool by_user, struct buf *why)
 {
     const struct option *rows = backend_options(s->backend);
@@ -139,7 +139,7 @@ static bool sending_set_all(struct sending *s, const char *const *texts, struct 
     return true;
 }
 
-/* Required options that are missing, but for the one that points by hand can do without. */
+/* Checks that no required option is missing, except the one that points by hand do not need. */
 static bool sending_complete(struct sending *s, struct buf *why)
 {
     const struct points_by_hand *hand = s->points->hand;
@@ -162,7 +162,7 @@ static bool sending_complete(struct sending *s, struct buf *why)
     return why->len == 0;
 }
 
-/* Without a configuration: defaults, those by hand, the environment. */
+/* Without a configuration: the defaults, those for points by hand, the environment. */
 static bool sending_defaults(struct sending *s, struct buf *why)
 {
     const struct option *rows = backend_options(s->backend);
@@ -199,7 +199,7 @@ static int sending_settings(struct sending *s)
 
 /* --- Tags --- */
 
-/* The later of two with one key wins. */
+/* Of two tags with the same key, the later one wins. */
 static void sending_tag(struct sending *s, const char *key, const char *value)
 {
     size_t i = 0;
@@ -213,7 +213,7 @@ static int sending_tag_order(const void *a, const void *b)
     return strcmp(((const metrics_tag_t *)a)->key, ((const metrics_tag_t *)b)->key);
 }
 
-/* The configuration's < the backend's < the command line's. */
+/* The command line wins over the backend, the backend over the rest of the configuration. */
 static int sending_tags(struct sending *s)
 {
     const struct option_tags none = {.n = 0}, *top = s->config ? &s->config->tags : &none;
@@ -262,7 +262,7 @@ int sending_open(struct sending *s, struct cli *cli, const char *backend)
     if (code != CLI_OK) return code;
     s->reader.backend = s->points;
     s->reader.prefix = s->settings->prefix ? s->settings->prefix : "";
-    /* What tells our points from those of another run. */
+    /* Distinguishes our points from those of another run. */
     if (getrandom(&s->reader.next_item, sizeof s->reader.next_item, 0) < 0)
         s->reader.next_item = (size_t)clock_wall(&clock_system);
     s->reader.next_item >>= 1;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sending.h - points by hand to a service: the backend with its settings, what was accepted and what was
- * refused, and the end of it as a summary and an exit code. The exporter's own code encodes and carries them.
+ * sending.h - points that are sent to a service by hand: the backend and its settings, what was accepted and
+ * refused, and the result as a summary and an exit code. The exporter's own code encodes and sends them.
+ *
+ * For one thread. A function that returns int has printed what was wrong and returns the exit code.
  */
 #ifndef TOOLS_SENDING_H
 #define TOOLS_SENDING_H
@@ -12,7 +14,7 @@
 #include "points_line.h"
 #include "request.h"
 
-/* Of the command line: rows for every command that sends. */
+/* What the command line said; SENDING_ROWS are the rows, for every command that sends. */
 struct sending_options {
     const char *config, *instance;
     struct cmd_list set, tags;
@@ -72,18 +74,18 @@ extern struct sending_options sending_options;
         .help = "do not mask secrets in what --dry-run prints"                                       \
     }
 
-/* What the exit codes mean; for .exits. */
+/* The exit codes, for .exits of these commands. */
 #define SENDING_EXITS                                                                              \
     [CLI_OK] = "all points were accepted", [CLI_NO] = "points were refused, or lines were bad",    \
     [CLI_SEGMENT] = "the service could not be reached or was overloaded; not everything was sent", \
     [CLI_REFUSED] = "the service denied access (token, address); not everything was sent"
 
-/* One thing that was not taken. */
+/* Points, or a line, that were not accepted. */
 struct refusal {
-    size_t first, last; /* lines; 0: of no line */
+    size_t first, last; /* lines, from 1; 0: not from a line */
     size_t points;
-    int status;   /* of HTTP; 0: none */
-    bool service; /* who refused it: the service, or we */
+    int status;   /* HTTP status; 0: none */
+    bool service; /* the service refused it; false: we did */
     char *why;
 };
 
@@ -91,54 +93,54 @@ struct sending {
     struct cli *cli;
     const struct backend *backend;
     const struct backend_points *points;
-    struct config *config;           /* NULL: the settings are our own */
+    struct config *config;           /* owned; NULL: then the settings are owned */
     struct backend_common *settings; /* the backend's whole struct */
-    void *link, *session;            /* link NULL: nothing leaves */
+    void *link, *session;            /* link NULL: nothing is sent */
     metrics_tag_t *tags;
     struct point_reader reader;
-    bool login; /* a new one was made, and nothing was accepted since */
+    bool login; /* there was a new login, and nothing has been accepted since */
     struct backoff backoff;
-    /* How it goes. */
     enum { SENDING_WELL, SENDING_UNREACHED, SENDING_DENIED, SENDING_FAILED } state;
-    struct buf reason; /* of a state that is not well */
+    struct buf reason; /* of a state other than SENDING_WELL */
     size_t accepted, refused, nothing, unsent;
     size_t lines, bad_lines, requests, retried;
     struct refusal *refusals;
     size_t refusal_count, refusal_room, untold;
-    struct requests shown; /* --dry-run: the requests; silent in a trial, which counts only refusals */
+    struct requests shown; /* for --dry-run; silent in a trial, which counts only refusals */
     const char *const *files;
-    const size_t *file_lines; /* where each begins, less one; file_count of them; none: one nameless input */
+    const size_t *file_lines; /* lines before each file; file_count of them, 0 = one input without a name */
     size_t file_count;
 };
 
-/* The backends that take points by hand, for messages and help. */
+/* Appends one line for each backend that can send points by hand, for the help. */
 void sending_backends(struct buf *out);
 
-/* The backend of that type or, in a configuration, of that name, with its settings. Says what is wrong and
- * returns the exit code; sending_close() in any case. */
+/* Opens the backend of that type or, in a configuration, of that name, with its settings. CLI_OK or another
+ * exit code; sending_close() in any case. */
 int sending_open(struct sending *s, struct cli *cli, const char *backend);
 
-/* The reader for lines, its clock set. */
+/* The reader for lines, with its clock set to now. Part of the struct. */
 struct point_reader *sending_reader(struct sending *s);
 
-/* Sends points, in their order, each in exactly one request; settles all of them. Nothing is done once the
- * state is not well but counting them as unsent. */
+/* Sends points in their order, each in exactly one request, and counts each as accepted, refused or unsent;
+ * all as unsent if the state is not SENDING_WELL. The points remain the caller's. */
 void sending_points(struct sending *s, const struct point *at, size_t n);
 
-/* What sending_points() would refuse without asking the service, told and counted, nothing sent. How many. */
+/* Sends nothing; prints and counts what sending_points() would refuse by itself. Returns how many points. */
 size_t sending_try(struct sending *s, const struct point *at, size_t n);
 
-/* Something that was not taken: told on stderr, kept for the summary. */
+/* Prints a refusal on stderr and keeps a copy for the summary. */
 void sending_refuse(struct sending *s, const struct refusal *refusal);
 
-/* After the last points: watermarks and the like. */
+/* After the last points: sends what the backend sends at the end, such as watermarks. */
 void sending_done(struct sending *s);
 
-/* The summary, to `out`; as JSON if the command line wants that. */
+/* Appends the summary to `out`, with --json as JSON. */
 void sending_summary(const struct sending *s, struct buf *out);
 
-/* What became of all of it. */
+/* The exit code for the result. */
 enum cli_code sending_code(const struct sending *s);
+/* Closes the backend and frees everything. */
 void sending_close(struct sending *s);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* summary.c - what was not taken and why, and the end of sending as text, JSON and exit code. */
+/* summary.c - what was not accepted and why, and the result of sending as text, JSON and exit code. */
 #include "sending.h"
 
 #include "json.h"
@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUMMARY_MOST = 1000 }; /* refusals that are told one by one */
+enum { SUMMARY_MOST = 1000 }; /* refusals that are printed one by one */
 
 /* --- Refusals --- */
 
-/* The file of a line and its number there. */
+/* The file of a line, and *line becomes its number there; NULL without files. */
 static const char *summary_file(const struct sending *s, size_t *line)
 {
     size_t i = s->file_count;
@@ -21,7 +21,7 @@ static const char *summary_file(const struct sending *s, size_t *line)
     return s->files[i - 1];
 }
 
-/* "line 3: " or "FILE:3: ", or "lines 1-300: ". */
+/* "line 3: ", "FILE:3: " or "lines 1 to 300: ". */
 static void summary_where(const struct sending *s, const struct refusal *r, struct buf *out)
 {
     size_t first = r->first, last = r->last;

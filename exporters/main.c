@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - mtx-exporter: command line, signals, exit codes. */
-#include "command_help.h"
+#include "about.h"
 #include "config_load.h"
 #include "exporter.h"
-#include "nearest.h"
 #include "say.h"
 
 #include <mtx/metrics.h>
@@ -14,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { EXIT_MISTAKE = 1, EXIT_USAGE = 2 };
 
 /* What the command line said. */
 struct arguments {
@@ -82,6 +79,8 @@ static const char *main_env(const char *name)
     return getenv(name);
 }
 
+/* --- Texts --- */
+
 static int main_print(struct buf *out)
 {
     bool good = buf_ok(out) && fwrite(buf_text(out), 1, out->len, stdout) == out->len && !fflush(stdout);
@@ -89,98 +88,27 @@ static int main_print(struct buf *out)
     return good ? 0 : EXIT_MISTAKE;
 }
 
-/* --- Help --- */
-
-static const char help_text[] =
-    "mtx-exporter reads the shared-memory segment into which the processes of a server write their metrics, "
-    "and reports it to every configured backend. Run one beside each segment.\n"
-    "\n"
-    "  mtx-exporter [OPTION...]         report until SIGTERM\n"
-    "  mtx-exporter backends [NAME]     list the backends, or explain the options of one\n"
-    "\n"
-    "Without a configuration it reports the segment $MTX_SEGMENT (or /dev/shm/mtx-<uid>.seg) every 10 s: as "
-    "a table on standard output, and for Prometheus to scrape at http://127.0.0.1:9464/metrics. If the "
-    "segment does not exist yet, it waits for it.\n";
-
-static const char help_signals[] =
-    "\nSignals:\n"
-    "SIGHUP reads the configuration again (an invalid one is rejected and the old one stays in effect) and "
-    "reopens files. SIGTERM and SIGINT take a last snapshot, deliver what is queued, and exit with 0.\n"
-    "\nExit status:\n";
-
-static const char *const help_exits[] = {
-    [0] = "done",
-    [EXIT_MISTAKE] = "the configuration is invalid, or something failed",
-    [EXIT_USAGE] = "invalid command line; nothing was done",
-};
-
-static const char help_example[] = "\nExample:\n"
-                                   "  segment: /dev/shm/shop.seg\n"
-                                   "  interval: 10s\n"
-                                   "  tags: {service: shop}\n"
-                                   "  backends:\n"
-                                   "    - type: prometheus\n"
-                                   "    - type: file\n"
-                                   "      path: /var/log/shop/metrics.jsonl\n"
-                                   "      exclude: [\"mtx.*\"]\n";
-
-static void main_list_backends(struct buf *out)
+static int main_mistake(const char *why, const char *hint)
 {
-    for (const struct backend *const *b = backends; *b; b++)
-        cmd_help_item(out, (*b)->name, (*b)->summary, 15);
-}
-
-static int main_help(void)
-{
-    struct buf out = {0};
-    cmd_wrap(&out, help_text, 0);
-    buf_str(&out, "\nOptions:\n");
-    cmd_help_options(&out, &main_line);
-    buf_str(&out, "\nBackends:\n");
-    main_list_backends(&out);
-    buf_str(&out, "\nConfiguration (YAML; ${VAR} in any value is taken from the environment):\n");
-    config_help(&out);
-    cmd_wrap(&out, help_signals, 0);
-    cmd_help_exits(&out, help_exits, sizeof help_exits / sizeof *help_exits);
-    buf_str(&out, help_example);
-    return main_print(&out);
-}
-
-static int main_unknown_backend(const char *name)
-{
-    const char *best = NULL;
-    for (const struct backend *const *o = backends; *o; o++) best = nearest_of(name, best, (*o)->name);
-    fprintf(stderr, "mtx-exporter: there is no backend \"%s\"", name);
-    if (best) fprintf(stderr, " (did you mean %s?)", best);
-    fprintf(stderr, "; `mtx-exporter backends` lists them\n");
+    fprintf(stderr, "mtx-exporter: %s%s\n", why, hint);
     return EXIT_USAGE;
 }
 
-static int main_backends(const char *name)
+/* What only prints something and ends. */
+static int main_about(const struct cmd_given *words)
 {
-    struct buf out = {0};
-    const struct backend *b = name ? backend_find(name) : NULL;
-    if (name && !b) return main_unknown_backend(name);
-    if (b) {
-        buf_printf(&out, "%s: %s\n\n", b->name, b->summary);
-        option_help(backend_options(b), 2, &out);
-    } else {
-        main_list_backends(&out);
-    }
-    return main_print(&out);
-}
-
-static int main_sample(void)
-{
-    struct buf out = {0};
-    config_sample(&out);
-    buf_str(&out,
-            "# where to report; `mtx-exporter backends NAME` explains the options of each type\nbackends:\n");
-    for (const struct backend *const *b = backends; *b; b++) {
-        buf_printf(&out, "  # %s\n  - type: %s\n", (*b)->summary, (*b)->name);
-        option_sample(backend_options(*b), 4, &out);
-    }
-    return main_print(&out);
+    struct buf out = {0}, why = {0};
+    int code = 0;
+    if (given.help)
+        about_help(&main_line, &out);
+    else if (given.sample)
+        about_sample(&out);
+    else if (given.version)
+        buf_str(&out, "mtx-exporter " METRICS_VERSION "\n");
+    else if (!about_backends(words->n > 1 ? words->args[1] : NULL, &out, &why))
+        code = main_mistake(buf_text(&why), " (mtx-exporter backends lists them)");
+    buf_free(&why);
+    return code ? code : main_print(&out);
 }
 
 /* --- Arguments --- */
@@ -194,7 +122,7 @@ static bool arguments_parse(int argc, char **argv, struct cmd_given *words)
         good = false;
         buf_printf(&why, "there is no command \"%s\"; the only one is backends", words->args[0]);
     }
-    if (!good) fprintf(stderr, "mtx-exporter: %s (see mtx-exporter --help)\n", buf_text(&why));
+    if (!good) main_mistake(buf_text(&why), " (see mtx-exporter --help)");
     buf_free(&why);
     return good;
 }
@@ -246,7 +174,7 @@ static void main_reload(struct exporter *exporter)
     struct buf why = {0};
     struct config *config = main_config();
     if (!config || !exporter_reload(exporter, config, &why)) {
-        say(SAY_ERROR, "the configuration is invalid; the old one stays in effect", "reason",
+        say(SAY_ERROR, "the configuration was rejected; the old one stays in effect", "reason",
             config ? buf_text(&why) : "see the lines above", NULL);
         config_free(&config);
     }
@@ -267,7 +195,7 @@ static int main_run(struct config *config, const sigset_t *signals)
         if (sigwait(signals, &signal)) continue;
         if (signal == SIGHUP) main_reload(exporter);
     }
-    say(SAY_INFO, "ending: last snapshot, then what is queued", NULL);
+    say(SAY_INFO, "ending: taking a last snapshot and delivering what is queued", NULL);
     exporter_stop(&exporter);
     return 0;
 }
@@ -290,21 +218,12 @@ static void main_block(sigset_t *signals)
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
-static int main_version(void)
-{
-    puts("mtx-exporter " METRICS_VERSION);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     struct cmd_given words;
     sigset_t signals;
     if (!arguments_parse(argc, argv, &words)) return EXIT_USAGE;
-    if (given.help) return main_help();
-    if (given.sample) return main_sample();
-    if (given.version) return main_version();
-    if (words.n) return main_backends(words.n > 1 ? words.args[1] : NULL);
+    if (given.help || given.sample || given.version || words.n) return main_about(&words);
     struct config *config = main_config();
     if (!config) return EXIT_MISTAKE;
     if (given.check) return main_check(config);

@@ -14,7 +14,7 @@ uint64_t backoff_next(struct backoff *b, uint64_t asked)
     uint64_t bound = b->most;
     if (b->tries < 40 && b->least < b->most >> b->tries) bound = b->least << b->tries;
     b->tries++;
-    /* The high bits scaled: an even draw from [0, bound). */
+    /* Scales the random number to [0, bound). */
     uint64_t pause = (uint64_t)(((unsigned __int128)backoff_random(b) * bound) >> 64);
     return asked + pause;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static pthread_mutex_t say_lock = PTHREAD_MUTEX_INITIALIZER; /* of the level; a leaf */
+static pthread_mutex_t say_lock = PTHREAD_MUTEX_INITIALIZER; /* protects say_least; a leaf */
 static enum say_level say_least = SAY_INFO;
 static say_sink_fn *say_sink;
 
@@ -39,7 +39,7 @@ const char *say_u64(char text[24], uint64_t v)
     return text;
 }
 
-/* Plain if it is one word, else in quotes with the control characters made visible: a line stays a line. */
+/* Plain if it is one word, else in quotes. Control characters are replaced, so that a line stays one line. */
 static void say_value(struct buf *line, const char *value)
 {
     if (*value && !value[strcspn(value, " \"\\=\t\r\n")]) {
@@ -79,7 +79,7 @@ void say(enum say_level level, const char *message, ...)
     buf_char(&line, '\n');
     if (say_sink)
         say_sink(buf_text(&line), line.len);
-    else if (write(STDERR_FILENO, buf_text(&line), line.len) < 0) { /* nowhere left to tell */
+    else if (write(STDERR_FILENO, buf_text(&line), line.len) < 0) { /* there is nowhere to report that */
     }
     buf_free(&line);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * address.h - "host:port" and "[v6]:port" as text. Pure; nothing is looked up or resolved. Thread-safe.
+ * address.h - "host:port" and "[v6]:port" as text. Nothing is looked up or resolved.
+ *
+ * Pure. Thread-safe.
  */
 #ifndef EXPORTERS_ADDRESS_H
 #define EXPORTERS_ADDRESS_H
@@ -14,12 +16,15 @@ struct address {
     uint16_t port;
 };
 
-/* False if the text is not a host and a port from 0 to 65535; *out is undefined then. */
+/* Splits `text`. False if it is not a host and a port from 0 to 65535; *out is undefined then. */
 bool address_parse(const char *text, struct address *out);
 
-/* For option tables; false with the reason appended to `why`. A peer has a port other than 0. */
+/* The `check` of an option that names a peer: host and port, the port not 0. False, with the reason appended
+ * to `why`, for anything else. */
 bool address_check_peer(const char *text, struct buf *why);
-/* An address to listen on, port 0 being any free one, or "off". */
+
+/* The same for an option that names an address to listen on: host and port, where port 0 is any free one; or
+ * "off". */
 bool address_check_listen(const char *text, struct buf *why);
 
 #endif

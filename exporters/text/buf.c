@@ -48,7 +48,7 @@ char *buf_take(struct buf *b)
     return text;
 }
 
-/* Doubles, so that a page of n bytes costs O(n); one byte more than asked for is kept for the NUL. */
+/* Doubles the memory, so that a page of n bytes costs O(n). `need` includes the NUL. */
 static bool buf_grow(struct buf *b, size_t need)
 {
     size_t cap = b->cap ? b->cap : 256;
@@ -98,7 +98,7 @@ void buf_vprintf(struct buf *b, const char *format, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    /* Nearly always it fits into what is there. */
+    /* It nearly always fits into the free room. */
     size_t free_now = b->failed ? 0 : b->cap - b->len;
     int n = vsnprintf(free_now ? b->data + b->len : NULL, free_now, format, again);
     va_end(again);
@@ -129,7 +129,7 @@ void buf_i64(struct buf *b, int64_t v)
     buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* printf writes the locale's decimal point; a format on the wire knows the dot only. */
+/* printf writes the decimal sign of the locale; formats on the wire know the dot only. */
 static void buf_decimal(struct buf *b, char *text)
 {
     for (char *c = text; *c; c++)
@@ -137,7 +137,7 @@ static void buf_decimal(struct buf *b, char *text)
     buf_str(b, text);
 }
 
-/* True if the value went out as a word or as plain digits: the common cases need no search. */
+/* True if the value was written as a word or as plain digits. */
 static bool buf_f64_simple(struct buf *b, double v)
 {
     if (isnan(v)) return buf_str(b, "NaN"), true;
@@ -166,7 +166,7 @@ void buf_f64_short(struct buf *b, double v, int digits)
 {
     char text[40];
     if (buf_f64_simple(b, v)) return;
-    /* A whole part longer than the digits asked for is printed whole, not as an exponent. */
+    /* A whole part with more digits is printed whole, not with an exponent. */
     if (fabs(v) >= pow(10, digits) && fabs(v) < 1e15)
         snprintf(text, sizeof text, "%.0f", v);
     else

@@ -35,7 +35,7 @@ static unsigned digits_count(uint64_t v)
                                     100000000000000000,
                                     1000000000000000000,
                                     UINT64_C(10000000000000000000)};
-    /* 1233 / 4096 is a little less than the logarithm of 2: one too few at most. */
+    /* 1233 / 4096 is a little less than log10(2), so n is at most one too small. */
     unsigned n = (64 - (unsigned)__builtin_clzll(v | 1)) * 1233 >> 12;
     return n + (v >= tens[n]);
 }
@@ -57,7 +57,7 @@ char *digits_u64(char *at, uint64_t v)
 
 /* --- Powers of ten --- */
 
-/* 10^k for every k that doubles need: the highest 128 bits, rounded up where there are more. */
+/* 10^k for all k that doubles need: the highest 128 bits, rounded up if there are more. */
 enum { POWER_LEAST = -292, POWER_MOST = 324, BIG_WORDS = 36 };
 struct power {
     uint64_t high, low;
@@ -78,7 +78,7 @@ static uint32_t big_word(const struct big *b, int i)
 static struct power big_top(const struct big *b)
 {
     unsigned shift = (unsigned)__builtin_clz(b->words[b->n - 1]);
-    uint64_t top[3]; /* of 64 bits each, from the highest; one more than fits, for the shift */
+    uint64_t top[3]; /* 64 bits each, highest first; one more than the result, for the shift */
     bool rest = false;
     for (int i = 0; i < 3; i++)
         top[i] = (uint64_t)big_word(b, b->n - 1 - 2 * i) << 32 | big_word(b, b->n - 2 - 2 * i);
@@ -120,8 +120,8 @@ static void powers_make(void)
 {
     struct big up = {.words = {1}, .n = 1}, down = {.n = BIG_WORDS};
     for (int k = 0; k <= POWER_MOST; k++, big_times_ten(&up)) powers[k - POWER_LEAST] = big_top(&up);
-    /* 2^n by 10, again and again: what is cut off of it lies far below the highest 128 bits; but it is never
-     * nothing, so the lowest word says that there is more. */
+    /* Divides 2^n by 10 again and again. The remainders that are lost lie far below the highest 128 bits, but
+     * they are never 0, so the lowest bit is set to round up. */
     down.words[BIG_WORDS - 1] = 1;
     for (int k = -1; k >= POWER_LEAST; k--) {
         big_by_ten(&down);
@@ -133,8 +133,8 @@ static void powers_make(void)
 
 /* --- Doubles --- */
 
-/* floor(e x log10(2)), floor(e x log10(2) + log10(3/4)), floor(e x log2(10)), for the exponents of
- * doubles. */
+/* For the exponents of doubles: floor(e x log10(2)), floor(e x log10(2) + log10(3/4)), floor(e x
+ * log2(10)). */
 static int log10_pow2(int e)
 {
     return e * 1262611 >> 22;
@@ -148,7 +148,7 @@ static int log2_pow10(int e)
     return e * 1741647 >> 19;
 }
 
-/* The highest 64 bits of g x c; the lowest of them says whether anything is left below. */
+/* The highest 64 bits of g x c; the lowest of them is also set if the bits below are not all 0. */
 static uint64_t round_to_odd(struct power g, uint64_t c)
 {
     __extension__ typedef unsigned __int128 wide;
@@ -164,25 +164,25 @@ static struct digits without_zeros(uint64_t digits, int exponent)
     return (struct digits){digits, exponent};
 }
 
-/* The decimal for c x 2^q; `closer`: the double below is only half as far away as the one above. */
+/* The shortest decimal of c x 2^q. `closer`: the next double below is half as far away as the next above. */
 static struct digits shortest_of(uint64_t c, int q, bool closer)
 {
     bool odd = c & 1;
     int k = closer ? log10_three_quarters_pow2(q) : log10_pow2(q);
     int h = q + log2_pow10(-k) + 1;
     struct power g = powers[-k - POWER_LEAST];
-    /* Four times the number and the two ends of what reads back as it, in units of 10^k. */
+    /* Four times the number, and four times the ends of the range that reads back as it, in units of 10^k. */
     uint64_t lower = round_to_odd(g, (4 * c - 2 + closer) << h) + odd;
     uint64_t middle = round_to_odd(g, 4 * c << h);
     uint64_t upper = round_to_odd(g, (4 * c + 2) << h) - odd;
     uint64_t s = middle / 4;
-    if (s >= 10) { /* one digit less, if exactly one such number lies inside */
+    if (s >= 10) { /* one digit less, if exactly one such number is in the range */
         uint64_t t = s / 10;
         bool below = lower <= 40 * t, above = 40 * t + 40 <= upper;
         if (below != above) return without_zeros(t + above, k + 1);
     }
     bool below = lower <= 4 * s, above = 4 * s + 4 <= upper;
-    if (below == above) { /* both or none: the nearer one, of two as near the even one */
+    if (below == above) { /* both or none: the nearer one; if both are as near, the even one */
         uint64_t half = 4 * s + 2;
         above = middle > half || (middle == half && s & 1);
     }
@@ -214,8 +214,8 @@ static char *digits_scientific(char *at, struct digits d, unsigned n, int expone
     return digits_u64(end, size);
 }
 
-/* printf's %.{n}g goes over to exponents at 10^n; all numbers here have as many digits as they need, 15 or
- * more. */
+/* printf's %.{n}g uses an exponent from 10^n on. The n to compare with is the number of digits, but at least
+ * 15. */
 static char *digits_positive(char *at, double v)
 {
     struct digits d = digits_shortest(v);

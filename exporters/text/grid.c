@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Characters of UTF-8: every byte that does not continue one. */
+/* The number of characters: of all bytes that do not continue one. */
 static size_t grid_width(const char *s)
 {
     size_t n = 0;

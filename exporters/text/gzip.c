@@ -66,7 +66,7 @@ size_t gzip_read(struct gzip *g, char *to, size_t n)
         if (!g->z.avail_in && !g->ended) gzip_fill(g);
         if (!g->broken) result = deflate(&g->z, g->ended ? Z_FINISH : Z_NO_FLUSH);
     }
-    /* No progress, because the room was full when it had just ended, is no mistake. */
+    /* Z_BUF_ERROR means no progress: the room was full at the very end. That is not an error. */
     if (g->broken || (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)) return GZIP_BROKEN;
     return n - g->z.avail_out;
 }

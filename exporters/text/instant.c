@@ -19,11 +19,11 @@ bool instant_number(long double number, uint64_t *ns, struct buf *why)
             *ns = (uint64_t)roundl(number * units[i].ns);
             return true;
         }
-    buf_printf(why, "%.0Lf is no time in seconds since 1970 (nor in ms, us, ns)", number);
+    buf_printf(why, "%.0Lf is not a time in seconds, ms, us or ns since 1970", number);
     return false;
 }
 
-/* So many digits as a number; false if there are fewer. */
+/* Reads exactly `n` digits; false if there are fewer. */
 static bool digits(const char **at, int n, int *out)
 {
     for (*out = 0; n; n--, ++*at) {
@@ -93,13 +93,13 @@ bool instant_text(const char *text, uint64_t *ns, struct buf *why)
     bool good = read_date(&at, &t) && (sign(&at, 'T') || sign(&at, 't') || sign(&at, ' ')) &&
                 read_clock(&at, &t, &fraction);
     if (good && !*at) {
-        buf_printf(why, "\"%s\" has no zone: end it with Z or +01:00", text);
+        buf_printf(why, "\"%s\" has no time zone: end it with Z or an offset such as +01:00", text);
         return false;
     }
     good = good && read_zone(&at, &east) && !*at;
     int64_t seconds = good ? (int64_t)timegm(&t) - east : -1;
     if (!good || seconds < 0 || seconds >= 9200000000) {
-        buf_printf(why, "\"%s\" is no time: write seconds since 1970, or 2026-01-31T23:59:58.5Z", text);
+        buf_printf(why, "\"%s\" is not a time: write seconds since 1970, or 2026-01-31T23:59:58.5Z", text);
         return false;
     }
     *ns = (uint64_t)seconds * SECOND + fraction;

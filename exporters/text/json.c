@@ -6,8 +6,8 @@
 
 static const char jsonw_replacement[] = "\xef\xbf\xbd";
 
-/* Bytes of the well-formed sequence at `s` (Unicode table 3-7: no overlong form, no surrogate, nothing above
- * U+10FFFF), or 0 if there is none. */
+/* The length in bytes of the well-formed UTF-8 sequence at `s`, or 0 if there is none. Unicode table 3-7: no
+ * overlong form, no surrogate, nothing above U+10FFFF. */
 static size_t jsonw_sequence(const unsigned char *s, size_t n)
 {
     unsigned char low = 0x80, high = 0xbf;
@@ -46,7 +46,7 @@ void jsonw_utf8(struct buf *out, const char *s, size_t n)
     buf_mem(out, s + from, n - from);
 }
 
-/* The escape for a byte that must not stand in a string as it is; NULL for every other byte. */
+/* The escape of a byte that a JSON string must not contain as it is; NULL for all other bytes. */
 static const char *jsonw_escape_of(unsigned char c, char text[7])
 {
     static const char hex[] = "0123456789abcdef";
@@ -70,9 +70,9 @@ static bool jsonw_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* The same of eight bytes at once: in each, the top bit is set if it is the byte asked for, or below it. See
- * "Bit Twiddling Hacks", determine if a word has a zero byte; a wrong hit behind a right one does no harm
- * here. */
+/* The same for eight bytes at once: the top bit of each byte of `bad` is set if that byte is not plain. See
+ * "Bit Twiddling Hacks", determine if a word has a zero byte: it may also set the bit of a byte above a right
+ * one, which does no harm here. */
 static bool jsonw_plain_word(const char *s)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
@@ -84,7 +84,7 @@ static bool jsonw_plain_word(const char *s)
     return !(bad & tops);
 }
 
-/* How many bytes at `s` need neither an escape nor a look at their sequence. */
+/* How many bytes at `s` are plain. */
 static size_t jsonw_run(const char *s, size_t n)
 {
     size_t at = 0;
@@ -123,7 +123,7 @@ static bool jsonw_in_object(const struct json *j)
     return j->depth && (j->object >> (j->depth - 1) & 1);
 }
 
-/* Every value begins here: the comma, and the proof that a value may stand at this place. */
+/* Each value begins here: writes the comma, and checks that a value is allowed at this place. */
 static void jsonw_value(struct json *j)
 {
     if (jsonw_in_object(j) && !j->named) j->out->failed = true;

@@ -12,7 +12,7 @@ static unsigned nearest_least(unsigned a, unsigned b)
 
 unsigned nearest_distance(const char *a, const char *b)
 {
-    /* Rows i-2, i-1 and i of the table of distances between the prefixes (optimal string alignment). */
+    /* Optimal string alignment: rows i-2, i-1 and i of the table of distances between prefixes. */
     unsigned rows[3][NEAREST_LONGEST + 1];
     size_t na = strlen(a), nb = strlen(b);
     if (na > NEAREST_LONGEST || nb > NEAREST_LONGEST) return 2 * NEAREST_LONGEST;

@@ -16,8 +16,7 @@ bool pattern_any(char *const *patterns, size_t n, const char *name)
     return false;
 }
 
-/* The end of the class that opens at `c`, or NULL: a ']' that stands first, or first after '!', is a
- * member. */
+/* The end of the class that opens at `c`, or NULL. A ']' directly after the '[' or the '!' is a member. */
 static const char *pattern_class_end(const char *c)
 {
     c++;

@@ -25,7 +25,7 @@ static void quantity_locale_make(void)
     quantity_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-/* Reads a decimal number from the front of `text`; NULL if none stands there, else what follows it. */
+/* Reads the decimal number at the start of `text`; returns the text after it, or NULL if there is none. */
 static const char *quantity_number(const char *text, double *out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

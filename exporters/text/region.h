@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region.h - memory that is given out piece by piece and taken back all at once. Zero is an empty region. One
- * thread at a time. A refused allocation is remembered (`failed`), so that a builder can check once at the
- * end.
+ * region.h - memory that is allocated piece by piece and freed as a whole. All zeros is an empty region.
+ *
+ * A refused allocation is remembered (`failed`), so that the caller can check once at the end.
+ *
+ * Not thread-safe: one region belongs to one thread at a time.
  */
 #ifndef EXPORTERS_REGION_H
 #define EXPORTERS_REGION_H
@@ -15,16 +17,16 @@ struct region {
     bool failed;
 };
 
-/* n zeroed bytes, aligned for anything; NULL without memory. Lives until region_free(). */
+/* `n` zeroed bytes, aligned for any type; NULL without memory. They belong to the region. */
 void *region_alloc(struct region *region, size_t n);
 
-/* A copy of a string. */
+/* A copy of `n` bytes of text and a NUL; NULL without memory. It belongs to the region. */
 char *region_copy(struct region *region, const char *text, size_t n);
 
-/* All pieces are gone, and some memory is kept for the next ones. */
+/* Frees all pieces, but keeps some memory for the next ones. Clears `failed`. */
 void region_reset(struct region *region);
 
-/* Gives everything back; the region is empty. */
+/* Frees everything; the region is empty afterwards. */
 void region_free(struct region *region);
 
 #endif

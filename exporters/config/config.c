@@ -15,27 +15,25 @@ static const struct option config_log_rows[] = {
      OPTION_FIELD(struct config_log, place),
      .def = "file",
      .choices = config_log_places,
-     .help =
-         "where snapshots wait for backends that are down: a file that a restarted exporter goes on with, or "
-         "memory"},
+     .help = "where snapshots wait for backends that are down: a file, which survives a restart, or memory"},
     {.name = "state_dir",
      .type = OPTION_STRING,
      OPTION_FIELD(struct config_log, state_dir),
-     .help = "folder for that file, if it is to survive a reboot; without it, it stands beside the segment"},
+     .help = "folder of that file, for one that survives a reboot; by default, that of the segment"},
     {.name = "size",
      .type = OPTION_SIZE,
      OPTION_FIELD(struct config_log, size),
      .def = "16MiB",
      .min = 65536,
      .max = 0x1p40,
-     .help = "beyond this, waiting intervals are merged: totals stay exact, resolution is lost"},
+     .help = "maximum size of the waiting snapshots; beyond it, intervals are merged: totals stay exact"},
     {.name = "age",
      .type = OPTION_DURATION,
      OPTION_FIELD(struct config_log, age),
      .def = "24h",
      .min = 60e9,
      .max = 365 * 86400e9,
-     .help = "intervals that waited longer than this are merged likewise"},
+     .help = "maximum time an interval waits; older ones are merged in the same way"},
     {.name = NULL},
 };
 static const struct option config_http_rows[] = {
@@ -44,7 +42,7 @@ static const struct option config_http_rows[] = {
      OPTION_FIELD(struct config_http, listen),
      .def = "127.0.0.1:9464",
      .check = address_check_listen,
-     .help = "address of the scrape endpoint and the health checks, or off"},
+     .help = "address of the scrape endpoint and the health checks (host:port), or off"},
     {.name = NULL},
 };
 const struct option config_rows[] = {
@@ -53,31 +51,31 @@ const struct option config_rows[] = {
      OPTION_FIELD(struct config, segments),
      .min = 0,
      .max = 64,
-     .help = "segment to report, or a list of them; $MTX_SEGMENT or /dev/shm/mtx-<uid>.seg unless given"},
+     .help = "segment to report, or a list of them; without it, $MTX_SEGMENT or /dev/shm/mtx-<uid>.seg"},
     {.name = "interval",
      .type = OPTION_DURATION,
      OPTION_FIELD(struct config, interval),
      .def = "10s",
      .min = 100e6,
      .max = 3600e9,
-     .help = "length of an interval; snapshots are taken on multiples of it"},
+     .help = "length of an interval; snapshots are taken at multiples of it"},
     {.name = "tags",
      .type = OPTION_TAGS,
      OPTION_FIELD(struct config, tags),
-     .help = "added to every series of every backend; wins over OTEL_RESOURCE_ATTRIBUTES"},
+     .help = "added to every series of every backend; has priority over OTEL_RESOURCE_ATTRIBUTES"},
     {.name = "verbosity",
      .type = OPTION_CHOICE,
      OPTION_FIELD(struct config, verbosity),
      .def = "info",
      .choices = config_verbosities,
-     .help = "least important log lines that are still written to stderr"},
+     .help = "minimum log level written to stderr"},
     {.name = "flush_timeout",
      .type = OPTION_DURATION,
      OPTION_FIELD(struct config, flush_timeout),
      .def = "5s",
      .min = 0,
      .max = 600e9,
-     .help = "after SIGTERM, how long the backends may take for the rest"},
+     .help = "maximum time for the backends to deliver what is queued, after SIGTERM"},
     {.name = "log",
      .type = OPTION_SECTION,
      OPTION_FIELD(struct config, log),
@@ -87,7 +85,7 @@ const struct option config_rows[] = {
      .type = OPTION_SECTION,
      OPTION_FIELD(struct config, http),
      .rows = config_http_rows,
-     .help = "what is served"},
+     .help = "the HTTP server"},
     {.name = NULL},
 };
 
@@ -108,7 +106,7 @@ void config_free(struct config **config)
 {
     struct config *c = *config;
     *config = NULL;
-    if (!c || c->references--) return; /* the maker's own is not counted */
+    if (!c || c->references--) return; /* the first reference is not counted */
     for (struct config_backend *b = c->backends, *next; b; b = next) {
         next = b->next;
         config_free_backend(b);

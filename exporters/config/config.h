@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.h - the configuration: a YAML file walked by the option tables, or the defaults without one.
+ * config.h - the configuration: a YAML file read by means of the option tables, or the defaults.
  *
  *     segment: /dev/shm/shop.seg
  *     interval: 10s
@@ -12,6 +12,9 @@
  *         include: ["http.*"]
  *
  * config_load.h makes one.
+ *
+ * Not thread-safe: a configuration is changed, retained and freed by one thread at a time. Any number of
+ * threads may read one that nobody changes.
  */
 #ifndef EXPORTERS_CONFIG_H
 #define EXPORTERS_CONFIG_H
@@ -25,21 +28,21 @@ struct config_backend {
 };
 
 struct config {
-    size_t references;           /* beside the maker's: see config_retain() */
-    char *file;                  /* where it came from; NULL = the defaults */
-    struct option_list segments; /* paths; empty = the default one */
-    uint64_t interval;
-    struct option_tags tags; /* environment and top level merged, sorted by key */
-    int verbosity;           /* enum say_level */
-    uint64_t flush_timeout;  /* SIGTERM: at most this long for the rest */
+    size_t references;           /* more than the first; see config_retain() */
+    char *file;                  /* its path; NULL = the defaults */
+    struct option_list segments; /* paths; empty = the default segment */
+    uint64_t interval;           /* nanoseconds */
+    struct option_tags tags;     /* of the environment and of the file, sorted by key */
+    int verbosity;               /* enum say_level */
+    uint64_t flush_timeout;      /* nanoseconds */
     struct config_log {
         int place;       /* 0 = a file, 1 = memory */
-        char *state_dir; /* NULL = beside the segment */
-        uint64_t size;   /* bytes of snapshots that wait for backends */
-        uint64_t age;
+        char *state_dir; /* NULL = next to the segment */
+        uint64_t size;   /* bytes of waiting snapshots */
+        uint64_t age;    /* nanoseconds */
     } log;
     struct config_http {
-        char *listen; /* "off" = no server */
+        char *listen; /* host:port, or "off" */
     } http;
     struct config_backend *backends;
 };
@@ -47,30 +50,33 @@ struct config {
 /* The options of the top level. */
 extern const struct option config_rows[];
 
-/* A backend with its defaults, not yet in the list; NULL without memory. */
+/* Makes a backend with its defaults, which is not yet in a configuration. NULL without memory. */
 struct config_backend *config_backend_new(const struct backend *type);
-/* Appends it; the configuration owns it from then on. */
+
+/* Appends the backend; the configuration owns it from then on. */
 void config_backend_add(struct config *config, struct config_backend *b);
 
-/* Sets a top-level option in place of what the file said. False, with the reason, if the value is wrong. */
+/* Sets a top-level option, whatever the file says. False, with the reason appended to `why`, if the value is
+ * wrong. */
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why);
 
-/* One more reference; each is given back by config_free(), the last one frees. Not thread-safe: the owner
- * sees to it. */
+/* Adds a reference and returns `config`. config_free() gives back one reference and sets *config to NULL; the
+ * last one frees the configuration. *config may be NULL. */
 struct config *config_retain(struct config *config);
 void config_free(struct config **config);
 
-/* The settings in force as YAML; secrets are hidden. For --check. */
+/* Appends the current settings as YAML, secrets hidden: for --check. */
 void config_print(const struct config *config, struct buf *out);
 
-/* Help and a commented sample of everything outside the backends. */
+/* Append the help, and a commented sample, of all options outside the backends. */
 void config_help(struct buf *out);
 void config_sample(struct buf *out);
 
-/* The backend of that name, or NULL. */
+/* The backend of that name, which belongs to the configuration, or NULL. */
 struct config_backend *config_backend_named(const struct config *config, const char *name);
 
-/* True if backend x of configuration a does what y of b does: type, every option, the tags above them. */
+/* True if backend x of configuration a and backend y of b are configured alike: same type, same options, same
+ * tags of the configuration. */
 bool config_backend_same(const struct config *a, const struct config_backend *x, const struct config *b,
                          const struct config_backend *y);
 

@@ -12,7 +12,7 @@
 
 #define CONFIG_LARGEST (1 << 20)
 
-/* A backend without a name is called by its type. */
+/* The name of a backend is its type unless given. */
 static bool config_name(struct config_backend *b)
 {
     if (!b->settings->name || !*b->settings->name) {
@@ -27,21 +27,19 @@ static int config_tag_order(const void *a, const void *b)
     return strcmp(((const struct option_tag *)a)->key, ((const struct option_tag *)b)->key);
 }
 
-/* What only shows when all is read: names, tags of the environment under those of the file, their order. */
+/* When all is read: names of backends, tags of the environment added to those of the file, the order of
+ * tags. */
 static bool config_finish(struct config *config, expand_env_fn *env, struct buf *mistakes)
 {
     bool good = true;
-    const struct option *tags = config_rows;
     for (struct config_backend *b = config->backends; b; b = b->next) good = config_name(b) && good;
-    while (strcmp(tags->name, "tags")) tags++;
-    otel_env_tags(tags, config, env, mistakes);
+    otel_env_tags(&config->tags, env, mistakes);
     if (config->tags.n)
         qsort(config->tags.items, config->tags.n, sizeof *config->tags.items, config_tag_order);
     return good;
 }
 
-/* Without a configuration the table on the terminal shows what the programs record, not the exporter's own
- * series. */
+/* Without a configuration, the table on the terminal omits the exporter's own series. */
 static void config_quiet(struct config_backend *console)
 {
     bool file;
@@ -99,15 +97,15 @@ bool config_sound(const struct config *config, struct buf *mistakes)
         if (config->interval >= resolution) continue;
         buf_printf(mistakes, "%s: the interval of ", config->file ? config->file : "the defaults");
         buf_duration(mistakes, config->interval);
-        buf_printf(mistakes, " is too short for %s, whose times are exact to ", b->settings->name);
+        buf_printf(mistakes, " is too short for %s, whose timestamps are multiples of ", b->settings->name);
         buf_duration(mistakes, resolution);
-        buf_str(mistakes, ": make it that long at least\n");
+        buf_str(mistakes, ": make it at least that long\n");
         good = false;
     }
     return good;
 }
 
-/* Reads the file whole; false with the reason if it cannot be read or is no size for a configuration. */
+/* Reads the whole file; false, with the reason, if it cannot be read or is longer than CONFIG_LARGEST. */
 static bool config_read(const char *path, struct buf *text, struct buf *mistakes)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -121,9 +119,9 @@ static bool config_read(const char *path, struct buf *text, struct buf *mistakes
             break;
     }
     if (got < 0)
-        buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(errno));
+        buf_printf(mistakes, "%s: cannot read it: %s\n", path, strerror(errno));
     else if (!buf_ok(text))
-        buf_printf(mistakes, "%s: is longer than 1 MiB\n", path);
+        buf_printf(mistakes, "%s: the file is longer than 1 MiB\n", path);
     if (fd >= 0) close(fd);
     return got >= 0 && buf_ok(text);
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_load.h - makes a configuration: from a YAML file, from text, or the defaults. Every mistake in the text
- * is reported, not just the first, each with file:line:column and what would be right.
+ * config_load.h - makes a configuration: from a YAML file, from text in memory, or from the defaults.
+ *
+ * All mistakes in the text are reported, not only the first. Each is one line in `mistakes` that says where
+ * it is (file:line:column) and what would be right. Warnings (an environment variable that is ignored) are
+ * lines there, too, so there may be lines without a failure.
+ *
+ * Thread-safe if `env` is. The caller owns the configuration and frees it with config_free().
  */
 #ifndef EXPORTERS_CONFIG_LOAD_H
 #define EXPORTERS_CONFIG_LOAD_H
@@ -9,18 +14,18 @@
 #include "config.h"
 #include "expand.h"
 
-/* Reads a file. NULL if there are mistakes: one line each in `mistakes`. The warnings of a file that is good
- * all the same (an ignored environment variable) go there, too. */
+/* Reads a file. NULL if there are mistakes. */
 struct config *config_load(const char *path, expand_env_fn *env, struct buf *mistakes);
 
-/* The same from memory; `name` stands for the file in messages. */
+/* Reads `n` bytes of text; messages call the file `name`. NULL if there are mistakes. */
 struct config *config_parse(const char *name, const char *text, size_t n, expand_env_fn *env,
                             struct buf *mistakes);
 
-/* No file: the default segment, every 10 s, to the console and the scrape endpoint. */
+/* Without a file: the default segment, every 10 s, to the console and the scrape endpoint. NULL without
+ * memory. */
 struct config *config_default(expand_env_fn *env, struct buf *mistakes);
 
-/* What only shows when overrides are in, too. False, with one line for each mistake. */
+/* Checks how the settings fit together; to be called after the overrides. False if there are mistakes. */
 bool config_sound(const struct config *config, struct buf *mistakes);
 
 #endif

@@ -15,7 +15,7 @@ struct walk {
     bool good;
 };
 
-/* Begins the line of a mistake at this place; the caller completes it, newline included. */
+/* Begins the line of a mistake at this place; the caller completes it, with its newline. */
 static struct buf *walk_at(struct walk *w, yaml_mark_t mark)
 {
     w->good = false;
@@ -33,16 +33,16 @@ static const char *walk_text(const yaml_node_t *node)
     return (const char *)node->data.scalar.value;
 }
 
-/* A scalar that is a text: its bytes hold no NUL, or all after it would be lost without a word. */
+/* True if the node is a scalar without a NUL byte, which would cut the text short. */
 static bool walk_scalar(struct walk *w, const yaml_node_t *node)
 {
     if (node->type != YAML_SCALAR_NODE) return false;
     if (strlen(walk_text(node)) == node->data.scalar.length) return true;
-    buf_str(walk_at(w, node->start_mark), "a NUL byte has no place in a configuration\n");
+    buf_str(walk_at(w, node->start_mark), "a NUL byte is not allowed here\n");
     return false;
 }
 
-/* A plain ~, null, or nothing at all: the key stands there, its value does not. */
+/* True if a key has no value: ~, null, or nothing. */
 static bool walk_empty(const yaml_node_t *node)
 {
     if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return false;
@@ -59,18 +59,18 @@ static const char *walk_what(const yaml_node_t *node)
 
 static void walk_wrong_type(struct walk *w, const struct option *row, const yaml_node_t *node)
 {
-    buf_printf(walk_at(w, node->start_mark), "%s: this is %s, wanted is %s\n", row->name, walk_what(node),
+    buf_printf(walk_at(w, node->start_mark), "%s: this is %s, expected %s\n", row->name, walk_what(node),
                option_wants(row));
 }
 
-/* Ends the line that `text` may have begun: moves a reason, if there is one, into the mistakes. */
+/* Reports the reason in `why`, if there is one, as a mistake at this place, and empties it. */
 static void walk_reason(struct walk *w, const char *key, yaml_mark_t mark, struct buf *why)
 {
     if (why->len) buf_printf(walk_at(w, mark), "%s: %s\n", key, buf_text(why));
     buf_reset(why);
 }
 
-/* One scalar as the value, or one more item, of an option: expanded, then parsed. */
+/* A scalar that is the value of an option, or an item of its list: expands it, then parses it. */
 static void walk_value(struct walk *w, const struct option *row, void *settings, const yaml_node_t *node,
                        bool file)
 {
@@ -91,16 +91,17 @@ static void walk_value(struct walk *w, const struct option *row, void *settings,
     buf_free(&text);
 }
 
-static void walk_tag(struct walk *w, const struct option *row, void *settings, const yaml_node_pair_t *pair)
+static void walk_tag(struct walk *w, const struct option *row, struct option_tags *tags,
+                     const yaml_node_pair_t *pair)
 {
     const yaml_node_t *key = walk_node(w, pair->key), *value = walk_node(w, pair->value);
     struct buf text = {0}, why = {0};
     if (!walk_scalar(w, key) || !walk_scalar(w, value)) {
         if (value->type != YAML_SCALAR_NODE)
-            buf_printf(walk_at(w, value->start_mark), "%s: a tag's value is %s, wanted is a text\n",
-                       row->name, walk_what(value));
+            buf_printf(walk_at(w, value->start_mark), "%s: a tag's value is %s, expected a text\n", row->name,
+                       walk_what(value));
     } else if (expand_text(walk_text(value), w->env, &text, &why)) {
-        option_parse_tag(row, settings, walk_text(key), buf_text(&text), &why);
+        option_tags_add(tags, walk_text(key), buf_text(&text), &why);
     }
     walk_reason(w, row->name, key->start_mark, &why);
     buf_free(&why);
@@ -110,7 +111,8 @@ static void walk_tag(struct walk *w, const struct option *row, void *settings, c
 static void walk_section(struct walk *w, const struct option *rows, void *settings, const yaml_node_t *node,
                          bool (*special)(struct walk *, const char *key, const yaml_node_t *value));
 
-/* The value of one option, of whatever shape. A list may be a single item; a section may be its first row. */
+/* The value of one option of any type. A list may be a single item; a section may be the value of its first
+ * row. */
 static void walk_option(struct walk *w, const struct option *row, void *settings, const yaml_node_t *node,
                         bool file)
 {
@@ -127,7 +129,7 @@ static void walk_option(struct walk *w, const struct option *row, void *settings
             walk_wrong_type(w, row, node);
         else
             for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++)
-                walk_tag(w, row, settings, p);
+                walk_tag(w, row, (struct option_tags *)((char *)settings + row->offset), p);
     } else if (list && node->type == YAML_SEQUENCE_NODE) {
         for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++)
             walk_value(w, row, settings, walk_node(w, *i), false);
@@ -146,7 +148,7 @@ static void walk_unknown(struct walk *w, const struct option *rows, const char *
     else if (option_nearest(rows, walk_text(key), &near))
         buf_printf(out, " (did you mean %s?)", buf_text(&near));
     else {
-        buf_str(out, "; known are");
+        buf_str(out, "; the known keys are");
         for (const struct option *o = rows; o->name; o++)
             buf_printf(out, "%s %s", o == rows ? "" : ",", o->name);
         if (special) buf_printf(out, ", %s", special);
@@ -155,7 +157,8 @@ static void walk_unknown(struct walk *w, const struct option *rows, const char *
     buf_free(&near);
 }
 
-/* True if an earlier pair of the map has the same key, or the same option's other form (`x` and `x_file`). */
+/* True if an earlier pair of the map has the same key, or gives the same option in its other form (`x`,
+ * `x_file`). */
 static bool walk_twice(struct walk *w, const struct option *rows, const yaml_node_t *map,
                        const yaml_node_pair_t *pair)
 {
@@ -168,7 +171,7 @@ static bool walk_twice(struct walk *w, const struct option *rows, const yaml_nod
         bool same = !strcmp(walk_text(earlier), key);
         if (!same && !(row && option_find(rows, walk_text(earlier), &file) == row)) continue;
         buf_printf(walk_at(w, walk_node(w, pair->key)->start_mark),
-                   "%s is given twice, first as %s in line %zu\n", key, walk_text(earlier),
+                   "%s is given twice, first as %s on line %zu\n", key, walk_text(earlier),
                    earlier->start_mark.line + 1);
         return true;
     }
@@ -182,7 +185,7 @@ static void walk_section(struct walk *w, const struct option *rows, void *settin
         const yaml_node_t *key = walk_node(w, p->key), *value = walk_node(w, p->value);
         bool file;
         if (key->type != YAML_SCALAR_NODE) {
-            buf_printf(walk_at(w, key->start_mark), "a key is a word, this is %s\n", walk_what(key));
+            buf_printf(walk_at(w, key->start_mark), "a key must be a word, this is %s\n", walk_what(key));
             continue;
         }
         if (!walk_scalar(w, key) || walk_twice(w, rows, node, p)) continue;
@@ -197,7 +200,7 @@ static void walk_section(struct walk *w, const struct option *rows, void *settin
 
 /* --- The list of backends --- */
 
-/* The value of `type` in a backend's map, NULL if it is not there. */
+/* The value of `type` in a backend's map, or NULL. */
 static const yaml_node_t *walk_type_node(struct walk *w, const yaml_node_t *node)
 {
     for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
@@ -207,12 +210,12 @@ static const yaml_node_t *walk_type_node(struct walk *w, const yaml_node_t *node
     return NULL;
 }
 
-/* The backend that a type's node names; says why if there is none. */
+/* The backend that the node names; NULL, with a mistake, if there is none. */
 static const struct backend *walk_type(struct walk *w, const yaml_node_t *type)
 {
     const char *best = NULL;
     if (type->type != YAML_SCALAR_NODE) {
-        buf_printf(walk_at(w, type->start_mark), "type: this is %s, wanted is the name of a backend\n",
+        buf_printf(walk_at(w, type->start_mark), "type: this is %s, expected the name of a backend\n",
                    walk_what(type));
         return NULL;
     }
@@ -225,7 +228,7 @@ static const struct backend *walk_type(struct walk *w, const yaml_node_t *type)
     if (best)
         buf_printf(out, " (did you mean %s?)\n", best);
     else {
-        buf_str(out, "; there are");
+        buf_str(out, "; the known ones are");
         for (const struct backend *const *b = backends; *b; b++)
             buf_printf(out, "%s %s", b == backends ? "" : ",", (*b)->name);
         buf_char(out, '\n');
@@ -239,7 +242,7 @@ static bool walk_skip_type(struct walk *w, const char *key, const yaml_node_t *v
     return !strcmp(key, "type");
 }
 
-/* Missing options and a name that is taken show when the backend's map has been read. */
+/* When the backend's map has been read: checks for missing options and for a name that is taken. */
 static void walk_backend_end(struct walk *w, struct config_backend *b, yaml_mark_t mark)
 {
     struct buf why = {0};
@@ -251,8 +254,7 @@ static void walk_backend_end(struct walk *w, struct config_backend *b, yaml_mark
     for (struct config_backend *o = w->config->backends; o; o = o->next) {
         const char *other = o->settings->name && *o->settings->name ? o->settings->name : o->type->name;
         if (o == b || strcmp(name, other)) continue;
-        buf_printf(walk_at(w, mark), "a backend called %s stands above already: give this one another name\n",
-                   name);
+        buf_printf(walk_at(w, mark), "another backend is called %s: give this one a different name\n", name);
         break;
     }
     buf_free(&why);
@@ -261,7 +263,7 @@ static void walk_backend_end(struct walk *w, struct config_backend *b, yaml_mark
 static void walk_backend(struct walk *w, const yaml_node_t *node)
 {
     if (node->type != YAML_MAPPING_NODE) {
-        buf_printf(walk_at(w, node->start_mark), "backends: this is %s, wanted is a map with a type\n",
+        buf_printf(walk_at(w, node->start_mark), "backends: this is %s, expected a map with a type\n",
                    walk_what(node));
         return;
     }
@@ -290,7 +292,7 @@ static bool walk_backends(struct walk *w, const char *key, const yaml_node_t *va
 {
     if (strcmp(key, "backends")) return false;
     if (value->type != YAML_SEQUENCE_NODE) {
-        buf_printf(walk_at(w, value->start_mark), "backends: this is %s, wanted is a list of maps\n",
+        buf_printf(walk_at(w, value->start_mark), "backends: this is %s, expected a list of maps\n",
                    walk_what(value));
         return true;
     }
@@ -308,7 +310,7 @@ static void walk_root(struct walk *w)
     if (!root || walk_empty(root)) {
         buf_str(walk_at(w, start), "the file is empty; see mtx-exporter --sample\n");
     } else if (root->type != YAML_MAPPING_NODE) {
-        buf_printf(walk_at(w, root->start_mark), "this is %s, wanted is a map of options\n", walk_what(root));
+        buf_printf(walk_at(w, root->start_mark), "this is %s, expected a map of options\n", walk_what(root));
     } else {
         walk_section(w, config_rows, w->config, root, walk_backends);
         if (!w->config->backends && w->good)

@@ -9,7 +9,7 @@
 
 #define EXPAND_LARGEST 65536
 
-/* Copies the name between the braces, which begins at `from`; NULL if it is no variable's name. */
+/* Copies the text between the braces, which begins at `from`; NULL if a variable cannot have that name. */
 static const char *expand_name(const char *from, const char *close, char name[256])
 {
     size_t n = (size_t)(close - from);
@@ -21,8 +21,8 @@ static const char *expand_name(const char *from, const char *close, char name[25
     return name;
 }
 
-/* Appends the value of the variable whose ${ stands at `at`; returns what follows its brace, NULL if
- * wrong. */
+/* Appends the value of the variable whose ${ is at `at`; returns the text after its brace, or NULL with the
+ * reason in `why`. */
 static const char *expand_variable(const char *at, expand_env_fn *env, struct buf *out, struct buf *why)
 {
     char name[256];
@@ -32,7 +32,7 @@ static const char *expand_variable(const char *at, expand_env_fn *env, struct bu
         return NULL;
     }
     if (!expand_name(at + 2, close, name)) {
-        buf_printf(why, "\"%.*s\" does not name an environment variable (letters, digits and _ only)",
+        buf_printf(why, "\"%.*s\" is not the name of an environment variable (only letters, digits and _)",
                    (int)(close - at + 1), at);
         return NULL;
     }
@@ -89,7 +89,7 @@ bool expand_file(const char *path, struct buf *out, struct buf *why)
     else if (out->len - from > EXPAND_LARGEST)
         buf_printf(why, "%s is longer than 64 KiB", path);
     else if (memchr(out->data + from, '\0', out->len - from))
-        buf_printf(why, "%s holds a NUL byte", path);
+        buf_printf(why, "%s contains a NUL byte", path);
     else {
         while (out->len > from && strchr("\r\n", out->data[out->len - 1])) out->len--;
         out->data[out->len] = '\0';

@@ -77,23 +77,13 @@ static bool option_bool(const char *text, bool *out)
     return false;
 }
 
-static void option_number_print(enum option_type type, double v, struct buf *out)
-{
-    if (type == OPTION_DURATION)
-        buf_duration(out, (uint64_t)v);
-    else if (type == OPTION_SIZE)
-        buf_size(out, (uint64_t)v);
-    else
-        buf_f64(out, v);
-}
-
 static bool option_in_range(const struct option *row, double v, const char *text, struct buf *why)
 {
     if ((row->min == 0 && row->max == 0) || (v >= row->min && v <= row->max)) return true;
     buf_printf(why, "%s is out of range: %s goes from ", text, row->name);
-    option_number_print(row->type, row->min, why);
+    option_print_number(row->type, row->min, why);
     buf_str(why, " to ");
-    option_number_print(row->type, row->max, why);
+    option_print_number(row->type, row->max, why);
     return false;
 }
 
@@ -103,7 +93,7 @@ static bool option_not(const struct option *row, const char *text, struct buf *w
     return false;
 }
 
-/* Numbers of all four types: read into the field's type, then into the range. */
+/* A number of any of the four types: reads it as the field's type, then checks its range. */
 static bool option_parse_number(const struct option *row, void *field, const char *text, struct buf *why)
 {
     union {
@@ -150,10 +140,8 @@ static bool option_add(const struct option *row, struct option_list *list, const
     return true;
 }
 
-bool option_parse_tag(const struct option *row, void *settings, const char *key, const char *value,
-                      struct buf *why)
+bool option_tags_add(struct option_tags *tags, const char *key, const char *value, struct buf *why)
 {
-    struct option_tags *tags = option_field(row, settings);
     if (!*key) return buf_str(why, "a tag's key is empty"), false;
     if (option_tag_value(tags, key)) {
         buf_printf(why, "the tag %s is given twice", key);
@@ -171,7 +159,7 @@ bool option_parse_tag(const struct option *row, void *settings, const char *key,
     return true;
 }
 
-static bool option_parse_pair(const struct option *row, void *settings, const char *text, struct buf *why)
+static bool option_parse_pair(struct option_tags *tags, const char *text, struct buf *why)
 {
     const char *equals = strchr(text, '=');
     if (!equals) {
@@ -179,8 +167,8 @@ static bool option_parse_pair(const struct option *row, void *settings, const ch
         return false;
     }
     char *key = strndup(text, (size_t)(equals - text));
-    bool done =
-        key ? option_parse_tag(row, settings, key, equals + 1, why) : (buf_str(why, "out of memory"), false);
+    bool done = key && option_tags_add(tags, key, equals + 1, why);
+    if (!key) buf_str(why, "out of memory");
     free(key);
     return done;
 }
@@ -209,7 +197,7 @@ bool option_parse(const struct option *row, void *settings, const char *text, st
     case OPTION_CHOICE: return option_parse_choice(row, field, text, why);
     case OPTION_LIST:
     case OPTION_GLOBS: return option_add(row, field, text, why);
-    case OPTION_TAGS: return option_parse_pair(row, settings, text, why);
+    case OPTION_TAGS: return option_parse_pair(field, text, why);
     case OPTION_SECTION: return option_parse(row->rows, field, text, why);
     }
     return false;
@@ -222,7 +210,7 @@ static bool option_is_list(const struct option *row)
     return row->type == OPTION_LIST || row->type == OPTION_GLOBS || row->type == OPTION_TAGS;
 }
 
-/* A list's default is its items with commas between. */
+/* The default of a list is its items, separated by commas. */
 static bool option_default(const struct option *row, void *settings, struct buf *why)
 {
     if (!option_is_list(row)) return option_parse(row, settings, row->def, why);
@@ -245,8 +233,7 @@ void option_defaults(const struct option *rows, void *settings)
     }
 }
 
-static const char *option_variable(const struct option *row, const char *(*env)(const char *name),
-                                   char name[64])
+static const char *option_variable(const struct option *row, expand_env_fn *env, char name[64])
 {
     for (const char *at = row->env; *at; at += strspn(at, " ")) {
         size_t n = strcspn(at, " ");
@@ -258,8 +245,7 @@ static const char *option_variable(const struct option *row, const char *(*env)(
     return NULL;
 }
 
-bool option_environment(const struct option *rows, void *settings, const char *(*env)(const char *name),
-                        struct buf *why)
+bool option_environment(const struct option *rows, void *settings, expand_env_fn *env, struct buf *why)
 {
     bool good = true;
     char name[64];
@@ -284,13 +270,7 @@ void option_clear(const struct option *row, void *settings)
         free(*(char **)field);
         *(char **)field = NULL;
     } else if (row->type == OPTION_TAGS) {
-        struct option_tags *tags = field;
-        for (size_t i = 0; i < tags->n; i++) {
-            free(tags->items[i].key);
-            free(tags->items[i].value);
-        }
-        free(tags->items);
-        *tags = (struct option_tags){0};
+        option_tags_free(field);
     } else if (option_is_list(row)) {
         struct option_list *list = field;
         for (size_t i = 0; i < list->n; i++) free(list->items[i]);
@@ -306,7 +286,7 @@ void option_release(const struct option *rows, void *settings)
     for (const struct option *o = rows; o->name; o++) option_clear(o, settings);
 }
 
-/* How many items a list or tags field holds; a text counts as one if it is not empty. */
+/* The number of items of a list or of tags; 1 for a text that is not empty. */
 static size_t option_count(const struct option *row, const void *settings)
 {
     const void *field = (const char *)settings + row->offset;
@@ -328,12 +308,23 @@ bool option_complete(const struct option *rows, const void *settings, const char
             buf_printf(why, "%s%s is missing: %s\n", prefix, o->name, o->help);
             complete = false;
         } else if (bounded && ((double)n < o->min || (double)n > o->max)) {
-            buf_printf(why, "%s%s has %zu items, from %g to %g are allowed\n", prefix, o->name, n, o->min,
-                       o->max);
+            buf_printf(why, "%s%s has %zu items; %g to %g are allowed\n", prefix, o->name, n, o->min, o->max);
             complete = false;
         }
     }
     return complete;
+}
+
+/* --- Tags --- */
+
+void option_tags_free(struct option_tags *tags)
+{
+    for (size_t i = 0; i < tags->n; i++) {
+        free(tags->items[i].key);
+        free(tags->items[i].value);
+    }
+    free(tags->items);
+    *tags = (struct option_tags){0};
 }
 
 const char *option_tag_value(const struct option_tags *tags, const char *key)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * option.h - one table row per option; the same table parses, checks, gives defaults, prints and explains.
+ * option.h - one table row per option. The same table parses, checks, gives defaults, prints and explains.
  *
  *     static const struct option rows[] = {
  *         {.name = "timeout", .type = OPTION_DURATION, OPTION_FIELD(struct settings, timeout), .def = "10s",
@@ -8,14 +8,16 @@
  *         {.name = NULL},
  *     };
  *
- * The settings are a plain struct, zeroed, filled by option_defaults() and then by option_parse(); whatever
- * its fields own is released by option_release(). Pure but for locale set-up; a settings struct belongs to
- * one thread until it is complete, after that it is only read.
+ * The settings are a plain struct of zeros, which option_defaults() and then option_parse() fill. Its fields
+ * own their strings and lists until option_release(). Texts that functions take are copied.
+ *
+ * Thread-safe, but a settings struct that is being changed belongs to one thread at a time.
  */
 #ifndef EXPORTERS_OPTION_H
 #define EXPORTERS_OPTION_H
 
 #include "buf.h"
+#include "expand.h"
 
 /* The type of the field. */
 enum option_type {
@@ -27,12 +29,13 @@ enum option_type {
     OPTION_DURATION,   /* uint64_t nanoseconds; written with a unit: 500ms, 10s, 5m, 24h */
     OPTION_SIZE,       /* uint64_t bytes; written with a unit: 64KiB, 16MiB */
     OPTION_LIST,       /* struct option_list */
-    OPTION_GLOBS,      /* struct option_list of sound patterns */
+    OPTION_GLOBS,      /* struct option_list of valid patterns */
     OPTION_TAGS,       /* struct option_tags */
     OPTION_CHOICE,     /* int, index into .choices */
-    OPTION_SECTION,    /* a struct described by .rows; a bare scalar sets its first row */
+    OPTION_SECTION,    /* a struct described by .rows; a single value sets its first row */
 };
 
+/* A list owns its items; so does a set of tags. */
 struct option_list {
     char **items;
     size_t n;
@@ -48,76 +51,89 @@ struct option_tags {
 struct option {
     const char *name; /* NULL ends the table */
     enum option_type type;
-    size_t offset;   /* of the field; inside a section counted from the section's struct */
-    const char *env; /* variables that give it when the file does not, the first that is set and not empty;
-                        separated by blanks */
-    const char *def; /* as it would be written (lists and tags: separated by commas); NULL = nothing */
-    bool required;   /* strings and lists: must not stay empty */
-    double min, max; /* inclusive, in the field's unit; both 0 = any. Lists: how many items */
+    size_t offset; /* of the field in the settings struct; in a section's rows, in the section's struct */
+    /* The environment variables that give the value if the file does not, separated by blanks: the first one
+     * that is set and not empty. */
+    const char *env;
+    const char *def;            /* the default as text (lists and tags: separated by commas); NULL = none */
+    bool required;              /* strings and lists: must not be empty */
+    double min, max;            /* inclusive, in the field's unit; both 0 = any. Lists: the number of items */
     const char *const *choices; /* ends with NULL */
     const struct option *rows;  /* of a section */
-    /* Texts and items of lists: a further condition; false with the reason appended to `why`. */
+    /* A further check of texts and of each item of a list. False, with the reason appended to `why`. */
     bool (*check)(const char *text, struct buf *why);
-    const char *help; /* one sentence, small letter first, no full stop */
+    const char *help; /* one sentence: starts with a small letter, no full stop */
 };
 
 #define OPTION_FIELD(STRUCT, MEMBER) .offset = offsetof(STRUCT, MEMBER)
 
-/* The row of that name, or NULL. `<name>_file` finds a string or secret row too, and sets *file. */
+/* --- Rows --- */
+
+/* The row of that name, or NULL. `<name>_file` also finds the row of a string or secret, and sets *file. */
 const struct option *option_find(const struct option *rows, const char *name, bool *file);
 
-/* The best known name for a wrong one (the `_file` forms included), in `out`; false if none is near. */
+/* Appends the known name (`_file` forms included) that a wrong one probably meant. False if there is none. */
 bool option_nearest(const struct option *rows, const char *wrong, struct buf *out);
 
-/* Sets every field to its default; the struct must be zeroed. Aborts on a default that its own row
- * refuses. */
+/* What the row's value must be, for messages: "a duration such as 10s". A constant. */
+const char *option_wants(const struct option *row);
+
+/* --- Filling a settings struct --- */
+
+/* Sets each field to its default; the struct must be zeroed. Aborts if a row refuses its own default. */
 void option_defaults(const struct option *rows, void *settings);
 
-/* Sets the fields whose environment variables are set: after the defaults, before the file. One line per
- * mistake is appended to `why`. */
-bool option_environment(const struct option *rows, void *settings, const char *(*env)(const char *name),
-                        struct buf *why);
+/* Sets the fields whose environment variables are set; to be called between the defaults and the file. False
+ * if a value is wrong, with one line for each appended to `why`. */
+bool option_environment(const struct option *rows, void *settings, expand_env_fn *env, struct buf *why);
 
-/* Gives one value, or one more item of a list (tags: "key=value"). On a bad one the field is unchanged, and
- * the reason is appended to `why` as a sentence that begins with what was wrong. */
+/* Sets the value, or adds one item to a list ("key=value" to tags). False, with the reason appended to `why`
+ * and the field unchanged, if it is wrong. */
 bool option_parse(const struct option *row, void *settings, const char *text, struct buf *why);
 
-/* One more tag of a tags field. A key given before is refused. */
-bool option_parse_tag(const struct option *row, void *settings, const char *key, const char *value,
-                      struct buf *why);
-
-/* Empties a field before it is given anew (lists and tags would else grow), freeing what it owns. */
+/* Frees what a field owns and makes a list empty: before it is given again, because lists would grow. */
 void option_clear(const struct option *row, void *settings);
 
-/* Checks what only shows at the end: required fields, numbers of items. Appends one line per mistake, each
- * beginning with `prefix`. */
+/* Checks required fields and numbers of items when everything is read. False, with one line for each mistake
+ * appended to `why`, which begins with `prefix`. */
 bool option_complete(const struct option *rows, const void *settings, const char *prefix, struct buf *why);
+
+/* Does option_clear() for each field. */
+void option_release(const struct option *rows, void *settings);
 
 /* True if two settings structs of that table hold the same values, secrets included. */
 bool option_equal(const struct option *rows, const void *a, const void *b);
 
-/* Frees what the fields own and zeroes them. */
-void option_release(const struct option *rows, void *settings);
+/* --- Tags --- */
 
-/* What kind of value the row takes, for messages: "a duration such as 10s". */
-const char *option_wants(const struct option *row);
+/* Adds a copy of a tag. False, with the reason appended to `why`, if the key is empty or in use, or without
+ * memory. */
+bool option_tags_add(struct option_tags *tags, const char *key, const char *value, struct buf *why);
 
-/* The field's value as it would be written in YAML's flow style; a secret as "***". */
+/* Frees the tags; *tags is empty afterwards. */
+void option_tags_free(struct option_tags *tags);
+
+/* True if they are the same tags in the same order. */
+bool option_tags_equal(const struct option_tags *a, const struct option_tags *b);
+
+/* The value of a tag, which belongs to the tags, or NULL. */
+const char *option_tag_value(const struct option_tags *tags, const char *key);
+
+/* --- Printing: all of them append to `out` --- */
+
+/* The field's value in YAML's flow style; a secret as "***". */
 void option_print(const struct option *row, const void *settings, struct buf *out);
 
-/* All settings as YAML, one line each, indented. */
+/* A number as the value of an option of that type: 10s, 16MiB, 5. */
+void option_print_number(enum option_type type, double v, struct buf *out);
+
+/* All settings as YAML, one line each, indented by `indent` blanks. */
 void option_print_all(const struct option *rows, const void *settings, unsigned indent, struct buf *out);
 
 /* For people: name, type, default, range and help of each row. */
 void option_help(const struct option *rows, unsigned indent, struct buf *out);
 
-/* A commented sample in YAML: every option with its default. */
+/* A commented sample in YAML: each option with its default. */
 void option_sample(const struct option *rows, unsigned indent, struct buf *out);
-
-/* True if they are the same tags in the same order. */
-bool option_tags_equal(const struct option_tags *a, const struct option_tags *b);
-
-/* The value of a tag, or NULL. */
-const char *option_tag_value(const struct option_tags *tags, const char *key);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people see of an option table: the settings in force, the help, a sample file. */
+/* option_print.c - what people see of an option table: the current settings, the help, a sample file. */
 #include "option.h"
 
 #include <string.h>
 
-/* A YAML plain scalar where that is safe, else a double-quoted one. */
+/* A plain YAML scalar where that is safe, else one in double quotes. */
 static void option_print_text(const char *text, struct buf *out)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./%-";
@@ -71,6 +71,16 @@ void option_print(const struct option *row, const void *settings, struct buf *ou
     }
 }
 
+void option_print_number(enum option_type type, double v, struct buf *out)
+{
+    if (type == OPTION_DURATION)
+        buf_duration(out, (uint64_t)v);
+    else if (type == OPTION_SIZE)
+        buf_size(out, (uint64_t)v);
+    else
+        buf_f64(out, v);
+}
+
 void option_print_all(const struct option *rows, const void *settings, unsigned indent, struct buf *out)
 {
     for (const struct option *o = rows; o->name; o++) {
@@ -87,7 +97,7 @@ void option_print_all(const struct option *rows, const void *settings, unsigned 
     }
 }
 
-/* The short word for a type, as it stands in the help. */
+/* The short word for a type in the help. */
 static const char *option_type_word(enum option_type type)
 {
     static const char *const words[] = {[OPTION_STRING] = "text",         [OPTION_SECRET] = "secret",
@@ -107,16 +117,6 @@ static void option_help_type(const struct option *o, struct buf *out)
         buf_str(out, option_type_word(o->type));
 }
 
-static void option_help_limit(const struct option *o, double limit, struct buf *out)
-{
-    if (o->type == OPTION_DURATION)
-        buf_duration(out, (uint64_t)limit);
-    else if (o->type == OPTION_SIZE)
-        buf_size(out, (uint64_t)limit);
-    else
-        buf_f64(out, limit);
-}
-
 static void option_help_row(const struct option *o, unsigned indent, struct buf *out)
 {
     size_t from = out->len;
@@ -132,12 +132,12 @@ static void option_help_row(const struct option *o, unsigned indent, struct buf 
     if (o->def && *o->def) buf_printf(out, " (default %s)", o->def);
     if (o->min != 0 || o->max != 0) {
         buf_str(out, " (");
-        option_help_limit(o, o->min, out);
+        option_print_number(o->type, o->min, out);
         buf_str(out, " to ");
-        option_help_limit(o, o->max, out);
+        option_print_number(o->type, o->max, out);
         buf_str(out, option_type_word(o->type)[0] == 'l' ? " items)" : ")");
     }
-    if (o->type == OPTION_SECRET) buf_printf(out, " (or %s_file: the file that holds it)", o->name);
+    if (o->type == OPTION_SECRET) buf_printf(out, " (or %s_file: a file that contains it)", o->name);
     buf_char(out, '\n');
 }
 
@@ -149,7 +149,7 @@ void option_help(const struct option *rows, unsigned indent, struct buf *out)
     }
 }
 
-/* The default as YAML: a list's items in brackets, a tags field's pairs in braces. */
+/* The default as YAML: lists in brackets, tags in braces. */
 static void option_sample_value(const struct option *o, struct buf *out)
 {
     const char *def = o->def ? o->def : "";
@@ -167,7 +167,7 @@ void option_sample(const struct option *rows, unsigned indent, struct buf *out)
         buf_fill(out, ' ', indent);
         buf_printf(out, "# %s\n", o->help);
         buf_fill(out, ' ', indent);
-        /* What has no default stands as a comment: an empty value would be a mistake. */
+        /* An option without a default is a comment, because an empty value would be a mistake. */
         bool given = (o->def && *o->def) || o->type == OPTION_SECTION;
         buf_printf(out, "%s%s:", given ? "" : "# ", o->name);
         if (o->type == OPTION_SECTION) {

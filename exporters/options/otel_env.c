@@ -30,7 +30,7 @@ static bool otel_decode(char *text)
     return true;
 }
 
-/* Cuts the blanks around. */
+/* Cuts the blanks at both ends. */
 static char *otel_trim(char *text)
 {
     text += strspn(text, " \t");
@@ -38,13 +38,11 @@ static char *otel_trim(char *text)
     return text;
 }
 
-/* Reads "k=v,k2=v2" into a tags field of its own; all or nothing. */
-static bool otel_list(const struct option *row, struct option_tags *tags, char *text)
+/* Reads "k=v,k2=v2" into `tags`; false if there is a mistake. Changes `text`. */
+static bool otel_list(struct option_tags *tags, char *text)
 {
     struct buf why = {0};
     bool good = true;
-    struct option scratch = *row;
-    scratch.offset = 0;
     for (char *rest = text, *pair; good && (pair = strsep(&rest, ","));) {
         char *value = strchr(pair = otel_trim(pair), '=');
         if (!*pair && !rest) break;
@@ -53,32 +51,29 @@ static bool otel_list(const struct option *row, struct option_tags *tags, char *
         *value++ = '\0';
         char *key = otel_trim(pair);
         value = otel_trim(value);
-        good = otel_decode(key) && otel_decode(value) && option_parse_tag(&scratch, tags, key, value, &why);
+        good = otel_decode(key) && otel_decode(value) && option_tags_add(tags, key, value, &why);
     }
     buf_free(&why);
     return good;
 }
 
-static void otel_add(const struct option *row, void *settings, const char *key, const char *value)
+static void otel_add(struct option_tags *tags, const char *key, const char *value)
 {
-    const struct option_tags *tags = (const void *)((const char *)settings + row->offset);
     struct buf why = {0};
-    if (!option_tag_value(tags, key)) option_parse_tag(row, settings, key, value, &why);
+    if (!option_tag_value(tags, key)) option_tags_add(tags, key, value, &why);
     buf_free(&why);
 }
 
-void otel_env_tags(const struct option *row, void *settings, expand_env_fn *env, struct buf *warnings)
+void otel_env_tags(struct option_tags *tags, expand_env_fn *env, struct buf *warnings)
 {
-    struct option_tags tags = {0};
-    struct option scratch = *row;
+    struct option_tags listed = {0};
     const char *service = env("OTEL_SERVICE_NAME"), *list = env("OTEL_RESOURCE_ATTRIBUTES");
     char *copy = list && *list ? strdup(list) : NULL;
-    scratch.offset = 0;
-    if (service && *service) otel_add(row, settings, "service.name", service);
-    if (copy && otel_list(row, &tags, copy))
-        for (size_t i = 0; i < tags.n; i++) otel_add(row, settings, tags.items[i].key, tags.items[i].value);
+    if (service && *service) otel_add(tags, "service.name", service);
+    if (copy && otel_list(&listed, copy))
+        for (size_t i = 0; i < listed.n; i++) otel_add(tags, listed.items[i].key, listed.items[i].value);
     else if (copy)
         buf_printf(warnings, "OTEL_RESOURCE_ATTRIBUTES is ignored: \"%s\" is not k=v,k2=v2\n", list);
-    option_clear(&scratch, &tags);
+    option_tags_free(&listed);
     free(copy);
 }

@@ -29,9 +29,9 @@ UNIT(expand, faults)
         const char *text, *says;
     } bad[] = {{"${NOPE}", "NOPE is not set"},
                {"x${HOST", "without its }"},
-               {"${}", "does not name"},
-               {"${A-B}", "does not name"},
-               {"${1A}", "does not name"}};
+               {"${}", "is not the name"},
+               {"${A-B}", "is not the name"},
+               {"${1A}", "is not the name"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct buf out = {0}, why = {0};
         CHECK(!expand_text(bad[i].text, env, &out, &why));

@@ -166,7 +166,7 @@ UNIT(option, complete)
     CHECK(option_complete(rows, &s, "f: ", &why));
     for (int i = 0; i < 3; i++) CHECK(option_parse(row("globs"), &s, "x*", &why));
     CHECK(!option_complete(rows, &s, "f: ", &why));
-    CHECK_STR(buf_text(&why), "f: globs has 3 items, from 0 to 2 are allowed\n");
+    CHECK_STR(buf_text(&why), "f: globs has 3 items; 0 to 2 are allowed\n");
     buf_free(&why);
     option_release(rows, &s);
 }

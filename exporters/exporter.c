@@ -43,7 +43,7 @@ void exporter_route(struct exporter *e)
     e->routes[n] = (struct serve_route){NULL, NULL, NULL, NULL};
 }
 
-/* A taken address is tried again: an earlier exporter may still be on its way out. */
+/* If the address is taken, it is tried again later: an earlier exporter may still be about to end. */
 void exporter_serve(struct exporter *e)
 {
     const char *listen = e->config->http.listen;
@@ -52,23 +52,23 @@ void exporter_serve(struct exporter *e)
     e->serve = serve_start(listen, e->routes, &why);
     uint64_t now = clock_mono(e->clock);
     if (e->serve) {
-        complain_over(&e->serve_trouble, now, "the server runs", "address", listen);
+        complain_over(&e->serve_trouble, now, "the scrape endpoint is available again", "address", listen);
         say(SAY_INFO, "serving", "address", serve_address(e->serve), NULL);
     } else {
-        complain(&e->serve_trouble, now, "no scrape endpoint; will try again", "address", listen,
-                 buf_text(&why));
+        complain(&e->serve_trouble, now, "cannot start the scrape endpoint, will try again", "address",
+                 listen, buf_text(&why));
     }
     buf_free(&why);
 }
 
-/* --- What the sampler tells --- */
+/* --- Calls from the sampler --- */
 
-/* The exporter's own metrics go to the first segment that it follows. */
+/* Under the lock: from now on the exporter's own metrics go to this segment (NULL: to none). */
 static void exporter_choose_meta(struct exporter *e, const struct source *source)
 {
     struct buf why = {0};
     if (!meta_attach(e->meta, source ? source->path : NULL, &why))
-        say(SAY_WARN, "no meta-metrics", "segment", source->path, "reason", buf_text(&why), NULL);
+        say(SAY_WARN, "cannot record own metrics", "segment", source->path, "reason", buf_text(&why), NULL);
     metrics_snapshot_t *fresh = source ? fresh_get(source->fresh) : NULL;
     if (fresh) {
         meta_recall(e->meta, e->ledger, fresh);
@@ -78,7 +78,7 @@ static void exporter_choose_meta(struct exporter *e, const struct source *source
     buf_free(&why);
 }
 
-/* A log's cursor whose name is a backend's is that backend's. */
+/* True if the cursor of that name in a log belongs to a backend of the configuration. */
 static bool exporter_keeps(void *arg, const char *name)
 {
     struct exporter *e = arg;
@@ -99,7 +99,7 @@ static void exporter_began(void *arg, struct source *source)
         if (p->consumer && !consumer_follow(p->consumer, source->log))
             say(SAY_ERROR, "out of memory: a backend cannot follow the segment", "backend", part_name(p),
                 "segment", source->path, NULL);
-    /* Cursors from the file whose backends have left the configuration. */
+    /* Drops cursors from the log's file whose backends are no longer in the configuration. */
     exporter_drop_absent(e, source);
     bool orphaned = !e->meta_source || e->meta_source->replaced || e->meta_source->ended;
     if (orphaned && !source->ended) exporter_choose_meta(e, source);
@@ -116,8 +116,8 @@ static void exporter_ended(void *arg, struct source *source)
     pthread_mutex_unlock(&e->lock);
 }
 
-/* Before the snapshot, so that it shows what became of the one before: a healthy backend has no queue by
- * then. */
+/* Before a snapshot, so that it contains the outcome of the last one: by now, a healthy backend has no
+ * queue. */
 static void exporter_sampling(void *arg)
 {
     struct exporter *e = arg;
@@ -134,7 +134,7 @@ static void exporter_sampled(void *arg)
     wake_call(&e->wake);
 }
 
-/* A second exporter of the same segment stays silent until it leads. */
+/* While another exporter leads the segments, this one serves nothing. */
 static void exporter_looked(void *arg, bool busy)
 {
     struct exporter *e = arg;
@@ -158,7 +158,7 @@ void exporter_tidy(struct exporter *e)
         part_free(&p);
         any = true;
     }
-    /* What one of them left for a successor that has left since. */
+    /* A leaver may have left its cursor to a successor that has been removed since. */
     if (any) sampler_each(e->sampler, exporter_drop_absent, e);
 }
 
@@ -231,7 +231,7 @@ static struct sampler *exporter_sampler(struct exporter *e)
     return sampler_new(&(struct sampler_options){e->clock, e->ledger, e->meta, hooks});
 }
 
-/* The caller's configuration stays the caller's. */
+/* Frees all but the configuration, which is still the caller's. */
 static struct exporter *exporter_fail(struct exporter *e)
 {
     e->config = NULL;
@@ -295,18 +295,17 @@ uint64_t exporter_flush(struct exporter *e)
     return deadline;
 }
 
-/* False if a backend does not come back from a payload: its thread can only be left to the end of the
- * process. */
+/* False if a backend does not finish its payload in time: its thread runs on until the process ends. */
 static bool exporter_stop_consumers(struct part *list, uint64_t deadline)
 {
     bool all = true;
     for (struct part *p = list; p; p = p->next) {
-        /* A little grace: a healthy thread needs a moment to end, too. */
+        /* A healthy thread, too, needs a moment to end. */
         if (!p->consumer || consumer_stop(p->consumer, deadline + CLOCK_SECOND / 10)) {
             consumer_free(&p->consumer);
             continue;
         }
-        say(SAY_WARN, "left behind in the middle of a payload", "backend", part_name(p), NULL);
+        say(SAY_WARN, "did not finish its payload in time", "backend", part_name(p), NULL);
         all = false;
     }
     return all;
@@ -318,7 +317,7 @@ static void exporter_drop_rest(void *arg, struct source *source)
     if (!log_is_durable(source->log)) log_drop_detached(source->log, NULL, NULL, LEDGER_SHUTDOWN);
 }
 
-/* What was queued and what became of it, in the segment for whoever reads it last, and in the log. */
+/* Writes the final ledger to the segment, for its last readers, and to stderr. */
 static void exporter_farewell(struct exporter *e)
 {
     struct ledger_page pages[LEDGER_BACKENDS];
@@ -332,7 +331,7 @@ static void exporter_farewell(struct exporter *e)
     }
 }
 
-/* Whoever is left behind at the end of the process still uses it: no leak. */
+/* Threads that run until the process ends still use it. It is reachable from here, so it is not a leak. */
 static struct exporter *exporter_left_behind;
 
 void exporter_stop(struct exporter **exporter)

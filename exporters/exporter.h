@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exporter.h - the whole of it: sampler, one consumer per backend that sends, pages for those that are
- * scraped, the server, the meta-metrics; and how they change with the configuration.
+ * exporter.h - the whole exporter: the sampler, a consumer for each backend that sends, a page for each
+ * backend that is scraped, the HTTP server, the exporter's own metrics; and what a new configuration changes
+ * about them.
  *
  *     sampler thread:   sampler_step()         -> logs
- *     consumer threads: log -> encode -> send     one each
+ *     consumer threads: log -> encode -> send     one per backend that sends
  *     server threads:   page <- fresh snapshot
  *     main thread:      signals
  *
- * Locks, outermost first: exporter, sampler, consumer, log, ledger (a leaf). None of them is held while a
- * backend is waited for.
+ * Locks, outermost first: exporter, sampler, consumer, log, ledger (a leaf). No lock is held while a backend
+ * is waited for.
+ *
+ * Not thread-safe: one thread calls these functions (the main thread).
  */
 #ifndef EXPORTERS_EXPORTER_H
 #define EXPORTERS_EXPORTER_H
@@ -18,35 +21,42 @@
 
 struct exporter;
 
-/* Takes the configuration over. NULL, with the reason, if a backend refuses its settings. Signals should be
- * blocked before, so that the threads inherit that. */
+/* Starts it with all its threads, and takes over the configuration. NULL, with the reason appended to `why`,
+ * if a backend refuses its settings or a thread cannot be started; the configuration is still the caller's
+ * then. The caller ends it with exporter_stop(). Signals should be blocked before, so that the threads
+ * inherit the mask. */
 struct exporter *exporter_start(struct config *config, struct buf *why);
 
-/* For tests: the same with another clock and without the sampler's thread; exporter_step() does what is due
- * and returns the monotonic time at which it wants to be called again. */
+/* For tests: the same with another clock and without the sampler's thread. exporter_step() does what is due
+ * and returns the monotonic time, in nanoseconds, at which it wants to be called again. */
 struct exporter *exporter_begin(struct config *config, const metrics_clock_t *clock, struct buf *why);
 uint64_t exporter_step(struct exporter *exporter);
 
 /*
- * SIGHUP: a new configuration in place of the old one (which is freed). False, with the reason and everything
- * as it was, if a backend refuses it; the configuration is the caller's then. By one thread at a time, and it
- * waits for no backend.
+ * SIGHUP: replaces the configuration, which it takes over, and frees the old one. False, with the reason
+ * appended to `why`, if a backend refuses its settings; nothing has changed then, and the configuration is
+ * still the caller's. It waits for no backend.
  *
- * A backend whose type, options and tags are what they were goes on with its thread, connection, queue and
- * pauses. One that is configured otherwise is made anew and goes on where the old one stops: with its cursor,
- * after the payload that the old one is in the middle of. One that is gone tries once what it has queued.
+ * A backend
+ *
+ *   - whose type, options and tags are the same keeps its thread, connection, queue and pauses;
+ *   - that is configured differently is replaced: the new one continues with the cursor of the old one, after
+ *     the payload that the old one is sending;
+ *   - that is removed tries once to send what is queued for it.
  */
 bool exporter_reload(struct exporter *exporter, struct config *config, struct buf *why);
 
-/* SIGTERM: a last snapshot, then up to the configuration's flush_timeout for what is queued. The process
- * should end after it: a thread that waits for a backend beyond that time is left behind. */
+/* SIGTERM: takes a last snapshot, waits at most the configuration's flush_timeout for what is queued, and
+ * frees the exporter; *exporter becomes NULL. A thread that waits for a backend even longer is left running
+ * with what it needs, so the process should end then. */
 void exporter_stop(struct exporter **exporter);
 
-/* --once: one snapshot to every backend; pages go to standard output. 0, or 1 with a line on stderr. */
+/* --once: sends one snapshot to each backend; pages go to standard output. Frees the configuration. The exit
+ * status: 0, or 1 with a line on stderr. */
 int exporter_once(struct config *config);
 
-/* --check: what the configuration means for the segment that is there: per backend how many series, and which
- * are left out of pages. Appends to `out`. */
+/* --check: appends to `out` what the configuration means for the segment that exists: the number of series
+ * for each backend, and which of them are left out of pages. */
 void exporter_check(const struct config *config, struct buf *out);
 
 #endif

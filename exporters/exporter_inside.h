@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exporter_inside.h - what exporter.c, exporter_reload.c and exporter_once.c share; for nobody else. */
+/*
+ * exporter_inside.h - what exporter.c, exporter_reload.c and exporter_once.c share. Only for them.
+ *
+ * Not thread-safe: the main thread calls these functions. Those marked "under the lock" are called by the
+ * main thread or the sampler's thread, which hold the exporter's lock.
+ */
 #ifndef EXPORTERS_EXPORTER_INSIDE_H
 #define EXPORTERS_EXPORTER_INSIDE_H
 
@@ -13,44 +18,56 @@ enum { EXPORTER_PARTS = LEDGER_BACKENDS };
 
 struct exporter {
     const metrics_clock_t *clock;
-    pthread_mutex_t lock;  /* of the configuration, the parts, the server and `stop`; never held while a
-                              backend, a client or a disk is waited for */
-    struct config *config; /* in force */
+
+    /* Protects what follows up to the blank line. It is never held while a backend, a client or a disk is
+     * waited for. Only the main thread changes `config` and `parts`, so it may read them without the lock. */
+    pthread_mutex_t lock;
+    struct config *config; /* the current one */
     struct part *parts;    /* its backends */
-    struct part *leavers;  /* earlier ones, whose threads are still in the middle of a payload */
+    struct part *leavers;  /* earlier backends whose threads are still sending a payload */
     struct serve *serve;
     struct serve_route routes[EXPORTER_PARTS + 3]; /* changed only while there is no server */
     bool unserved;                                 /* the routes are being changed: no server now */
     struct complain serve_trouble;
+    const struct source *meta_source; /* its segment receives the exporter's own metrics */
+    bool stop;
+
     struct sampler *sampler;
     struct ledger *ledger;
     struct meta *meta;
-    struct wake wake;         /* for the consumers: a log has something new */
+    struct wake wake;         /* for the consumers: there is something new in a log */
     struct wake sampler_wake; /* for the sampler's thread */
-    const struct source *meta_source;
-    bool stop;
-    bool threaded;
+    bool threaded;            /* `thread` runs */
     pthread_t thread;
 };
 
-/* Everything but threads. Takes the configuration over if it succeeds. */
+/* Makes all but the threads, and takes over the configuration. NULL, with the reason appended to `why`, on
+ * failure; the configuration is still the caller's then. */
 struct exporter *exporter_new(struct config *config, const metrics_clock_t *clock, struct buf *why);
+
+/* Frees it with its configuration; *exporter becomes NULL. The sampler's thread must have ended. */
 void exporter_free(struct exporter **exporter);
 
+/* What its parts are made with. */
 struct part_options exporter_part_options(struct exporter *exporter);
 
-/* Hands over what the sampler needs to know of the configuration. False without memory. */
+/* Tells the sampler what the configuration says. False without memory. */
 bool exporter_configure(struct exporter *exporter);
 
-/* Under the lock: the routes of the pages; a server, if there ought to be one and is none. */
+/* Under the lock: makes the table of routes from the parts. */
 void exporter_route(struct exporter *exporter);
+
+/* Under the lock: starts the server if there should be one and is none. */
 void exporter_serve(struct exporter *exporter);
 
 /* Under the lock: frees the leavers whose threads have ended. */
 void exporter_tidy(struct exporter *exporter);
 
-/* Waits until nothing is queued, at most as long as the configuration allows; returns that moment. */
+/* Waits until nothing is queued, at most as long as the configuration allows. Returns the end of that time
+ * (monotonic, nanoseconds). */
 uint64_t exporter_flush(struct exporter *exporter);
+
+/* True if nothing is queued for any backend. */
 bool exporter_idle(const struct exporter *exporter);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exporter_once.c - what ends by itself: one snapshot to every backend, and the check of a configuration. */
+/* exporter_once.c - one snapshot to each backend (--once), and the check of a configuration (--check). */
 #include "exporter_inside.h"
 #include "say.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Standard output gets the page of each scraped backend, in its first form. */
+/* Writes the page of each scraped backend to standard output, in its first media type. */
 static bool exporter_print_pages(struct exporter *e)
 {
     struct buf out = {0};
@@ -18,7 +18,7 @@ static bool exporter_print_pages(struct exporter *e)
     return good;
 }
 
-/* Beside a running exporter there is nothing to lead: a private snapshot does, which closes no interval. */
+/* If another exporter leads the segment: a private snapshot, which does not close an interval. */
 static bool exporter_once_beside(struct exporter *e, struct log **log)
 {
     const struct config *c = e->config;
@@ -69,7 +69,7 @@ int exporter_once(struct config *config)
     if (good) {
         exporter_flush(e);
         good = exporter_idle(e) && (log || exporter_print_pages(e));
-        if (!exporter_idle(e)) say(SAY_ERROR, "not everything was delivered in time", NULL);
+        if (!exporter_idle(e)) say(SAY_ERROR, "not all readings were delivered in time", NULL);
     }
     exporter_free(&e);
     log_release(&log);
@@ -112,7 +112,7 @@ void exporter_check(const struct config *config, struct buf *out)
             exporter_check_backend(config, b, snapshot, out);
         metrics_snapshot_release(&snapshot);
     } else {
-        buf_printf(out, "# no segment to look at: %s\n", error.text);
+        buf_printf(out, "# cannot read the segment: %s\n", error.text);
     }
     if (reader) metrics_reader_close(&reader);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exporter_reload.c - a new configuration in place of the one in force, backend by backend. All that can fail
- * is done first, beside what runs; then the parts are exchanged under the lock, which takes no longer than
- * that; whoever is in the middle of a payload ends by himself.
+ * exporter_reload.c - replaces the configuration, backend by backend.
+ *
+ * All that can fail is done first, while the old parts run. Then the parts are exchanged under the lock,
+ * which is held for nothing else. Old parts that are sending a payload end by themselves.
  */
 #include "exporter_inside.h"
 #include "say.h"
@@ -13,9 +14,9 @@
 struct reload {
     struct exporter *exporter;
     struct config *config;
-    struct part *fresh; /* new and changed backends */
-    struct part *pages; /* former ones, to be freed when nobody asks for them any more */
-    struct buf added, changed, removed;
+    struct part *fresh;                 /* new and changed backends */
+    struct part *pages;                 /* old pages, to be freed when the server no longer uses them */
+    struct buf added, changed, removed; /* names, separated by commas */
     size_t unchanged;
 };
 
@@ -51,7 +52,7 @@ static bool reload_prepare(struct reload *r, struct buf *why)
     for (struct part *p = r->exporter->parts; p; p = p->next) p->stays = false;
     for (const struct config_backend *b = r->config->backends; b; b = b->next, n++) {
         if (n == EXPORTER_PARTS) {
-            buf_printf(why, "there are more than %d backends", EXPORTER_PARTS);
+            buf_printf(why, "more than %d backends", EXPORTER_PARTS);
             return false;
         }
         if (!reload_backend(r, b, why)) return false;
@@ -61,22 +62,22 @@ static bool reload_prepare(struct reload *r, struct buf *why)
 
 /* --- The exchange --- */
 
-/* A log that is open stays where it is. */
+/* A log that is open stays at its place. */
 static void reload_keep_log(struct reload *r)
 {
     struct config_log *was = &r->exporter->config->log, *now = &r->config->log;
     bool moved = was->place != now->place || !was->state_dir != !now->state_dir ||
                  (was->state_dir && strcmp(was->state_dir, now->state_dir));
     if (!moved) return;
-    say(SAY_WARN, "the log's place changes with the next start only", "settings", "log.place, log.state_dir",
-        NULL);
+    say(SAY_WARN, "a new place of the log takes effect at the next start", "settings",
+        "log.place, log.state_dir", NULL);
     char *state_dir = now->state_dir;
     now->place = was->place;
     now->state_dir = was->state_dir;
     was->state_dir = state_dir;
 }
 
-/* A part that does not stay: a page is freed later, a consumer ends when it can. */
+/* A part that does not stay: its page is freed later, its consumer ends after its payload. */
 static void reload_part(struct reload *r, struct part *p)
 {
     if (!part_named(r->fresh, part_name(p))) reload_note(&r->removed, part_name(p));
@@ -124,7 +125,7 @@ static bool reload_has_pages(const struct part *list)
     return false;
 }
 
-/* The server goes on if it has nothing else to serve, nowhere else. */
+/* The server to stop, or NULL if it stays: its address and its pages are the same. */
 static struct serve *reload_server(struct reload *r)
 {
     struct exporter *e = r->exporter;
@@ -150,7 +151,7 @@ static void reload_exchange(struct reload *r)
     config_free(&old);
     sampler_each(e->sampler, reload_follow, r);
     pthread_mutex_unlock(&e->lock);
-    serve_stop(&serve); /* waits for answers that are under way */
+    serve_stop(&serve); /* without the lock: waits for running answers */
     pthread_mutex_lock(&e->lock);
     part_free_all(&r->pages);
     if (e->unserved) exporter_route(e);

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A piece of the header: from here, this long, blanks around it already gone. */
+/* A piece of the header, without blanks at its ends. */
 struct accept_span {
     const char *at;
     size_t n;
 };
 
-/* Takes the next piece up to `sep`; false at the end. Quoted strings are no part of any form we know. */
+/* Takes the next piece up to `sep`; false at the end. Quoted strings do not occur in the forms that we
+ * have. */
 static bool accept_split(const char **rest, char sep, struct accept_span *piece)
 {
     if (!*rest) return false;
@@ -29,7 +30,7 @@ static bool accept_same(struct accept_span a, struct accept_span b)
     return a.n == b.n && !strncasecmp(a.at, b.at, a.n);
 }
 
-/* The value of a parameter (`; name=value`) of a type or range; n = 0 if it is not there. */
+/* The value of the parameter `name` (`; name=value`) of a type or range; n = 0 if there is none. */
 static struct accept_span accept_parameter(struct accept_span type, const char *name)
 {
     size_t len = strlen(name);
@@ -58,7 +59,8 @@ static struct accept_span accept_bare(struct accept_span type)
     return bare;
 }
 
-/* q as thousandths: 1000 if not given, 0 if it is no number. The grammar knows the dot only, so no strtod. */
+/* q in thousandths: 1000 if not given, 0 if not a number. The grammar knows only the dot, so strtod is no
+ * help. */
 static int accept_q(struct accept_span range)
 {
     struct accept_span q = accept_parameter(range, "q");
@@ -73,7 +75,7 @@ static int accept_q(struct accept_span range)
     return q.at[0] == '1' ? 1000 : value;
 }
 
-/* How exactly the range names the type: 0 not at all, 1 by any/any, 2 by type/any, 3 by name, 4 with the
+/* How specific the range is for the type: 0 does not match, 1 any type, 2 any subtype, 3 the name, 4 also the
  * version. */
 static int accept_exactness(struct accept_span range, struct accept_span type)
 {
@@ -88,7 +90,7 @@ static int accept_exactness(struct accept_span range, struct accept_span type)
     return accept_same(wanted, version) ? 4 : 0;
 }
 
-/* What the header says of one media type: the most exact range that names it. */
+/* What the header says about one media type, by the most specific range that matches. */
 struct accept_score {
     int exactness, q;
     size_t place;

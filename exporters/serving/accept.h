@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * accept.h - which of the forms that we have the client wants: HTTP's Accept and Accept-Encoding. Pure.
+ * accept.h - which of our forms the client prefers: HTTP's Accept and Accept-Encoding.
+ *
+ * Pure. Thread-safe.
  */
 #ifndef EXPORTERS_ACCEPT_H
 #define EXPORTERS_ACCEPT_H
@@ -9,14 +11,21 @@
 #include <stddef.h>
 
 /*
- * The index of the media type to answer with, out of n >= 1 (such as "text/plain; version=0.0.4;
- * charset=utf-8"; a `version` in the client's range must be ours, other parameters do not matter). The
- * highest q wins; of equals the one that was named more exactly, then the one named earlier, then the one
- * that stands first in `media`. No header (NULL), nothing but wildcards, or nothing that we have: 0.
+ * Chooses one of n >= 1 media types, such as "text/plain; version=0.0.4; charset=utf-8", and returns its
+ * index. A media range of the header matches a type if the names match and, where the range has a `version`,
+ * the versions are equal; other parameters are ignored. Of the types that match:
+ *
+ *     1. the highest q wins;
+ *     2. then the one whose range is more specific;
+ *     3. then the one whose range comes first in the header;
+ *     4. then the one that comes first in `media`.
+ *
+ * 0 without a header (NULL), or if no type matches.
  */
 size_t accept_choose(const char *header, const char *const *media, size_t n);
 
-/* True if the Accept-Encoding header (NULL: none) allows this coding with q > 0, by name or by a wildcard. */
+/* True if the Accept-Encoding header (NULL = none) allows this coding, by name or by a wildcard, with q >
+ * 0. */
 bool accept_coding(const char *header, const char *coding);
 
 #endif

@@ -13,16 +13,17 @@
 
 enum { PAGE_FORMS = 4, PAGE_SEGMENTS = 64, PAGE_BUSY = 503 };
 
-/* A backend's plan, for the series of the editions that refer to it. */
+/* The backend's plan, shared by the editions with the same series. */
 struct plan {
-    unsigned references; /* under the page's lock */
-    void *made;
+    unsigned references; /* of editions; protected by the page's lock */
+    void *made;          /* by the backend's plan() */
 };
 
-/* The numbers of one moment. All but the counts and links is immutable. */
+/* The numbers of one moment. Only `next`, `references` and `streams` change; the page's lock protects
+ * them. */
 struct edition {
-    struct edition *next; /* an older one */
-    unsigned references;  /* of the page, of streams; under the page's lock */
+    struct edition *next; /* the next older one */
+    unsigned references;  /* of the page (the newest edition) and of streams */
     struct stream *streams;
     metrics_snapshot_t *snapshots[PAGE_SEGMENTS];
     size_t snapshot_count;
@@ -32,16 +33,16 @@ struct edition {
     struct plan *plan;
 };
 
-/* A page on its way to a client. */
+/* A page that is being sent to a client. */
 struct stream {
     struct page *page;
-    struct stream *next, **link; /* of the edition; under the page's lock */
-    pthread_mutex_t lock;        /* of what follows; taken inside the page's lock or alone */
+    struct stream *next, **link; /* in the edition's list; protected by the page's lock */
+    pthread_mutex_t lock;        /* protects what follows; taken alone or under the page's lock */
     struct edition *edition;     /* NULL: broken off */
-    void *printer;
-    struct gzip *gzip; /* NULL: sent as it is */
-    uint64_t began, took, bytes;
-    bool whole;
+    void *printer;               /* the backend's */
+    struct gzip *gzip;           /* NULL: not compressed */
+    uint64_t began, took, bytes; /* took: nanoseconds spent on it; bytes: before compression */
+    bool whole;                  /* all of it was sent */
 };
 
 struct page {
@@ -50,9 +51,10 @@ struct page {
     const struct backend_pages *pages;
     const char *media[PAGE_FORMS];
     size_t forms;
-    pthread_mutex_t lock;     /* of all below; held while an edition is made, so that others wait for it */
-    struct edition *editions; /* the newest first; that one is the page's own */
-    char *notes;              /* what was left out of the last page; told when it changes */
+    /* Protects what follows. It is held while an edition is made, so that other scrapes wait for that one. */
+    pthread_mutex_t lock;
+    struct edition *editions; /* newest first; the page holds a reference to that one */
+    char *notes;              /* what is left out of the page; logged when it changes */
 };
 
 struct page *page_new(const struct page_options *options)
@@ -71,7 +73,7 @@ struct page *page_new(const struct page_options *options)
     return p;
 }
 
-/* Under the lock. */
+/* Under the lock: gives back a reference. */
 static void page_put_plan(struct page *p, struct plan *plan)
 {
     if (!plan || --plan->references) return;
@@ -79,7 +81,7 @@ static void page_put_plan(struct page *p, struct plan *plan)
     free(plan);
 }
 
-/* Under the lock. */
+/* Under the lock: gives back a reference. */
 static void page_put(struct page *p, struct edition *edition)
 {
     if (!edition || --edition->references) return;
@@ -138,6 +140,7 @@ bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *note
 
 /* --- Plans --- */
 
+/* Under the lock: logs the notes if they have changed. */
 static void page_tell(struct page *p, struct buf *notes)
 {
     const char *text = buf_text(notes);
@@ -145,7 +148,7 @@ static void page_tell(struct page *p, struct buf *notes)
         size_t lines = 0;
         for (const char *c = text; *c; c++) lines += *c == '\n';
         char *first = strndup(text, strcspn(text, "\n"));
-        say(SAY_WARN, "series are left out of the page; --check names all", "backend",
+        say(SAY_WARN, "series are left out of the page; --check lists them", "backend",
             p->options.backend->settings->name, "count", SAY_U64(lines), "first", first, NULL);
         free(first);
     }
@@ -175,8 +178,8 @@ static struct plan *page_plan(struct page *p, struct edition *edition)
 
 /* --- Editions --- */
 
-/* True if a plan made of the texts of one snapshot holds for the other. Texts never move while a snapshot is
- * held: those at the same place are the same. */
+/* True if a plan for one snapshot is valid for the other. Texts do not move while a snapshot is held, so
+ * texts at the same address are equal. */
 static bool page_alike(const metrics_snapshot_t *a, const metrics_snapshot_t *b)
 {
     size_t n = metrics_snapshot_count(a), tags;
@@ -201,7 +204,7 @@ static bool edition_alike(const struct edition *a, const struct edition *b)
     return true;
 }
 
-/* Item 0 is the level, then come the readings of all snapshots in a row. */
+/* Numbers the items: 0 is the level, then follow the readings of all snapshots. */
 static bool edition_number(struct edition *e, const struct selection *selection)
 {
     size_t n = 1;
@@ -222,7 +225,7 @@ static bool edition_number(struct edition *e, const struct selection *selection)
     return true;
 }
 
-/* Under the lock: the plan of the edition before, if it still holds; else a new one. */
+/* Under the lock: the plan of the last edition if it is still valid, else a new one. */
 static bool page_find_plan(struct page *p, struct edition *e)
 {
     const struct edition *last = p->editions;
@@ -235,6 +238,7 @@ static bool page_find_plan(struct page *p, struct edition *e)
     return e->plan != NULL;
 }
 
+/* Under the page's lock: takes the stream off its edition; the client gets no more of the page. */
 static void stream_cut(struct stream *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -249,14 +253,14 @@ static void stream_cut(struct stream *s)
     page_put(s->page, edition);
 }
 
-/* Under the lock: makes room for one more, at the cost of who has held an edition for longest. */
+/* Under the lock: makes room for one more edition by breaking off the clients that hold the oldest one. */
 static void page_make_room(struct page *p)
 {
     size_t n = 1;
     struct edition *oldest = p->editions;
     for (; oldest && oldest->next; oldest = oldest->next) n++;
     if (n < PAGE_EDITIONS || !oldest || oldest == p->editions) return;
-    say(SAY_WARN, "a client that takes its page too slowly is broken off", "backend",
+    say(SAY_WARN, "a client that reads its page too slowly is disconnected", "backend",
         p->options.backend->settings->name, NULL);
     oldest->references++;
     while (oldest->streams) stream_cut(oldest->streams);
@@ -268,7 +272,8 @@ static bool edition_is_of(const struct edition *e, metrics_snapshot_t *const *sn
     return e && e->snapshot_count == n && !memcmp(e->snapshots, snapshots, n * sizeof(*snapshots));
 }
 
-/* Under the lock: an edition of fresh snapshots, which the page owns; NULL without memory. */
+/* Under the lock: the edition of the fresh snapshots, a new one or the last; it belongs to the page. NULL
+ * without memory. */
 static struct edition *page_edition(struct page *p)
 {
     struct edition *e = calloc(1, sizeof *e);
@@ -293,7 +298,7 @@ static struct edition *page_edition(struct page *p)
 
 /* --- Streams --- */
 
-/* A gzip_source, and what a page that is sent as it is consists of. */
+/* A gzip_source; also the next piece of a page that is not compressed. */
 static size_t stream_print(void *arg, char *to, size_t n)
 {
     struct stream *s = arg;
@@ -329,7 +334,7 @@ static void stream_release(void *owner)
     free(s);
 }
 
-/* Under the lock. */
+/* Under the lock. NULL without memory. */
 static struct stream *stream_new(struct page *p, struct edition *edition, unsigned form, bool gzip)
 {
     struct stream *s = calloc(1, sizeof *s);

@@ -14,15 +14,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A scraper needs one connection; a handful of people and probes come on top. */
+/* A scraper needs one connection; some people and probes need more. */
 #define SERVE_CONNECTIONS 64
 #define SERVE_THREADS     4
 #define SERVE_IDLE_S      15
 #define SERVE_WORTH_GZIP  1024
-/* What a connection may use: the request's headers, and half of it for a piece of a body. */
+/* Memory of a connection: for the headers of the request, and half of it for a piece of a body. */
 #define SERVE_MEMORY (64 * 1024)
 #define SERVE_PIECE  (32 * 1024)
-/* What the kernel may hold of a body that the client does not take: else it is up to 4 MiB for each. */
+/* How much of a body the kernel may hold if the client does not read: by default up to 4 MiB per
+ * connection. */
 #define SERVE_UNSENT (256 * 1024)
 
 struct serve {
@@ -67,7 +68,7 @@ void serve_text(struct serve_answer *answer, const struct serve_request *request
     if (!answer->owner) *answer = (struct serve_answer){.status = MHD_HTTP_INTERNAL_SERVER_ERROR};
 }
 
-/* The answer of the route, or what stands in for one. */
+/* The answer of the route, the list of routes, or an error. */
 static void serve_answer(struct serve *serve, const struct serve_request *request, bool readable,
                          struct serve_answer *answer)
 {
@@ -82,7 +83,7 @@ static void serve_answer(struct serve *serve, const struct serve_request *reques
         route->answer(route->arg, request, answer);
     } else {
         bool root = !strcmp(request->path, "/");
-        if (!root) buf_str(&out, "there is nothing at this path; known are:\n\n");
+        if (!root) buf_str(&out, "there is nothing at this path; the known paths are:\n\n");
         answer->status = root ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND;
         serve_index(serve->routes, &out);
         serve_text(answer, request, text, &out);
@@ -144,7 +145,7 @@ static enum MHD_Result serve_send(struct MHD_Connection *connection, const struc
     return sent;
 }
 
-/* The library calls first with the headers, then for each piece of a body, then once more at its end. */
+/* The library calls first with the headers, then for each piece of the request's body, then at its end. */
 static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection, const char *path,
                                     const char *method, const char *version, const char *upload,
                                     size_t *upload_n, void **state)

@@ -82,7 +82,7 @@ def refuse(w):
     said = w.hangup("the old one stays")
     check("cannot open /nonexistent/x" in said, f"a backend that refuses its settings is named: {said}")
     w.configure(CHANGES, False, "\nlog: {place: memory}")
-    w.hangup("the log's place changes with the next start only")
+    w.hangup("a new place of the log takes effect at the next start")
     before = len(w.calm.requests)
     check(until(5, lambda: len(w.calm.requests) > before), "and all goes on")
     check(sum(len(s.requests) for s in w.moves) >= sum(moves), "everywhere")

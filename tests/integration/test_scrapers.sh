@@ -88,5 +88,5 @@ print(f"{checks[True]} passed, {checks[False]} failed")
 sys.exit(checks[False] > 0)
 END
 status=$?
-grep -q 'takes its page too slowly is broken off' "$work/log" || { echo "FAIL it is not told" && status=1; }
+grep -q 'reads its page too slowly is disconnected' "$work/log" || { echo "FAIL it is not told" && status=1; }
 [ $status -eq 0 ]

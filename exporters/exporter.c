@@ -116,8 +116,8 @@ static void exporter_ended(void *arg, struct source *source)
     pthread_mutex_unlock(&e->lock);
 }
 
-/* Before a snapshot, so that it contains the outcome of the last one: by now, a healthy backend has no
- * queue. */
+/* Before a snapshot, so that it contains the outcome of the
+ * last one: by now, a healthy backend has no queue. */
 static void exporter_sampling(void *arg)
 {
     struct exporter *e = arg;

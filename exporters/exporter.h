@@ -21,10 +21,10 @@
 
 struct exporter;
 
-/* Starts it with all its threads, and takes over the configuration. NULL, with the reason appended to `why`,
- * if a backend refuses its settings or a thread cannot be started; the configuration is still the caller's
- * then. The caller ends it with exporter_stop(). Signals should be blocked before, so that the threads
- * inherit the mask. */
+/* Starts it with all its threads, and takes over the configuration. NULL, with the reason
+ * appended to `why`, if a backend refuses its settings or a thread cannot be started; the
+ * configuration is still the caller's then. The caller ends it with exporter_stop().
+ * Signals should be blocked before, so that the threads inherit the mask. */
 struct exporter *exporter_start(struct config *config, struct buf *why);
 
 /* For tests: the same with another clock and without the sampler's thread. exporter_step() does what is due

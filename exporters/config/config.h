@@ -56,8 +56,8 @@ struct config_backend *config_backend_new(const struct backend *type);
 /* Appends the backend; the configuration owns it from then on. */
 void config_backend_add(struct config *config, struct config_backend *b);
 
-/* Sets a top-level option, whatever the file says. False, with the reason appended to `why`, if the value is
- * wrong. */
+/* Sets a top-level option, whatever the file says. False,
+ * with the reason appended to `why`, if the value is wrong. */
 bool config_override(struct config *config, const char *name, const char *value, struct buf *why);
 
 /* Adds a reference and returns `config`. config_free() gives back one reference and sets *config to NULL; the

@@ -27,8 +27,8 @@ static int config_tag_order(const void *a, const void *b)
     return strcmp(((const struct option_tag *)a)->key, ((const struct option_tag *)b)->key);
 }
 
-/* When all is read: names of backends, tags of the environment added to those of the file, the order of
- * tags. */
+/* When all is read: names of backends, tags of the
+ * environment added to those of the file, the order of tags. */
 static bool config_finish(struct config *config, expand_env_fn *env, struct buf *mistakes)
 {
     bool good = true;

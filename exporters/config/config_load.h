@@ -21,8 +21,8 @@ struct config *config_load(const char *path, expand_env_fn *env, struct buf *mis
 struct config *config_parse(const char *name, const char *text, size_t n, expand_env_fn *env,
                             struct buf *mistakes);
 
-/* Without a file: the default segment, every 10 s, to the console and the scrape endpoint. NULL without
- * memory. */
+/* Without a file: the default segment, every 10 s, to the
+ * console and the scrape endpoint. NULL without memory. */
 struct config *config_default(expand_env_fn *env, struct buf *mistakes);
 
 /* Checks how the settings fit together; to be called after the overrides. False if there are mistakes. */

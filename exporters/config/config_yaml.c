@@ -111,8 +111,8 @@ static void walk_tag(struct walk *w, const struct option *row, struct option_tag
 static void walk_section(struct walk *w, const struct option *rows, void *settings, const yaml_node_t *node,
                          bool (*special)(struct walk *, const char *key, const yaml_node_t *value));
 
-/* The value of one option of any type. A list may be a single item; a section may be the value of its first
- * row. */
+/* The value of one option of any type. A list may be a
+ * single item; a section may be the value of its first row. */
 static void walk_option(struct walk *w, const struct option *row, void *settings, const yaml_node_t *node,
                         bool file)
 {
@@ -157,8 +157,8 @@ static void walk_unknown(struct walk *w, const struct option *rows, const char *
     buf_free(&near);
 }
 
-/* True if an earlier pair of the map has the same key, or gives the same option in its other form (`x`,
- * `x_file`). */
+/* True if an earlier pair of the map has the same key, or
+ * gives the same option in its other form (`x`, `x_file`). */
 static bool walk_twice(struct walk *w, const struct option *rows, const yaml_node_t *map,
                        const yaml_node_pair_t *pair)
 {

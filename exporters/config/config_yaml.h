@@ -10,8 +10,8 @@
 #include "config.h"
 #include "expand.h"
 
-/* Sets what the `n` bytes of text say. False if there are mistakes, with one line for each appended to
- * `mistakes`. */
+/* Sets what the `n` bytes of text say. False if there are
+ * mistakes, with one line for each appended to `mistakes`. */
 bool config_yaml_walk(struct config *config, const char *text, size_t n, expand_env_fn *env,
                       struct buf *mistakes);
 

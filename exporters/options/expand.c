@@ -21,8 +21,8 @@ static const char *expand_name(const char *from, const char *close, char name[25
     return name;
 }
 
-/* Appends the value of the variable whose ${ is at `at`; returns the text after its brace, or NULL with the
- * reason in `why`. */
+/* Appends the value of the variable whose ${ is at `at`; returns
+ * the text after its brace, or NULL with the reason in `why`. */
 static const char *expand_variable(const char *at, expand_env_fn *env, struct buf *out, struct buf *why)
 {
     char name[256];

@@ -106,8 +106,8 @@ bool option_equal(const struct option *rows, const void *a, const void *b);
 
 /* --- Tags --- */
 
-/* Adds a copy of a tag. False, with the reason appended to `why`, if the key is empty or in use, or without
- * memory. */
+/* Adds a copy of a tag. False, with the reason appended to
+ * `why`, if the key is empty or in use, or without memory. */
 bool option_tags_add(struct option_tags *tags, const char *key, const char *value, struct buf *why);
 
 /* Frees the tags; *tags is empty afterwards. */

@@ -11,8 +11,8 @@ struct accept_span {
     size_t n;
 };
 
-/* Takes the next piece up to `sep`; false at the end. Quoted strings do not occur in the forms that we
- * have. */
+/* Takes the next piece up to `sep`; false at the end.
+ * Quoted strings do not occur in the forms that we have. */
 static bool accept_split(const char **rest, char sep, struct accept_span *piece)
 {
     if (!*rest) return false;
@@ -59,8 +59,8 @@ static struct accept_span accept_bare(struct accept_span type)
     return bare;
 }
 
-/* q in thousandths: 1000 if not given, 0 if not a number. The grammar knows only the dot, so strtod is no
- * help. */
+/* q in thousandths: 1000 if not given, 0 if not a number.
+ * The grammar knows only the dot, so strtod is no help. */
 static int accept_q(struct accept_span range)
 {
     struct accept_span q = accept_parameter(range, "q");
@@ -75,8 +75,8 @@ static int accept_q(struct accept_span range)
     return q.at[0] == '1' ? 1000 : value;
 }
 
-/* How specific the range is for the type: 0 does not match, 1 any type, 2 any subtype, 3 the name, 4 also the
- * version. */
+/* How specific the range is for the type: 0 does not match,
+ * 1 any type, 2 any subtype, 3 the name, 4 also the version. */
 static int accept_exactness(struct accept_span range, struct accept_span type)
 {
     struct accept_span want = accept_bare(range), have = accept_bare(type);

@@ -24,8 +24,8 @@
  */
 size_t accept_choose(const char *header, const char *const *media, size_t n);
 
-/* True if the Accept-Encoding header (NULL = none) allows this coding, by name or by a wildcard, with q >
- * 0. */
+/* True if the Accept-Encoding header (NULL = none) allows
+ * this coding, by name or by a wildcard, with q > 0. */
 bool accept_coding(const char *header, const char *coding);
 
 #endif

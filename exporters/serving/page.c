@@ -19,8 +19,8 @@ struct plan {
     void *made;          /* by the backend's plan() */
 };
 
-/* The numbers of one moment. Only `next`, `references` and `streams` change; the page's lock protects
- * them. */
+/* The numbers of one moment. Only `next`, `references` and
+ * `streams` change; the page's lock protects them. */
 struct edition {
     struct edition *next; /* the next older one */
     unsigned references;  /* of the page (the newest edition) and of streams */
@@ -272,8 +272,8 @@ static bool edition_is_of(const struct edition *e, metrics_snapshot_t *const *sn
     return e && e->snapshot_count == n && !memcmp(e->snapshots, snapshots, n * sizeof(*snapshots));
 }
 
-/* Under the lock: the edition of the fresh snapshots, a new one or the last; it belongs to the page. NULL
- * without memory. */
+/* Under the lock: the edition of the fresh snapshots, a new one
+ * or the last; it belongs to the page. NULL without memory. */
 static struct edition *page_edition(struct page *p)
 {
     struct edition *e = calloc(1, sizeof *e);

@@ -37,8 +37,8 @@ struct page_options {
 /* The caller frees it. NULL without memory. */
 struct page *page_new(const struct page_options *options);
 
-/* Frees it when all its answers have been released; *page becomes NULL. It may be NULL before. Not
- * thread-safe. */
+/* Frees it when all its answers have been released; *page
+ * becomes NULL. It may be NULL before. Not thread-safe. */
 void page_free(struct page **page);
 
 /* Answers a scrape: a serve_fn whose `arg` is the page. */

@@ -22,8 +22,8 @@
 /* Memory of a connection: for the headers of the request, and half of it for a piece of a body. */
 #define SERVE_MEMORY (64 * 1024)
 #define SERVE_PIECE  (32 * 1024)
-/* How much of a body the kernel may hold if the client does not read: by default up to 4 MiB per
- * connection. */
+/* How much of a body the kernel may hold if the client does
+ * not read: by default up to 4 MiB per connection. */
 #define SERVE_UNSENT (256 * 1024)
 
 struct serve {

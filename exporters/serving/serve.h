@@ -46,9 +46,9 @@ struct serve_route {
     const char *help; /* for the list that / shows; NULL: not in the list */
 };
 
-/* Listens on "host:port" or "[v6]:port" (port 0: any free one), and answers GET and HEAD until serve_stop().
- * The routes must outlive the server. NULL, with the reason appended to `why`, if the address is wrong or
- * taken. */
+/* Listens on "host:port" or "[v6]:port" (port 0: any free one), and answers
+ * GET and HEAD until serve_stop(). The routes must outlive the server. NULL,
+ * with the reason appended to `why`, if the address is wrong or taken. */
 struct serve *serve_start(const char *listen, const struct serve_route *routes, struct buf *why);
 
 /* The address, as "127.0.0.1:9464", with the real port. Belongs to the server. */

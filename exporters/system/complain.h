@@ -25,13 +25,13 @@ struct complain {
  * there were since the last line. */
 bool complain_due(struct complain *c, uint64_t now, uint64_t *repeated);
 
-/* Notes a failure at `now`, and writes the line "message key=who reason=... repeated=..." if it is due. True
- * if it wrote one. */
+/* Notes a failure at `now`, and writes the line "message key=who
+ * reason=... repeated=..." if it is due. True if it wrote one. */
 bool complain(struct complain *c, uint64_t now, const char *message, const char *key, const char *who,
               const char *reason);
 
-/* Notes a success at `now`. If it ends a failure, writes the line "message key=who after=..." with how long
- * that lasted. */
+/* Notes a success at `now`. If it ends a failure, writes the
+ * line "message key=who after=..." with how long that lasted. */
 void complain_over(struct complain *c, uint64_t now, const char *message, const char *key, const char *who);
 
 #endif

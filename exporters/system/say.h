@@ -22,8 +22,8 @@ void say(enum say_level level, const char *message, ...) __attribute__((sentinel
 /* Sets the minimum level; lines below it are not written. It is SAY_INFO at first. */
 void say_from(enum say_level least);
 
-/* For tests: sends lines to `sink` instead of stderr (NULL: to stderr again). Not thread-safe: only before
- * other threads exist. */
+/* For tests: sends lines to `sink` instead of stderr (NULL: to
+ * stderr again). Not thread-safe: only before other threads exist. */
 typedef void say_sink_fn(const char *line, size_t n);
 void say_to(say_sink_fn *sink);
 

@@ -23,8 +23,8 @@ bool address_parse(const char *text, struct address *out);
  * to `why`, for anything else. */
 bool address_check_peer(const char *text, struct buf *why);
 
-/* The same for an option that names an address to listen on: host and port, where port 0 is any free one; or
- * "off". */
+/* The same for an option that names an address to listen on:
+ * host and port, where port 0 is any free one; or "off". */
 bool address_check_listen(const char *text, struct buf *why);
 
 #endif

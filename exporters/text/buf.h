@@ -40,17 +40,17 @@ void buf_cut(struct buf *b, size_t len);
 /* True unless an append was refused. */
 bool buf_ok(const struct buf *b);
 
-/* The contents as a C string; "" before the first append. It belongs to the buffer and is valid until the
- * next change. */
+/* The contents as a C string; "" before the first append. It
+ * belongs to the buffer and is valid until the next change. */
 const char *buf_text(const struct buf *b);
 
-/* Hands over the contents as a string, which the caller frees; the buffer is all zeros afterwards. NULL if an
- * append was refused. */
+/* Hands over the contents as a string, which the caller frees; the
+ * buffer is all zeros afterwards. NULL if an append was refused. */
 char *buf_take(struct buf *b);
 
-/* Makes room for `n` more bytes and returns where they begin; NULL if refused. The caller writes at most n
- * bytes there and adds their number to b->len itself: for read(2), deflate() and others that fill a memory
- * area. */
+/* Makes room for `n` more bytes and returns where they begin; NULL if
+ * refused. The caller writes at most n bytes there and adds their number to
+ * b->len itself: for read(2), deflate() and others that fill a memory area. */
 char *buf_room(struct buf *b, size_t n);
 
 /* Appends `n` bytes, a string, a character. Encoders append a few bytes at a time, so the common case is
@@ -86,9 +86,9 @@ void buf_vprintf(struct buf *b, const char *format, va_list ap) __attribute__((f
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
 
-/* Appends the shortest decimal that reads back as the same double, the same in every locale: 0.1, 42, 1e+16,
- * 1e-05, -0. Not a number and the infinities are written NaN, +Inf, -Inf; encoders of formats without them
- * check first. */
+/* Appends the shortest decimal that reads back as the same double, the same
+ * in every locale: 0.1, 42, 1e+16, 1e-05, -0. Not a number and the infinities
+ * are written NaN, +Inf, -Inf; encoders of formats without them check first. */
 void buf_f64(struct buf *b, double v);
 
 /* The same, but a finite number always has a point or an exponent: 42.0. */

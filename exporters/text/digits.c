@@ -133,8 +133,8 @@ static void powers_make(void)
 
 /* --- Doubles --- */
 
-/* For the exponents of doubles: floor(e x log10(2)), floor(e x log10(2) + log10(3/4)), floor(e x
- * log2(10)). */
+/* For the exponents of doubles: floor(e x log10(2)),
+ * floor(e x log10(2) + log10(3/4)), floor(e x log2(10)). */
 static int log10_pow2(int e)
 {
     return e * 1262611 >> 22;
@@ -214,8 +214,8 @@ static char *digits_scientific(char *at, struct digits d, unsigned n, int expone
     return digits_u64(end, size);
 }
 
-/* printf's %.{n}g uses an exponent from 10^n on. The n to compare with is the number of digits, but at least
- * 15. */
+/* printf's %.{n}g uses an exponent from 10^n on. The n to
+ * compare with is the number of digits, but at least 15. */
 static char *digits_positive(char *at, double v)
 {
     struct digits d = digits_shortest(v);

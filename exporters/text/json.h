@@ -58,15 +58,15 @@ void jsonw_key_f64(struct json *j, const char *key, double v);
 /* The same with a value that is JSON already; it is not checked. */
 void jsonw_key_raw(struct json *j, const char *key, const char *json);
 
-/* True if the document is complete: all containers are closed, no key lacks its value, the buffer has not
- * failed. */
+/* True if the document is complete: all containers are
+ * closed, no key lacks its value, the buffer has not failed. */
 bool jsonw_complete(const struct json *j);
 
 /* Appends `n` bytes of text with the escapes of a JSON string, without the quotes. */
 void jsonw_escape(struct buf *out, const char *s, size_t n);
 
-/* Appends `n` bytes of text as valid UTF-8: each invalid byte becomes U+FFFD. For all formats that require
- * UTF-8. */
+/* Appends `n` bytes of text as valid UTF-8: each invalid
+ * byte becomes U+FFFD. For all formats that require UTF-8. */
 void jsonw_utf8(struct buf *out, const char *s, size_t n);
 
 #endif

@@ -31,8 +31,8 @@ enum { BENCH_ROUNDS_MAX = 201, BENCH_TRIES = 20 };
 double bench_ns(void); /* CLOCK_MONOTONIC */
 void bench_pin(int cpu);
 double bench_median(double *values, int n); /* sorts them */
-/* How often the kernel took the CPU away from this thread: a turn in which it did is tried BENCH_TRIES
- * times. */
+/* How often the kernel took the CPU away from this thread:
+ * a turn in which it did is tried BENCH_TRIES times. */
 long bench_preemptions(void);
 
 /* --- Yardsticks and samples --- */
@@ -73,17 +73,15 @@ struct bench_op {
     const char *name;
     void (*run)(uint64_t n); /* do it n times */
     enum bench_two two;
-    /* Instead of run, for programs in other languages: do it n times, in that many threads; returns the
-     * ns. */
+    /* Instead of run, for programs in other languages: do
+     * it n times, in that many threads; returns the ns. */
     double (*timed)(uint64_t n, int procs);
     uint64_t n;                    /* per round; filled in */
     struct bench_sample sample[3]; /* [1] alone, [2] beside a companion */
 };
 
-/*
- * Fork the companion process (pinned to CPU 1; it calls prepare() once) before there are threads, run the
- * rounds on CPU 0, all operations taking turns in each, and end the companions. Linux only.
- */
+/* Fork the companion process (pinned to CPU 1; it calls prepare() once) before there are threads,
+ * run the rounds on CPU 0, all operations taking turns in each, and end the companions. Linux only. */
 void bench_ops_run(struct bench_op *ops, int count, int rounds, void (*prepare)(void));
 
 /* --- mtx's own operations (ops.c) --- */

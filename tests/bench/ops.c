@@ -136,8 +136,8 @@ static void find_hot(uint64_t n)
 {
     BENCH_LOOP(metrics_counter(b.registry, "bench.requests", "route", "/cart", "status", "200"))
 }
-/* One of 1,000 names of 30 bytes without tags, among some 10,000 series, in an order that no cache
- * foresees. */
+/* One of 1,000 names of 30 bytes without tags, among some
+ * 10,000 series, in an order that no cache foresees. */
 static void find_many(uint64_t n)
 {
     static char names[1000][32];

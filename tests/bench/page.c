@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page.c - what a page of the scrape endpoint takes over a loopback socket: time per line, memory at its
- * peak. */
+/* page.c - what a page of the scrape endpoint takes over a
+ * loopback socket: time per line, memory at its peak. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>

@@ -7,8 +7,8 @@
 #ifndef METRICS_TESTS_SINK_H
 #define METRICS_TESTS_SINK_H
 
-/* Forks it, pinned to that CPU; it ends with its parent. Returns its port, or exits with a message. Before
- * there are threads. */
+/* Forks it, pinned to that CPU; it ends with its parent. Returns
+ * its port, or exits with a message. Before there are threads. */
 int sink_start(int cpu);
 
 #endif

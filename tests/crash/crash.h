@@ -24,8 +24,8 @@ enum crash_kind {
         CRASH_KIND_COUNT
 };
 
-/* The victim's own account, in a file that outlives it: an update counts in `begun` before and in `done`
- * after. */
+/* The victim's own account, in a file that outlives it: an
+ * update counts in `begun` before and in `done` after. */
 struct crash_ledger {
     uint64_t begun[CRASH_KIND_COUNT], done[CRASH_KIND_COUNT];
     uint64_t finished; /* it came to its end */

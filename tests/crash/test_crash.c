@@ -294,8 +294,8 @@ static bool kill_at(const struct scenario *s, uint64_t place)
     if (hit == pid && child)
         end(child); /* an orphan would go on beside the survivor, and beside the next run */
     if (hit && hit != pid) {
-        /* The parent lives on, and comes to its end: past the breakpoint, which stands in its text as
-         * well. */
+        /* The parent lives on, and comes to its end: past
+         * the breakpoint, which stands in its text as well. */
         while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
             struct user_regs_struct regs;
             bool there = !ptrace(PTRACE_GETREGS, pid, 0, &regs) && regs.rip == place + 1;
@@ -346,8 +346,8 @@ static void find_text(void)
     seen = calloc(1, text_to - text_from);
 }
 
-/* A forked child is not stepped: its code is its parent's. `word` stands at `place` without the
- * breakpoint. */
+/* A forked child is not stepped: its code is its parent's.
+ * `word` stands at `place` without the breakpoint. */
 static void let_child_go(pid_t pid, uint64_t place, long word)
 {
     unsigned long child;
@@ -396,10 +396,8 @@ static uint64_t symbol(const char *name)
     return at;
 }
 
-/*
- * One stepped run: every instruction of the program's own text that it comes to, from main() on. A call into
- * a library is stepped for a while, since it may call back; then it runs on to where it returns.
- */
+/* One stepped run: every instruction of the program's own text that it comes to, from main() on. A call
+ * into a library is stepped for a while, since it may call back; then it runs on to where it returns. */
 static void step_through(const struct scenario *s)
 {
     enum { PATIENCE = 300 };
@@ -445,8 +443,8 @@ static size_t read_sections(struct section *out, size_t most)
     return n;
 }
 
-/* All instructions inside all sections, by the disassembler's boundaries; the one that commits is the
- * last. */
+/* All instructions inside all sections, by the disassembler's
+ * boundaries; the one that commits is the last. */
 static void add_sections(void)
 {
     struct section sections[512];

@@ -150,11 +150,9 @@ static metrics_registry_t *open_with(enum metrics_attach attach)
     return r;
 }
 
-/*
- * A registry's descriptor is closed only when fstat() proves that it is still ours and not one that the
- * program opened under the same number. So this one call decides whether it stays: one descriptor may be left
- * then.
- */
+/* A registry's descriptor is closed only when fstat() proves that it is
+ * still ours and not one that the program opened under the same number. So
+ * this one call decides whether it stays: one descriptor may be left then. */
 static bool may_stay;
 
 static void close_one(metrics_registry_t *r)

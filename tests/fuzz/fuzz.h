@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 /* libFuzzer's own mutations; replay.c has plain ones. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t n, size_t max) __attribute__((weak));
 
-/* Of targets whose inputs are not programs of edits (edit.h): what an input may begin from. NULL =
- * nothing. */
+/* Of targets whose inputs are not programs of edits
+ * (edit.h): what an input may begin from. NULL = nothing. */
 const uint8_t *fuzz_seed(unsigned i, size_t *n) __attribute__((weak));
 
 /* Aborts with the sentence unless it holds. */

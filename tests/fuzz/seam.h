@@ -18,12 +18,12 @@ struct hostile *seam_file(void);
 /* From here on reads of the file are steps of the program (p NULL: end of that). */
 void seam_watch(const struct program *p);
 
-/* Give the file that size in truth, for those who map it. Before program_start(). False if the kernel
- * refuses. */
+/* Give the file that size in truth, for those who map it.
+ * Before program_start(). False if the kernel refuses. */
 bool seam_resize(uint64_t size);
 
-/* Remember what is allocated; then free what is left of it, and unmap what was mapped. Returns how many were
- * left. */
+/* Remember what is allocated; then free what is left of it,
+ * and unmap what was mapped. Returns how many were left. */
 void seam_begin(void);
 size_t seam_end(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wrap.h - msgpack of the input's as the bytes of a snapshot: prefix, length and a zlib stream that
- * stores. */
+/* wrap.h - msgpack of the input's as the bytes of a
+ * snapshot: prefix, length and a zlib stream that stores. */
 #ifndef FUZZ_WRAP_H
 #define FUZZ_WRAP_H
 

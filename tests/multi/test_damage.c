@@ -458,8 +458,8 @@ static void note_names(void)
     metrics_reader_close(&r);
 }
 
-/* Breaks if a damage of a segment goes unnoticed, is told at another place, or costs more than what it
- * hit. */
+/* Breaks if a damage of a segment goes unnoticed, is told
+ * at another place, or costs more than what it hit. */
 static int try_all(void)
 {
     snprintf(path, sizeof path, "/dev/shm/mtx-damage-%d.seg", (int)getpid());

@@ -15,8 +15,8 @@ extern const unsigned int __rseq_size __attribute__((weak));
 
 static metrics_registry_t *registry;
 
-/* The library reads the tunable when a process starts, so a process without the sequences is this program
- * again. */
+/* The library reads the tunable when a process starts, so a
+ * process without the sequences is this program again. */
 static const char *self;
 
 static void *thread(void *arg)
@@ -60,10 +60,8 @@ static bool has_sequences(void)
 
 enum { WRONG_WAY = 3 }; /* a worker's exit status: it cannot update in the way that it is here to test */
 
-/*
- * The processes that main() starts anew: "worker" updates and ends, "victim" updates until it is killed.
- * Their segment is in MTX_SEGMENT, "with" or "without" says whether they must have restartable sequences.
- */
+/* The processes that main() starts anew: "worker" updates and ends, "victim" updates until it is killed.
+ * Their segment is in MTX_SEGMENT, "with" or "without" says whether they must have restartable sequences. */
 static int worker_program(bool with_sequences)
 {
     if (has_sequences() != with_sequences) return WRONG_WAY;
@@ -104,8 +102,8 @@ static void lanes(uint64_t *restartable, uint64_t *atomic)
         *atomic += __atomic_load_n((uint64_t *)(c->atomic + i * c->stride), __ATOMIC_RELAXED);
 }
 
-/* Each worker proves to have updated in the way that the run is about, or the run's exact totals say
- * nothing. */
+/* Each worker proves to have updated in the way that the
+ * run is about, or the run's exact totals say nothing. */
 static void check_lanes(int which, double all)
 {
     uint64_t restartable, atomic;
@@ -187,10 +185,8 @@ static int competitors(void)
 
 /* --- Killed at random --- */
 
-/*
- * A worker's own account: for each metric, how many updates returned. Whatever the moment of its death, at
- * most one update of one metric has begun and is not in here.
- */
+/* A worker's own account: for each metric, how many updates returned. Whatever the
+ * moment of its death, at most one update of one metric has begun and is not in here. */
 enum { COUNTER, UPDOWN, METER, HISTOGRAM, BUCKETS, TIMER, METRICS };
 static const struct {
     const char *name, *row;
@@ -228,8 +224,8 @@ static int victim_program(bool with_sequences, int number)
     }
 }
 
-/* Let a victim update for a random while, up to 4 ms, and kill it. False if it was not the kill that ended
- * it. */
+/* Let a victim update for a random while, up to 4 ms, and
+ * kill it. False if it was not the kill that ended it. */
 static bool kill_one(pid_t pid, const struct book *b)
 {
     int status = 0;

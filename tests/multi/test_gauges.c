@@ -165,8 +165,8 @@ static void reuse(void)
     describe("reuse", METRICS_MERGE_SUM, 0);
     pid_t a = start("reuse", 100, SET_AND_WAIT);
     worker_end(a);
-    /* The next process takes the same, lowest slot but sets another gauge: the old value must not come
-     * alive. */
+    /* The next process takes the same, lowest slot but sets
+     * another gauge: the old value must not come alive. */
     pid_t b = start("in_flight", 1, SET_AND_WAIT);
     EXPECT(isnan(VALUE("reuse")), "a slot's next owner does not revive its values");
     worker_end(b);

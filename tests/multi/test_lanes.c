@@ -36,8 +36,8 @@ static double field(const char *name)
     return kib;
 }
 
-/* KiB of the segment that this process has mapped, and of memory that is its own. The sums in status are not
- * exact. */
+/* KiB of the segment that this process has mapped, and of
+ * memory that is its own. The sums in status are not exact. */
 static void resident(double *shared, double *own)
 {
     char line[512];
@@ -238,8 +238,8 @@ static double cells_kib(int cells)
 int main(void)
 {
     multi_begin(100);
-    /* Besides buckets: the sum in four parts and what was ignored; 1 us to 1000 s is 30 powers of 2, 8
-     * buckets each. */
+    /* Besides buckets: the sum in four parts and what was
+     * ignored; 1 us to 1000 s is 30 powers of 2, 8 buckets each. */
     struct kind kinds[] = {
         {"13 bounds",
          {.size = sizeof(metrics_family_t),

@@ -335,10 +335,8 @@ static void check_grown(const char *name, const metrics_row_t *before, size_t n,
     }
 }
 
-/*
- * A sum was read after the counts of the snapshot before it and before those of the one after it; each
- * process may have been stopped for good between its count and its sum.
- */
+/* A sum was read after the counts of the snapshot before it and before those of the one
+ * after it; each process may have been stopped for good between its count and its sum. */
 static void check_between(const metrics_reading_t *before, const metrics_reading_t *now,
                           const metrics_reading_t *after)
 {

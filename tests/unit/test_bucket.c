@@ -22,8 +22,8 @@ static double next_unit(void)
     return ((double)(next_random() >> 11) + 0.5) * 0x1p-53;
 }
 
-/* OpenTelemetry: base^i < x <= base^(i+1). By long double logarithm; only asked where that is far from a
- * bound. */
+/* OpenTelemetry: base^i < x <= base^(i+1). By long double
+ * logarithm; only asked where that is far from a bound. */
 static long true_index(int scale, double x)
 {
     return (long)ceill(log2l((long double)x) * (long double)(1 << scale)) - 1;

@@ -47,8 +47,8 @@ UNIT(catalog, new_ones_are_sorted_in)
     metrics_close(&r);
 }
 
-/* Breaks if a unit or help text that comes after the first snapshot is never shown, or changes that
- * snapshot. */
+/* Breaks if a unit or help text that comes after the first
+ * snapshot is never shown, or changes that snapshot. */
 UNIT(catalog, late_text)
 {
     metrics_registry_t *r = test_open(NULL);
@@ -133,10 +133,8 @@ static void *look(void *arg)
     return NULL;
 }
 
-/*
- * Breaks (under the thread sanitizer, or by a wrong number) if the reader writes to what a snapshot shows
- * while another thread looks at it and gives its memory back.
- */
+/* Breaks (under the thread sanitizer, or by a wrong number) if the reader writes to
+ * what a snapshot shows while another thread looks at it and gives its memory back. */
 UNIT(catalog, another_thread_looks)
 {
     metrics_registry_t *r = test_open(NULL);

@@ -61,8 +61,8 @@ static void check_shortest(double v)
         UNIT_FAIL("%s, though %s is nearer\n", text, fewer);
 }
 
-/* Every power of two, every power of ten, and their neighbours: there the doubles below lie closer than those
- * above. */
+/* Every power of two, every power of ten, and their neighbours:
+ * there the doubles below lie closer than those above. */
 UNIT(digits, edges)
 {
     for (int e = -1074; e <= 1023; e++) {

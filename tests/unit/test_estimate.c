@@ -180,11 +180,9 @@ static double rank_in(const metrics_centroid_t *s, size_t n, double x)
     return below / total;
 }
 
-/*
- * Compression against the full sample of 1027: about 100 centroids; mean and weight kept, extremes exact; the
- * quantiles' ranks within half a centroid's share there, sqrt(p (1 - p)) * 2 pi / 200, and one value;
- * deviation within 1 %. Equal weights, and weights that decay over the sample as a decayed reservoir's do.
- */
+/* Compression against the full sample of 1027: about 100 centroids; mean and weight kept, extremes exact;
+ * the quantiles' ranks within half a centroid's share there, sqrt(p (1 - p)) * 2 pi / 200, and one value;
+ * deviation within 1 %. Equal weights, and weights that decay over the sample as a decayed reservoir's do. */
 static void check_compression(int shape, bool decayed)
 {
     enum { N = 1027 };
@@ -247,10 +245,8 @@ UNIT(estimate, never_more_than_the_maximum)
     }
 }
 
-/*
- * Two compressed samples put together. Breaks if their union is not represented: quantiles of the whole
- * within one centroid's share in rank.
- */
+/* Two compressed samples put together. Breaks if their union is not
+ * represented: quantiles of the whole within one centroid's share in rank. */
 UNIT(estimate, merge)
 {
     enum { N = 5000 };

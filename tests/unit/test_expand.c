@@ -50,8 +50,8 @@ static void write_file(const char *path, const void *data, size_t n)
     fclose(f);
 }
 
-/* A secret's file gives its contents less the last newlines; a missing, huge or binary one is refused by
- * name. */
+/* A secret's file gives its contents less the last newlines;
+ * a missing, huge or binary one is refused by name. */
 UNIT(expand, files)
 {
     char path[] = "/tmp/expand.XXXXXX";

@@ -336,8 +336,8 @@ UNIT(exporter, black_hole_delays_nobody)
     CHECK_NEAR(sinks[2].jobs, 10 - 1, 0); /* the first interval of a backend that is new is its base */
 }
 
-/* A backend that is configured otherwise while it is stuck, twice: the last one goes on where the first
- * stopped. */
+/* A backend that is configured otherwise while it is stuck,
+ * twice: the last one goes on where the first stopped. */
 UNIT(exporter, changed_keeps_its_cursor)
 {
     struct rig r;
@@ -365,8 +365,8 @@ UNIT(exporter, changed_keeps_its_cursor)
     rig_close(&r);
 }
 
-/* Changed and then removed while its first self is stuck: no cursor is left that would hold the log for
- * ever. */
+/* Changed and then removed while its first self is stuck:
+ * no cursor is left that would hold the log for ever. */
 UNIT(exporter, nothing_is_left_of_the_removed)
 {
     struct rig r;

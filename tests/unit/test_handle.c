@@ -40,8 +40,8 @@ UNIT(handle, refusals)
     metrics_snapshot_release(&s);
 }
 
-/* Breaks if settings can differ between processes that describe the same family, or text cannot come
- * later. */
+/* Breaks if settings can differ between processes that
+ * describe the same family, or text cannot come later. */
 UNIT(handle, families)
 {
     metrics_error_t e;
@@ -84,8 +84,8 @@ static void *update(void *arg)
     return NULL;
 }
 
-/* Breaks if closing harms threads that are updating, lets them write on, or leaves the process's gauge
- * alive. */
+/* Breaks if closing harms threads that are updating, lets
+ * them write on, or leaves the process's gauge alive. */
 UNIT(handle, close_under_load)
 {
     pthread_t th[4];

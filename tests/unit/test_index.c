@@ -128,8 +128,8 @@ UNIT(arena, a_spare_block_has_one_owner)
     CHECK_EQ_U64(arena_alloc(seg, 1000), a);
 }
 
-/* Breaks if a record whose inserter was killed before it could tell readers is not told of by its next
- * user. */
+/* Breaks if a record whose inserter was killed before it
+ * could tell readers is not told of by its next user. */
 UNIT(index, a_change_is_announced_once)
 {
     segment_t *seg = open_segment(1 << 20);

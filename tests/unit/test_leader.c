@@ -38,8 +38,8 @@ UNIT(leader, only_one)
     metrics_leader_release(&l);
 }
 
-/* Breaks if an interval is lost, closed twice, or has the wrong length when a leader dies before logging
- * it. */
+/* Breaks if an interval is lost, closed twice, or has the
+ * wrong length when a leader dies before logging it. */
 UNIT(leader, an_unlogged_interval_is_read_again)
 {
     metrics_registry_t *r = test_open(NULL);
@@ -93,8 +93,8 @@ UNIT(leader, a_quiet_interval_has_no_extremes)
     metrics_leader_release(&l);
 }
 
-/* Breaks if rates are folded wrongly, twice, or only while somebody looks: 10/s for 10 minutes, then an
- * hour's gap. */
+/* Breaks if rates are folded wrongly, twice, or only while
+ * somebody looks: 10/s for 10 minutes, then an hour's gap. */
 UNIT(leader, rates_through_the_segment)
 {
     metrics_registry_t *r = test_open(NULL);
@@ -160,10 +160,9 @@ static double interval(const metrics_snapshot_t *s, const char *what)
     return test_number(test_find(s, "h", NULL), NULL, &o, what);
 }
 
-/*
- * Breaks if the extreme of an update that was under way while its interval was closed is in no interval: the
- * first of its series in that interval; or its maximum on one side of the end and its minimum on the other.
- */
+/* Breaks if the extreme of an update that was under way while its interval
+ * was closed is in no interval: the first of its series in that interval;
+ * or its maximum on one side of the end and its minimum on the other. */
 UNIT(leader, an_extreme_across_the_end_of_an_interval)
 {
     metrics_registry_t *r = test_open(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging hand-made snapshots: what the merged interval says is what both intervals together would have
- * said. */
+/* Merging hand-made snapshots: what the merged interval
+ * says is what both intervals together would have said. */
 #include "unit.h"
 
 #include "estimate.h"
@@ -129,8 +129,8 @@ UNIT(merge, one_side_empty)
     }
 }
 
-/* Breaks if mean or deviation of the joined sample are not those of all values, or compression leaks into
- * them. */
+/* Breaks if mean or deviation of the joined sample are not
+ * those of all values, or compression leaks into them. */
 UNIT(merge, mean_and_deviation)
 {
     double all[2 * ROOM], mean, q;

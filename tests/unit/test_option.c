@@ -196,9 +196,9 @@ UNIT(option, print)
     option_release(rows, &s);
 }
 
-/* Any one option with another value, in a section or a secret too, makes the settings different; the same
- * values given again do not. So a changed backend is never taken for the one that runs, and an unchanged one
- * never disturbed. */
+/* Any one option with another value, in a section or a secret too, makes the
+ * settings different; the same values given again do not. So a changed backend
+ * is never taken for the one that runs, and an unchanged one never disturbed. */
 UNIT(option, equal)
 {
     static const char *const values[][2] = {

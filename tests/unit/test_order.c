@@ -21,8 +21,8 @@ static double count_of(const metrics_snapshot_t *s, const char *name)
     return test_number(test_find(s, name, NULL), NULL, NULL, "count");
 }
 
-/* Breaks if a count goes to another name: with gaps where a series was retired, and other kinds in
- * between. */
+/* Breaks if a count goes to another name: with gaps where a
+ * series was retired, and other kinds in between. */
 UNIT(order, counts_find_their_names)
 {
     metrics_registry_t *r = test_open(NULL);
@@ -53,8 +53,8 @@ UNIT(order, counts_find_their_names)
     metrics_close(&r);
 }
 
-/* Breaks if a lane is left out, counted twice or taken for another series'. Every cell gets a number of its
- * own. */
+/* Breaks if a lane is left out, counted twice or taken for
+ * another series'. Every cell gets a number of its own. */
 UNIT(order, every_lane_counts_once)
 {
     static const uint32_t lanes[] = {1, 3, 64, 1000};

@@ -68,8 +68,8 @@ static void check_same(const metrics_snapshot_t *a, const metrics_snapshot_t *b)
     }
 }
 
-/* Breaks if any value, text or distribution is changed by the way through bytes, or encoding is not
- * repeatable. */
+/* Breaks if any value, text or distribution is changed by
+ * the way through bytes, or encoding is not repeatable. */
 UNIT(pack, round_trip)
 {
     metrics_snapshot_t *s = sample();
@@ -220,8 +220,8 @@ static void check_series(const struct metrics__series_read *a, const struct metr
     CHECK(a->created == b->created && a->family->wall_base == b->family->wall_base);
 }
 
-/* Breaks if any field of a reading changes by a bit, or the distribution does not point at the decoded
- * arrays. */
+/* Breaks if any field of a reading changes by a bit, or the
+ * distribution does not point at the decoded arrays. */
 UNIT(pack, every_field)
 {
     metrics_snapshot_t *s = everything();

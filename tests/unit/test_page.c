@@ -266,8 +266,8 @@ UNIT(page, compressed)
     rig_close(&r);
 }
 
-/* Who takes too long is broken off; so is who holds the oldest numbers when there would be too many of them,
- * and nobody else. */
+/* Who takes too long is broken off; so is who holds the oldest
+ * numbers when there would be too many of them, and nobody else. */
 UNIT(page, slow)
 {
     struct rig r;
@@ -309,8 +309,8 @@ static void *scrape(void *arg)
     return NULL;
 }
 
-/* Eight threads scrape, some give up in the middle, while the sampler works and the time passes: nothing
- * breaks, nothing leaks. */
+/* Eight threads scrape, some give up in the middle, while the
+ * sampler works and the time passes: nothing breaks, nothing leaks. */
 UNIT(page, concurrent)
 {
     struct rig r;

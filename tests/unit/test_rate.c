@@ -30,11 +30,9 @@ static void check_rate(double got, double want)
     CHECK_NEAR(got, want, 1e-9 * fmax(1, fabs(want)));
 }
 
-/*
- * Gaps from 0 s to 10 years in a row, with any number of events. Breaks if a gap is booked in any other way
- * than evenly, or digits are lost for very short or very long ones. The closed form is computed in long
- * double.
- */
+/* Gaps from 0 s to 10 years in a row, with any number of events. Breaks if
+ * a gap is booked in any other way than evenly, or digits are lost for very
+ * short or very long ones. The closed form is computed in long double. */
 UNIT(rate, closed_form_for_any_gap)
 {
     const long double gaps[] = {0, 1e-9L, 1e-6L, 0.001L, 1,     4.999L,  5,
@@ -88,8 +86,8 @@ UNIT(rate, cutting_does_not_matter)
     for (int i = 0; i < 3; i++) check_rate(once.rate[i], many.rate[i]);
 }
 
-/* Coda Hale's recurrence on 5-second ticks, for an hour of changing load. Breaks if dashboards would
- * differ. */
+/* Coda Hale's recurrence on 5-second ticks, for an hour of
+ * changing load. Breaks if dashboards would differ. */
 UNIT(rate, regular_folds_are_the_customary_ones)
 {
     uint64_t count = 300, now = 5 * SECOND;

@@ -191,8 +191,8 @@ static void check_highest_stay(const struct rig *rig, double decay, double *keys
     free(kept);
 }
 
-/* Breaks if the bound, a floor or the replacement ever refuses a key that belongs, or keeps one that does
- * not. */
+/* Breaks if the bound, a floor or the replacement ever
+ * refuses a key that belongs, or keeps one that does not. */
 UNIT(reservoir, the_highest_keys_stay)
 {
     enum { EVENTS = 60000 };
@@ -216,10 +216,8 @@ UNIT(reservoir, the_highest_keys_stay)
     }
 }
 
-/*
- * Breaks if the bound is computed for another time than the last one that it is said to hold for: it is then
- * too tight by a percent or so at the beginning of each step, which only shows here.
- */
+/* Breaks if the bound is computed for another time than the last one that it is said to hold for:
+ * it is then too tight by a percent or so at the beginning of each step, which only shows here. */
 UNIT(reservoir, the_bound_is_never_above_the_floor)
 {
     struct rig rig = rig_new((params_t){METRICS_RESERVOIR_DECAYING, SLOTS, 0.0078125, 0}, 5);
@@ -247,10 +245,8 @@ static double sum_of_values(const struct rig *rig)
     return sum;
 }
 
-/*
- * A writer that is killed leaves bounds as they were before. Breaks if any of bound, floor and group floors,
- * set back to any earlier value at any time, changes what is kept.
- */
+/* A writer that is killed leaves bounds as they were before. Breaks if any of bound, floor
+ * and group floors, set back to any earlier value at any time, changes what is kept. */
 UNIT(reservoir, stale_bounds_change_nothing)
 {
     enum { EVENTS = 200000, WORDS = 8 + 17 };
@@ -274,10 +270,8 @@ UNIT(reservoir, stale_bounds_change_nothing)
     free(hurt.block);
 }
 
-/*
- * Breaks if the bound is not used or does not follow: in the steady state some K * alpha = 15.4 events a
- * second get past it, whatever the rate, plus one refresh a second.
- */
+/* Breaks if the bound is not used or does not follow: in the steady state some K * alpha
+ * = 15.4 events a second get past it, whatever the rate, plus one refresh a second. */
 UNIT(reservoir, few_get_past_the_bound)
 {
     for (int rate = 1000; rate <= 100000; rate *= 10) {
@@ -395,10 +389,8 @@ enum { SEEDS = 80 };
 #define AT_MOST   0.015
 #endif
 
-/*
- * 1200 s of events whose value is their time. Breaks if weights are biased: a sample weighed by its decay
- * again says 33 s instead of 66.7 s.
- */
+/* 1200 s of events whose value is their time. Breaks if weights are
+ * biased: a sample weighed by its decay again says 33 s instead of 66.7 s. */
 static void check_mean_age(double rate, bool leader, double tolerance)
 {
     const struct phase f = {0, 1200, rate};
@@ -433,11 +425,9 @@ UNIT(reservoir, decayed_mean_age_without_leader)
     check_mean_age(HIGH_RATE, false, 0.015);
 }
 
-/*
- * p50, p95, p99: the true rank of the estimate is p within the sampling error of 1027 values, sqrt(p (1 - p)
- * / 1027), for one sample 4 times that, for the mean of 80 samples 3.5 times over sqrt(80); and half an
- * event.
- */
+/* p50, p95, p99: the true rank of the estimate is p within the sampling
+ * error of 1027 values, sqrt(p (1 - p) / 1027), for one sample 4 times that,
+ * for the mean of 80 samples 3.5 times over sqrt(80); and half an event. */
 static void check_quantiles(double rate, bool leader)
 {
     static const double ps[] = {0.5, 0.95, 0.99};
@@ -563,11 +553,9 @@ UNIT(reservoir, interval_counts_each_event_once)
     free(rig.block);
 }
 
-/*
- * Eight slots written by hand: the weights against the formula, in long double. Breaks if w, P, K0 or the
- * event that is left out are others; the second has survived against odds of e^40 and must not become
- * infinite.
- */
+/* Eight slots written by hand: the weights against the formula, in long
+ * double. Breaks if w, P, K0 or the event that is left out are others; the
+ * second has survived against odds of e^40 and must not become infinite. */
 UNIT(reservoir, weights_by_the_formula)
 {
     const uint32_t ticks[8] = {1000, 100, 999, 990, 1000, 700, 995, 980};
@@ -606,8 +594,8 @@ UNIT(reservoir, exact_while_there_is_room)
 
 /* --- Uniform --- */
 
-/* Chi-square of the positions of all samples of 60 runs in 20 equal parts; 50.8 is exceeded once in
- * 10,000. */
+/* Chi-square of the positions of all samples of 60 runs in
+ * 20 equal parts; 50.8 is exceeded once in 10,000. */
 enum { PARTS = 20, UNIFORM_RUNS = 60 };
 static void check_uniform(uint64_t counts[PARTS], uint64_t total)
 {
@@ -638,11 +626,9 @@ UNIT(reservoir, uniform_is_uniform)
     free(rig.block);
 }
 
-/*
- * 1e11 events, simulated: the number of events up to the next one that passes the bound is drawn at once, and
+/* 1e11 events, simulated: the number of events up to the next one that passes the bound is drawn at once, and
  * that one's draw is uniform below the limit. What passes goes the real way. Breaks if noise or bound lose
- * their digits (with a 32-bit draw, nothing enters after some 1e10 events: the last parts would be empty).
- */
+ * their digits (with a 32-bit draw, nothing enters after some 1e10 events: the last parts would be empty). */
 UNIT(reservoir, uniform_after_1e11_events)
 {
     const double events = 1e11;
@@ -734,8 +720,8 @@ UNIT(reservoir, sliding_time_window)
     free(rig.block);
 }
 
-/* At a low rate all of the window is kept, exactly; also right after a silence and after a much busier
- * past. */
+/* At a low rate all of the window is kept, exactly; also
+ * right after a silence and after a much busier past. */
 UNIT(reservoir, sliding_time_window_exact)
 {
     struct rig rig = rig_new((params_t){METRICS_RESERVOIR_SLIDING_TIME, SLOTS, 0, 60}, 3);
@@ -753,8 +739,8 @@ UNIT(reservoir, sliding_time_window_exact)
     free(rig.block);
 }
 
-/* An event that is a moment late for its bank is kept in the next one. Breaks if the newer floor turns it
- * away. */
+/* An event that is a moment late for its bank is kept in
+ * the next one. Breaks if the newer floor turns it away. */
 UNIT(reservoir, sliding_time_late_event)
 {
     struct rig rig = rig_new((params_t){METRICS_RESERVOIR_SLIDING_TIME, 64, 0, 7}, 3); /* banks of 8 ticks */
@@ -941,8 +927,8 @@ UNIT(reservoir, first_part_is_enough)
     }
 }
 
-/* A half-changed copy. Breaks if confirming lets through a slot that two copies disagree on, or drops
- * others. */
+/* A half-changed copy. Breaks if confirming lets through a
+ * slot that two copies disagree on, or drops others. */
 UNIT(reservoir, confirm_drops_what_differs)
 {
     struct rig rig = rig_new(DECAYING, 1);

@@ -14,8 +14,8 @@
 static metrics__sketch_t block;
 static metrics__sketch_set_t set, other;
 
-/* A bijection on 64 bits (splitmix64's finish): distinct numbers are distinct values with random-looking
- * bits. */
+/* A bijection on 64 bits (splitmix64's finish): distinct
+ * numbers are distinct values with random-looking bits. */
 static uint64_t hash(uint64_t seed, uint64_t i)
 {
     uint64_t z = i + seed * UINT64_C(0x9e3779b97f4a7c15);
@@ -69,11 +69,9 @@ UNIT(sketch, extreme_hashes)
     CHECK_EQ_U64(set.registers[4095], 1);
 }
 
-/*
- * 1 to 1e8 values. Each estimate within 3 sigma; the mean of 20 up to 1e6 within 3 sigma / sqrt(20) = 1.1 %,
- * which breaks if there is a bias anywhere, for instance where linear counting hands over to HyperLogLog in
- * the textbook form (around 10,000).
- */
+/* 1 to 1e8 values. Each estimate within 3 sigma; the mean of 20 up to 1e6 within 3
+ * sigma / sqrt(20) = 1.1 %, which breaks if there is a bias anywhere, for instance
+ * where linear counting hands over to HyperLogLog in the textbook form (around 10,000). */
 UNIT(sketch, within_three_sigma)
 {
     enum { LOOKS = 18, SEEDS = 20 };
@@ -132,8 +130,8 @@ UNIT(sketch, any_epoch_may_be_the_first)
     }
 }
 
-/* A value that comes two epochs late counts in the epoch that its bank is in. Breaks if it wipes newer
- * ones. */
+/* A value that comes two epochs late counts in the epoch
+ * that its bank is in. Breaks if it wipes newer ones. */
 UNIT(sketch, late_values_do_no_harm)
 {
     for (uint64_t n = 10; n <= 5000; n += 4990) {
@@ -148,10 +146,8 @@ UNIT(sketch, late_values_do_no_harm)
     }
 }
 
-/*
- * The same where only the register tells: the newer writers were killed before they could keep the element.
- * Breaks if a late value lowers a newer register.
- */
+/* The same where only the register tells: the newer writers were killed before
+ * they could keep the element. Breaks if a late value lowers a newer register. */
 UNIT(sketch, late_values_lower_no_register)
 {
     for (int late = 0; late < 2; late++) {
@@ -169,8 +165,8 @@ UNIT(sketch, late_values_lower_no_register)
     CHECK_EQ_U64(lower, 0);
 }
 
-/* Tags have 16 bits. Breaks if values come to life again when they come round, or the sweep loses living
- * ones. */
+/* Tags have 16 bits. Breaks if values come to life again
+ * when they come round, or the sweep loses living ones. */
 UNIT(sketch, sweep)
 {
     clear();
@@ -209,8 +205,8 @@ UNIT(sketch, merge_is_union)
             for (uint64_t i = 0; i < sizes[b]; i++) metrics__sketch_add(&block, hash(9, i + 100), 2);
             metrics__sketch_read(&block, 2, &set);
             metrics__sketch_merge(&left, &right);
-            /* Parts of up to 256 add up to an exact union; a union that lost exactness has the same
-             * registers. */
+            /* Parts of up to 256 add up to an exact union; a
+             * union that lost exactness has the same registers. */
             bool exact = sizes[a] <= 256 && sizes[b] <= 256 && set.exact;
             CHECK_EQ_U64(left.exact, exact);
             CHECK(!memcmp(left.registers, set.registers, sizeof left.registers));
@@ -222,10 +218,8 @@ UNIT(sketch, merge_is_union)
     CHECK(set.exact && set.count == 3 && set.elements[0] == 1 && set.elements[2] == 5);
 }
 
-/*
- * A writer killed between its steps has raised a register and kept no element. Breaks if anything but that
- * value is then missing, or if the value cannot be added afterwards.
- */
+/* A writer killed between its steps has raised a register and kept no element. Breaks if
+ * anything but that value is then missing, or if the value cannot be added afterwards. */
 UNIT(sketch, killed_between_the_steps)
 {
     clear();
@@ -301,10 +295,8 @@ static void *add_all(void *arg)
     return NULL;
 }
 
-/*
- * Four threads with overlapping values, epoch after epoch. Breaks if an update is lost or counted twice: the
- * result must be the same set, bit for bit, as that of one thread.
- */
+/* Four threads with overlapping values, epoch after epoch. Breaks if an update is lost
+ * or counted twice: the result must be the same set, bit for bit, as that of one thread. */
 UNIT(sketch, threads)
 {
     for (uint64_t epoch = 1; epoch <= 400; epoch++) {

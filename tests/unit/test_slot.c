@@ -28,10 +28,8 @@ static struct segment_pair *leave(segment_t *seg, uint64_t place)
     return pair;
 }
 
-/*
- * Breaks if a claimer leaves values of a dead owner in groups that lie behind a newer group of a lower
- * offset: they would come alive with the slot. A block that lost a race may become such a group.
- */
+/* Breaks if a claimer leaves values of a dead owner in groups that lie behind a newer group of a lower
+ * offset: they would come alive with the slot. A block that lost a race may become such a group. */
 UNIT(slot, groups_in_any_order_are_wiped)
 {
     segment_t *seg = open_segment();

@@ -76,8 +76,8 @@ UNIT(table, words_stay_on_the_page)
     munmap(room, 2 * page);
 }
 
-/* Breaks if a call that is too long, or has a NULL, is cut instead of refused; or a damaged key is
- * followed. */
+/* Breaks if a call that is too long, or has a NULL, is cut
+ * instead of refused; or a damaged key is followed. */
 UNIT(table, words_refuse)
 {
     static char longest[METRICS__KEY_MAX + 1];

@@ -273,8 +273,8 @@ static void run_file(const struct backend *backend)
     json_decref(file);
 }
 
-/* Every backend that takes points by hand has its captured requests, and makes the same of the same
- * points. */
+/* Every backend that takes points by hand has its captured
+ * requests, and makes the same of the same points. */
 UNIT(vendors, same_requests)
 {
     for (const struct backend *const *b = backends; *b; b++)
@@ -395,8 +395,8 @@ static bool same_point(json_t *a, json_t *b)
            (strstr(name, "_rate") || fabs(x - y) <= 1e-9 * fabs(x));
 }
 
-/* A registry's report has the series, the tags and the numbers that the vendor's reporter makes of the
- * same. */
+/* A registry's report has the series, the tags and the
+ * numbers that the vendor's reporter makes of the same. */
 UNIT(vendors, apptuit_reporter)
 {
     static const char yaml[] =

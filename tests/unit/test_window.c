@@ -57,8 +57,8 @@ UNIT(window, shows_the_file)
     close(v.fd);
 }
 
-/* Breaks if it reads beyond the end that it was given, or again what it has, or not again what was
- * forgotten. */
+/* Breaks if it reads beyond the end that it was given, or
+ * again what it has, or not again what was forgotten. */
 UNIT(window, end_and_forgetting)
 {
     view_t v = file_of(8192);

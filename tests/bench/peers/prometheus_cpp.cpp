@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prometheus_cpp.cpp - prometheus-cpp: threads of one process; a counter is a double, changed by a CAS
- * loop. */
+/* prometheus_cpp.cpp - prometheus-cpp: threads of one
+ * process; a counter is a double, changed by a CAS loop. */
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>

@@ -7,7 +7,8 @@
  *     metrics_counter_add(metrics_counter(f.registry, "jobs"), 5);
  *     metrics_snapshot_t *s = fixture_sample(&f, 10);     10 virtual seconds later
  *
- * The clock runs ahead of the system's by what the test has let pass, since writers use the system's.
+ * The clock is ahead of the system's by the time that the test has let pass, because writers use the
+ * system's.
  */
 #ifndef METRICS_TESTS_FIXTURE_H
 #define METRICS_TESTS_FIXTURE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* testing.h - a segment of a test's own, and a clock that moves only when told. */
+/* testing.h - a segment for one test, and a clock that only the test moves. */
 #ifndef METRICS_TESTS_TESTING_H
 #define METRICS_TESTS_TESTING_H
 

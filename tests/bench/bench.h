@@ -6,7 +6,7 @@
  * milliseconds earlier, and the median over the rounds of (operation / yardstick) is what is printed; so a
  * machine that drifts between two speeds slows both sides of each ratio.
  *
- * All of it belongs to one thread of one process, but for the companions that bench_ops_run() starts.
+ * Not thread-safe: all of it belongs to one thread, except the companions that bench_ops_run() starts.
  */
 #ifndef METRICS_TESTS_BENCH_H
 #define METRICS_TESTS_BENCH_H

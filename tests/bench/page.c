@@ -135,7 +135,7 @@ static void measure_page(const char *op, int port, int rounds)
 
 /* --- What the socket alone takes --- */
 
-/* A process that sends the same bytes to everyone who asks; -1 if it cannot be. */
+/* A process that sends the same bytes to each client; -1 if it cannot be started. */
 static pid_t start_sender(const struct page_bytes *page, int port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET,
@@ -202,7 +202,7 @@ static double memory_mib(pid_t pid, const char *field)
     return kib / 1024;
 }
 
-/* From now on VmHWM tells the peak since now. */
+/* From now on VmHWM is the peak since now. */
 static void forget_peak(pid_t pid)
 {
     char path[64];

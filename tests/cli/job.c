@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that records: job [WORD...], each word done in turn.
- *   count=N gauge=X time=NS     the counter job.count, the gauge job.level, the timer job.time
- *   fill=N                      N counters of family job.fill, tag n
- *   say=TEXT                    a line on standard output
- *   ready=FILE                  makes that file
- *   wait                        for a signal: SIGTERM ends with 0, SIGUSR1 prints "usr1" and goes on
- *   until=FILE                  waits (10 s at most) until that file is there
- *   raise=N exit=N
+ * job.c - a program that records: job [WORD...]; does what each word says, in turn.
+ *
+ *     count=N gauge=X time=NS     records in the counter job.count, the gauge job.level, the timer job.time
+ *     fill=N                      makes N counters of the family job.fill, tag n
+ *     say=TEXT                    prints a line on standard output
+ *     ready=FILE                  makes that file
+ *     wait                        waits: SIGTERM ends it with 0, SIGUSR1 prints "usr1" and it waits on
+ *     until=FILE                  waits (10 s at most) until that file exists
+ *     raise=N exit=N              raises a signal, ends with that status
  */
 #include <mtx/metrics.h>
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Promises: check calls a sound segment sound, and names each damage with its place; it never crashes.
+# Promises: check accepts a valid segment, and names each damage with its place; it never crashes.
 set -u
 . "$(dirname "$0")/lib.sh"
 common_reader check

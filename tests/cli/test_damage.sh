@@ -1,6 +1,6 @@
 #!/bin/bash
-# Promises: mtxctl check tells of a damage with its place, and mtxctl dump still has every series but the one that was
-# hit. tests/multi/test_damage.c tries every field by the library; here some of them go through the programs.
+# Promises: mtxctl check reports a damage with its place, and mtxctl dump still has every series except the one that was
+# hit. tests/multi/test_damage.c tries every field with the library; here some of them go through the programs.
 set -u
 . "$(dirname "$0")/lib.sh"
 damage=$build/tests/multi/test_damage

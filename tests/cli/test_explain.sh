@@ -41,7 +41,7 @@ mtx-exporter --once --config "$work/exporter.yaml" >"$work/page" 2>/dev/null
 is "the exporter's own line" "$(grep '^web_http_requests_total.*200' "$work/page")" "$(cat "$work/explained")"
 expect 0 mtxctl explain --json http.requests status=404
 jq -r '.backends[] | select(.type == "file").series[0].payload' "$work/out" >"$work/payload"
-is "the file's own line but for the time" "$(grep '"http.requests"' "$work/report.json" | grep 404 | sed -E 's/"time":[^,]*,//; s/"(interval|seconds)[a-z_]*":[^,]*,?//g')" \
+is "the file's own line except the time" "$(grep '"http.requests"' "$work/report.json" | grep 404 | sed -E 's/"time":[^,]*,//; s/"(interval|seconds)[a-z_]*":[^,]*,?//g')" \
     "$(sed -E 's/"time":[^,]*,//; s/"(interval|seconds)[a-z_]*":[^,]*,?//g' "$work/payload")"
 
 expect 0 mtxctl explain size
@@ -60,7 +60,7 @@ json '.backends[0].series | length == 3'
 json '.backends[0].series[] | select(.tags.status == "404") | .as.name == "web_http.requests" and .as.tags.service == "shop"'
 json '.backends[1].series[] | select(.name == "size") | .hidden == "include: http.*, app.* does not match" and has("payload") == false'
 
-# Series that the page tells apart only by a label of its own, because of each other: with that label.
+# Series that would be equal on the page get a label that distinguishes them: with that label.
 mtxctl inc http_requests status=200 --segment "$segment"
 mtx-exporter --once --config "$work/exporter.yaml" >"$work/page" 2>/dev/null
 expect 0 mtxctl explain http_requests

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Promises: info tells the segment's size and state, its living processes, and what it had to refuse.
+# Promises: info shows the segment's size and state, its living processes, and what it had to refuse.
 set -u
 . "$(dirname "$0")/lib.sh"
 common_reader info

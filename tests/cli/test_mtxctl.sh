@@ -1,5 +1,5 @@
 #!/bin/bash
-# Promises: mtxctl says what it can do, names the nearest word for a wrong one, and tells where segments are.
+# Promises: mtxctl explains itself, suggests the nearest word for a wrong one, and says where segments are.
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -23,7 +23,7 @@ err 'did you mean status\?'
 expect 2 mtxctl --segment "$MTX_SEGMENT" ls
 err 'there is no option "--segment" \(options follow the command'
 
-# Options stand anywhere before --, in long and short form, alone or with =.
+# Options may be anywhere before --, in long and short form, alone or with =.
 mtxctl inc a.b k=v
 expect 0 mtxctl ls a.b --json
 json '.series | length == 1'
@@ -52,7 +52,7 @@ err "$work/mtx-other.seg"
 no_err "mtx-none.seg,"
 is "one line of it" 1 "$(wc -l <"$work/err")"
 
-# A full disk behind standard output is told.
+# A full disk behind standard output is reported.
 ran='mtxctl ls >/dev/full'
 mtxctl ls >/dev/full 2>"$work/err"
 is "exit status" 5 $?

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Promises: run gives any command a segment and an exporter, reports all that it recorded (its gauges too, though it
 # is dead by then), however short it was, and leaves nothing behind. The command's status, output and signals are its
-# own, whatever becomes of the metrics.
+# own, whatever happens to the metrics.
 set -u
 . "$(dirname "$0")/lib.sh"
 common run x

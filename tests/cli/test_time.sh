@@ -60,7 +60,7 @@ err '^mtxctl time: .*counted'
 expect 6 mtxctl time --segment /nowhere/x.seg t -- sh -c 'exit 6'
 err '^mtxctl time: .*/nowhere/x.seg'
 
-# Signals sent to mtxctl reach the command once; its end by a signal is told as a shell does.
+# Signals sent to mtxctl reach the command once; if a signal ends it, the exit status is that of a shell.
 mtxctl time signalled -- "$work/job" ready="$work/ready" wait >"$work/out" &
 pid=$!
 started+=($pid)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Promises: watch tells what each interval has added, per series, and ends cleanly.
+# Promises: watch shows what each interval has added, per series, and ends cleanly.
 set -u
 . "$(dirname "$0")/lib.sh"
 common_reader watch --count 1

@@ -50,7 +50,7 @@ typedef metrics_histogram_t metrics_buckets_type, metrics_bounds_type, metrics_d
 typedef metrics_timer_t metrics_timer_type;
 
 /* Finds or creates every series, and updates it. `tag`
- * tells the series of one caller from those of another. */
+ * distinguishes the series of one caller from those of another. */
 static inline void record_all(metrics_registry_t *r, const char *tag, struct crash_ledger *ledger,
                               int updates)
 {

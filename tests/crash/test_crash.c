@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_crash.c - promise: a writer or a leader may be killed at any of its machine instructions; whoever
- * comes next attaches, registers, updates and reads, nothing waits, no total falls, and at most the one
- * update that was under way is missing.
+ * Promise: a writer or a leader may be killed at any of its machine instructions. The next process attaches,
+ * registers, updates and reads; nothing waits, no total falls, and at most the one update that was under way
+ * is missing.
  *
- * A first run of the victim is single-stepped, which tells the instructions that it executes. Then for each
- * of them the victim runs anew, freely, with a breakpoint planted there, and where the breakpoint stops it,
- * it is killed by SIGKILL. Stepping never gets through a restartable section (each step aborts it), so all
- * instructions of all sections are added, as the program's own table of sections (__rseq_cs) and objdump name
- * them. Last, it is killed at random moments of continuous work.
+ * A first run of the victim is single-stepped, to find the instructions that it executes. Then, for each of
+ * them, the victim runs freely with a breakpoint there; when it arrives, it is killed by SIGKILL. Stepping
+ * never gets through a restartable section (each step aborts it), so all instructions of all sections are
+ * added, from the program's table of sections (__rseq_cs) and objdump. Last, it is killed at random moments
+ * of continuous work.
  *
  *     test_crash VICTIM [STRIDE [SCENARIO]]
  *
- * In a short campaign only every so many of the instructions of two scenarios get their turn, beginning
- * somewhere at random.
+ * A short campaign tries only some of the instructions of two scenarios: every n-th, from a random one on.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -259,7 +258,7 @@ static void end(pid_t pid)
     waitpid(pid, NULL, __WALL);
 }
 
-/* Runs with a breakpoint at the place; kills whoever comes there, the child or the process itself. */
+/* Runs with a breakpoint at the place; kills the process that arrives there, the child or the parent. */
 static bool kill_at(const struct scenario *s, uint64_t place)
 {
     int status;
@@ -286,7 +285,7 @@ static bool kill_at(const struct scenario *s, uint64_t place)
             hit = who;
             break;
         }
-        /* A fork: the child starts with a stop, and its parent tells. */
+        /* A fork: the child starts with a stop, and its parent reports it. */
         int signal = WSTOPSIG(status) == SIGTRAP || WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status);
         ptrace(PTRACE_CONT, who, 0, signal);
     }
@@ -294,8 +293,8 @@ static bool kill_at(const struct scenario *s, uint64_t place)
     if (hit == pid && child)
         end(child); /* an orphan would go on beside the survivor, and beside the next run */
     if (hit && hit != pid) {
-        /* The parent lives on, and comes to its end: past
-         * the breakpoint, which stands in its text as well. */
+        /* The parent lives on to its end: past the
+         * breakpoint, which is in its text as well. */
         while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
             struct user_regs_struct regs;
             bool there = !ptrace(PTRACE_GETREGS, pid, 0, &regs) && regs.rip == place + 1;
@@ -347,7 +346,7 @@ static void find_text(void)
 }
 
 /* A forked child is not stepped: its code is its parent's.
- * `word` stands at `place` without the breakpoint. */
+ * `word` is at `place` without the breakpoint. */
 static void let_child_go(pid_t pid, uint64_t place, long word)
 {
     unsigned long child;

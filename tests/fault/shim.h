@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim.h - system calls and allocations that fail when they are told to.
+ * shim.h - system calls and allocations that fail on demand.
  *
- * The shared library fault_shim stands before libc: linked first into test_fault, or preloaded into any
+ * The shared library fault_shim comes before libc: linked first into test_fault, or preloaded into any
  * program. It counts calls while it is armed, fails the n-th of them (or all from the n-th on) with an errno
  * that the call may have, and keeps account of what was allocated and mapped meanwhile. Preloaded, it is
  * armed from the start by FAULT_AT=n, FAULT_MODE=once|from, FAULT_PICK=i (which of the call's errnos) and

@@ -385,7 +385,7 @@ enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 /* --- One try --- */
 
-/* Without faults, everything works: the segment that is there, whatever became of it, takes an update. */
+/* Without faults all works: the segment that was left, whatever its state, takes an update. */
 static void check_after(void)
 {
     metrics_error_t error = {0};

@@ -183,7 +183,7 @@ static void build(struct base *b, uint64_t size, void (*fill)(metrics_registry_t
     settle(b);
 }
 
-/* A writer keeps its handles for ever, which is no leak. */
+/* A writer keeps its handles for ever, which is not a leak. */
 void __lsan_disable(void) __attribute__((weak));
 void __lsan_enable(void) __attribute__((weak));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base.h - the sound segments from which every hostile one is made, and where in them everything stands.
+ * base.h - the valid segments from which all hostile ones are made, and the places of everything in them.
  *
  * They are built by the library itself at start-up and then made the same in every process (times, noise and
  * tokens are overwritten), so that an input means the same tomorrow. One thread.
@@ -19,7 +19,7 @@ struct base {
     unsigned char *bytes; /* the whole file */
     size_t size, used;    /* used: arena_next */
     uint64_t records[BASE_RECORDS];
-    uint64_t entries[BASE_RECORDS]; /* where the index entry of each stands */
+    uint64_t entries[BASE_RECORDS]; /* where the index entry of each is */
     size_t count;
 };
 

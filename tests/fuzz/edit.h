@@ -6,7 +6,7 @@
  *     segment); then edits of 14 bytes: op, field, mode, extra, index (2), value (8)
  *
  * An edit names a structure and a field, not an offset, so that small mutations of the input are small and
- * meaningful mutations of the segment. The mode says how the value is made: as it stands, relative to what
+ * meaningful mutations of the segment. The mode says how the value is made: as given, relative to what
  * was there, or as the place of something else (a record, the arena's end, the file's end). A PHASE puts the
  * edits after it off until the target has read, or done, that many things: a segment that changes while it is
  * looked at.
@@ -46,7 +46,7 @@ struct program {
 struct hostile {
     unsigned char *bytes;
     uint64_t size;      /* of the file's bytes that exist */
-    uint64_t file_size; /* as fstat() tells; reads beyond min(both) are short, or zeros while below it */
+    uint64_t file_size; /* as fstat() reports; reads beyond min(both) are short, or zeros while below it */
     size_t next;        /* edit to be applied next */
     unsigned phase;     /* which phase has been reached */
 };

@@ -5,7 +5,7 @@
  * The file has real bytes in /dev/shm; what pread() and fstat() say of it can change from call to call, as
  * the input's phases want. What the library maps lies between guard pages, so that an access beyond the
  * mapping is a fault and not a wrong number. What it allocates and, by design, never frees (handles) can be
- * given back after each input. One thread, but for the writer of a storm.
+ * given back after each input. One thread, except the writer of a storm.
  */
 #ifndef FUZZ_SEAM_H
 #define FUZZ_SEAM_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A writer attaches to a hostile segment of the right owner and mode, registers and updates series of every
- * kind. Whatever stands in the segment, and however it changes between two calls (with FUZZ_STORM: at any
- * moment), numbers may be wrong, but nothing outside the mapping is touched and every call returns.
+ * Promise: a writer attaches to a hostile segment of the right owner and mode, registers and updates series
+ * of every kind. Whatever is in the segment, and however it changes between two calls (with FUZZ_STORM: at
+ * any moment), numbers may be wrong, but nothing outside the mapping is touched and every call returns.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +85,7 @@ static void act(metrics_registry_t *r, uint8_t op, const uint8_t *rest, size_t n
     }
 }
 
-/* Every kind that there is and some that are new, for inputs that say nothing. */
+/* Every kind and some new ones, for inputs that say nothing. */
 static const uint8_t everything[] = {0x00, 0x01, 0x02, 0x33, 0x04, 0x44, 0x84, 0xc4, 0x05,
                                      0x46, 0x56, 0x66, 0x76, 0x86, 0x96, 0x07, 0x47, 0x08,
                                      0x19, 0x0a, 0x0b, 0xce, 0x0c, 0x0d, 0x00, 0x41};
@@ -108,7 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     program_read(&p, data, n);
     if (!seam_resize(p.base->size)) return 0;
     program_start(&p, h);
-    /* A file that shrinks under a mapping kills whoever touches it (SIGBUS): not what is tried here. */
+    /* A file that shrinks under a mapping kills the process
+     * that touches it (SIGBUS): not what is tested here. */
     if (h->file_size != h->size) return 0;
     seam_begin();
     storm_begin(&p, h);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The check of a hostile segment ends, names a place for each damage, calls a sound segment sound, and finds
- * something wherever a reader leaves a series out.
+ * Promise: the check of a hostile segment ends, names a place for each damage, calls a valid segment valid,
+ * and finds something wherever a reader leaves a series out.
  */
 #include "fuzz.h"
 #include "seam.h"
@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     seam_watch(&p);
     int found = metrics_segment_check(base_path(), hear, &heard, &error);
     FUZZ_HOLDS(found < 0 || h->next < p.count || found <= heard.damages + 1 || h->phase > 3,
-               "what is counted is told");
+               "what is counted is reported");
     FUZZ_HOLDS(p.count || found == 0, "a sound segment is called sound");
     if (found == 0 && h->next == p.count && h->phase < 100) {
         bool still = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a configuration: mistakes, each with its line, or settings that are printed and read again. */
+/* Promise: any bytes are read as a configuration with mistakes,
+ * each with its line, or as settings that are printed and read again. */
 #include <string.h>
 
 #include "config_load.h"

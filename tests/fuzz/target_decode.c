@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes of a snapshot come from elsewhere: a log, a pipe, another machine. Whatever they are, decoding
+ * Promise: the bytes of a snapshot may come from a log, a pipe, another machine. Whatever they are, decoding
  * ends, takes no more memory than the bytes are worth, and what it returns can be walked, merged and encoded.
  */
 #include <stdlib.h>

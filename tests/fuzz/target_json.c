@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON writer, called in any order with any text: what it calls complete, a parser accepts. */
+/* Promise: a parser accepts what the JSON writer calls complete, in whatever order it was called. */
 #include <jansson.h>
 #include <string.h>
 

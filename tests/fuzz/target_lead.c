@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A leader, which maps the segment and writes into it, folds rates and closes intervals of a hostile one. */
+/* Promise: a leader maps a hostile segment and writes into it: it folds rates and closes intervals, and gives back all
+ * its memory. */
 #include "../../registry/programs/leader.h"
 
 #include "fuzz.h"
@@ -46,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!seam_resize(p.base->size)) return 0;
     program_start(&p, h);
     now = BASE_NOW;
-    /* A file that shrinks under a mapping kills whoever touches it (SIGBUS): not what is tried here. */
+    /* A file that shrinks under a mapping kills the process
+     * that touches it (SIGBUS): not what is tested here. */
     if (h->file_size != h->size) return 0;
     seam_begin();
     metrics_leader_t *l =

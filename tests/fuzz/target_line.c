@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as points by hand: the first chooses the backend and whether sums are made, the rest are lines. A
- * line is refused with a reason and leaves nothing behind, or its points become payloads that are whole, of
- * valid UTF-8, and JSON where the service wants that.
+ * Promise: any bytes are read as points by hand. The first byte chooses the backend and whether sums are made,
+ * the rest are lines. A line is refused with a reason and leaves nothing behind, or its points become payloads
+ * that are whole, of valid UTF-8, and JSON where the service wants that.
  */
 #include <jansson.h>
 #include <stdlib.h>

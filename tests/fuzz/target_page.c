@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the exporter makes of a hostile snapshot: for every backend and form, text in UTF-8; a Prometheus page
- * whose lines are all comments or samples; JSON that a parser accepts.
+ * Promise: of a hostile snapshot the exporter makes, for every backend and form, text in UTF-8; a Prometheus
+ * page whose lines are all comments or samples; JSON that a parser accepts.
  */
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reader takes snapshots of a hostile segment, which may change or shrink between any two of its reads. */
+/* Promise: a reader takes snapshots of a hostile segment, which may
+ * change or shrink between any two of its reads, without harm. */
 #include <string.h>
 
 #include "fuzz.h"

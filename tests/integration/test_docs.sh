@@ -1,7 +1,6 @@
 #!/bin/bash
-# Promises: every configuration that the documentation shows is one that mtx-exporter takes; every line of points that it
-# shows is one that mtxctl send takes; every backend has an example that names all of its options; the table of the exporter's
-# own series names all of them and no other.
+# Promises: mtx-exporter accepts every configuration in the documentation; mtxctl send accepts every line of points in it;
+# every backend has an example that names all of its options; the table of the exporter's own series is complete.
 set -u
 exporter=${MTX_BUILD:?}/exporters/mtx-exporter mtxctl=$MTX_BUILD/tools/mtxctl
 work=$(mktemp -d) || exit 1
@@ -40,7 +39,7 @@ for page in "${MTX_SOURCE:?}"/docs/*.md "$MTX_SOURCE"/docs/backends/*.md "$MTX_S
     done
 done
 
-# check WHAT COMMAND...: the command's output is told if it fails.
+# check WHAT COMMAND...: prints the command's output if it fails.
 check() {
     local what=$1
     shift
@@ -52,7 +51,7 @@ check() {
         cat "$work/out"
     fi
 }
-# names_all TYPE FILE: each option of the type stands in the file, set or behind a #.
+# names_all TYPE FILE: each option of the type is in the file, set or after a #.
 names_all() {
     local option missing=0
     for option in $("$exporter" backends "$1" | sed -nE 's/^  ([a-z_0-9]+) .*/\1/p'); do

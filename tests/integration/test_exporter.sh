@@ -2,7 +2,7 @@
 # Promises: mtx-exporter runs without a configuration; waits for a segment; its page is accepted by promtool and by the
 # OpenMetrics parser of Prometheus' Python client, also with awkward names and values; SIGHUP opens files anew, refuses
 # a bad configuration and keeps the old; SIGTERM delivers everything and ends with 0; what the ledger says was delivered
-# is what stands in the file; a second exporter waits and takes over.
+# is what is in the file; a second exporter waits and takes over.
 set -u
 exporter=${MTX_BUILD:?}/exporters/mtx-exporter awkward=$MTX_BUILD/tests/multi/awkward
 work=$(mktemp -d) || exit 1
@@ -190,7 +190,7 @@ head -c 65536 /dev/zero >&8 # the pipe is full: the console can write nothing
 "$exporter" --config "$work/d.yml" >&8 2>"$work/err3" &
 third=$!
 pids+=($third)
-check "a full disk is told" until_true 5 says "No space left on device" "$work/err3"
+check "a full disk is reported" until_true 5 says "No space left on device" "$work/err3"
 sleep 1.5
 check "and tried again" says "will try again" "$work/err3"
 check "the others go on" sh -c "[ \$(jq -r .time $work/fine.jsonl | sort -u | wc -l) -ge 6 ]"

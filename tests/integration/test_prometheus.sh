@@ -2,7 +2,7 @@
 # Promise: a real Prometheus server scrapes the endpoint during load, negotiates OpenMetrics by itself, and what it
 # answers (rate, quantiles, histogram_quantile, up) is what the segment says: a steady load reads steady within 1 %.
 # MTX_SCRAPE=15 scrapes every 15 s, as servers do, and takes two minutes; the suite scrapes every second.
-# Runs alone: a load that shall be steady does not get two processors to itself otherwise.
+# Runs alone: a steady load needs two processors for itself.
 set -u
 scrape=${MTX_SCRAPE:-1}
 [ "${MTX_CAMPAIGN:-short}" = long ] && scrape=15

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Promises: clients that ask for a long page and do not take it delay nobody, neither other scrapes nor the sampling;
-# who holds the oldest numbers of too many is broken off, and knows it; the newest of them gets its page whole when it
-# goes on; all of that for a few MiB.
+# Promises: clients that ask for a long page and do not read it delay neither other scrapes nor the sampling. If there
+# are too many of them, the one with the oldest numbers is disconnected and can see that; the one with the newest gets its
+# whole page when it reads on. All of that costs a few MiB.
 set -u
 top=${MTX_SOURCE:?} build=${MTX_BUILD:?}
 . "$top/tools/lib.sh"
@@ -88,5 +88,5 @@ print(f"{checks[True]} passed, {checks[False]} failed")
 sys.exit(checks[False] > 0)
 END
 status=$?
-grep -q 'reads its page too slowly is disconnected' "$work/log" || { echo "FAIL it is not told" && status=1; }
+grep -q 'reads its page too slowly is disconnected' "$work/log" || { echo "FAIL it is not logged" && status=1; }
 [ $status -eq 0 ]

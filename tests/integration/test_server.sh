@@ -32,7 +32,7 @@ expect "status 500 too" "$(number http.requests status=500)" = "$(tally '.status
 expect "status 404 too" "$(number http.requests status=404)" = "$(tally '.status["404"] // 0')"
 expect "sizes are counted as often" "$(number http.response.size)" = "$calm"
 expect "bytes" "$(number http.bytes.sent)" = "$(tally .body_bytes)"
-expect "times, but for unknown routes" "$(number http.request.time)" = $((calm - $(tally '.status["404"] // 0')))
+expect "times, except of unknown routes" "$(number http.request.time)" = $((calm - $(tally '.status["404"] // 0')))
 expect "distinct clients" "$(number http.clients)" = 30
 expect "workers were recycled" "$(number http.workers.replaced why=recycled)" -ge 1
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * later.c - a program built with a later minor version of the format, which has a kind and a record type
- * more. later make PATH        makes a segment of its version later write PATH N     N updates of everything:
- * what both versions know, and what only this one does later read PATH        prints "shared=N tally=N
- * sizes=N damaged=N minor=N"
+ * later.c - a program built with a later minor version of the format, which has one more kind and one more
+ * record type.
+ *
+ *     later make PATH        makes a segment of its version
+ *     later write PATH N     N updates of everything: what both versions know, and what only this one knows
+ *     later read PATH        prints "shared=N tally=N sizes=N damaged=N minor=N"
  */
 #include <errno.h>
 

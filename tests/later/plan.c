@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan.c - of the later version: a tally has one cell. */
+/* plan.c - the plan of the later version: a tally has one cell. */
 #define metrics__plan(...) metrics__plan_earlier(__VA_ARGS__)
 #include "../../registry/plan.c"
 #undef metrics__plan

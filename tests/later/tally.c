@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tally.c - a kind of a later version: a total, written and read. */
+/* tally.c - a kind of the later version: a total, written and read. */
 #include "handle.h"
 #include "noop.h"
 #include "reading.h"

@@ -5,7 +5,7 @@
  * Writers insert KEYS keys whose hashes share one line of LINE entries; a full line goes on in the next level,
  * which is allocated when first needed. Any writer may be killed anywhere.
  *
- * Promises: a key stands in the index at most once; whoever finds a record finds it written; all survivors
+ * Promises: a key is in the index at most once; a record that is found is complete; all survivors
  * with one key get one record; nobody waits; when a survivor has its handle, the next walk of every reader,
  * however long it has been running, finds its series.
  *

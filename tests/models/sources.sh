@@ -1,7 +1,7 @@
 #!/bin/bash
 # Do the models still speak of the sources? Each comment "@ FILE FUNCTION [TAG] ["text"]" in a model names the
-# step of the program that it stands for: the function must be there, cite the tag (in its body or in the comment
-# above it) and contain the text. Prints what is no longer so; the last line says how many were looked at.
+# step of the program that it models: the function must be there, cite the tag (in its body or in the comment
+# above it) and contain the text. Prints what no longer holds; the last line says how many were checked.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 found=$(perl - tests/models/*.pml <<'PERL'

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storage.pml - storage for a record, blocks from the arena, and what becomes of the loser's block.
+ * storage.pml - storage for a record, blocks from the arena, and the fate of the block of the loser.
  *
  * The first TOGETHER threads are of process 0; with CHILD, the last is of a child that process 0 forks at
  * any time; the others are of process 1. Each gives storage to series 0, which all of them want, and then to series 1 or 2,
  * and counts an update in what it found. Any thread may be killed anywhere.
  *
  * Promises: no block serves two series; all users of a series use the same block; a block has memory behind
- * it and stands as its maker left it before anybody else touches it; no update is lost; nobody waits.
+ * it and is as its maker left it before any other thread touches it; no update is lost; nobody waits.
  *
  * bug 1: storage is published before the block's first values are written (CAS without release)
  * bug 2: the loser of the CAS goes on with its own block

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ledger.c - counts as fast as a server under load would (the counter `ledger`, the histogram `ledger.size`,
- * tag writer=NAME of the counter `ledger.mine`) until SIGTERM; then prints how often it did.
- *   ledger NAME      the segment is $MTX_SEGMENT
+ * ledger.c - counts as fast as a server under load, until SIGTERM: the counter `ledger`, the histogram
+ * `ledger.size`, and the counter `ledger.mine` with the tag writer=NAME. Then prints how often it did.
+ *
+ *     ledger NAME      the segment is $MTX_SEGMENT
  */
 #include <mtx/metrics.h>
 

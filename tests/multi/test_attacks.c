@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: a file that is not plainly a safe segment is refused, by writers and readers, with a sentence that
- * names the file and the reason; and what is recorded then goes nowhere without harm.
+ * Promise: a file that is not clearly a safe segment is refused, by writers and readers, with a sentence that
+ * names the file and the reason; later updates are no-ops.
  */
 #include "multi.h"
 
@@ -109,7 +109,7 @@ static void wrong_owner(void)
     fresh();
     if (chown(test_path, 12345, 12345) || chmod(test_path, 0602)) abort();
     chmod(test_path, 0606);
-    /* Readable and writable by others, so that nothing but the check stands in the way. */
+    /* Readable and writable by others, so that only the check refuses it. */
     waitpid(multi_fork(as_somebody_else, NULL), &status, 0);
     EXPECT(status == 0, "another user's file is refused for a process without privilege");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: a segment outside tmpfs that an earlier boot left is continued: its totals stand, time goes on,
- * its processes are gone; one that another kernel has open is refused; on tmpfs the boot id does not matter.
+ * Promise: a segment outside tmpfs that an earlier boot left is continued: its totals are kept, time goes on,
+ * its processes are gone. A segment that another kernel has open is refused. On tmpfs the boot id is ignored.
  */
 #include "worker.h"
 
@@ -97,10 +97,10 @@ static void look(double age)
     EXPECT(fabs((double)info.age_ns / 1e9 - age) < 30, "it is %g s old, by the wall clock %g s",
            (double)info.age_ns / 1e9, age);
     EXPECT_EQ(processes, 0, "process slots with an owner of before");
-    EXPECT_EQ(multi_number("counter", NULL, "count"), 7, "the counter stands");
-    EXPECT_EQ(multi_number("histogram", NULL, "count"), 100, "the histogram stands");
+    EXPECT_EQ(multi_number("counter", NULL, "count"), 7, "the counter is kept");
+    EXPECT_EQ(multi_number("histogram", NULL, "count"), 100, "the histogram is kept");
     EXPECT_EQ(multi_number("histogram", NULL, "max"), 100, "and its sample");
-    EXPECT_EQ(multi_number("kept", NULL, "value"), 11, "the persistent gauge stands");
+    EXPECT_EQ(multi_number("kept", NULL, "value"), 11, "the persistent gauge is kept");
     EXPECT(isnan(multi_number("gauge", NULL, "value")), "the dead process's gauge does not");
     EXPECT_EQ(metrics_segment_check(test_path, some_damage, NULL, NULL), 0, "damages");
 }

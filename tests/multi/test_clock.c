@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_clock.c - promise: what a timer measures agrees with CLOCK_MONOTONIC to 50 parts in a million, from
- * the first second on, and the calibration that this takes does not make attaching slow.
+ * Promise: a timer agrees with CLOCK_MONOTONIC to 50 parts in a million, from the first second on, and the
+ * calibration that this needs does not make attaching slow.
  *
- * The counter of the CPU is the object here, so real time has to pass: two seconds, or a minute with
- * MTX_CAMPAIGN=long. Both clocks are read as closely together as one may; the width of that bracket is
- * allowed for.
+ * The counter of the CPU is what is tested, so real time must pass: two seconds, or a minute with
+ * MTX_CAMPAIGN=long. The two clocks are read as close together as possible; the bounds allow for the time
+ * between.
  */
 #include "multi.h"
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_damage.c - damages a sound segment in every way that can be named, one at a time.
+ * Promise: each damage of a segment is reported at its place and costs only the series that it hits. Damages
+ * a valid segment in every way that has a name, one at a time.
  *
  *     test_damage                 try them all: the check names each at its place, and a snapshot still has
  *                                 every series but the one that was hit
- *     test_damage make FILE       the sound segment, with series of every kind
+ *     test_damage make FILE       makes the valid segment, with series of every kind
  *     test_damage list FILE       one line per damage: number, offset, last offset, victims, what it is
  *     test_damage apply FILE N    do it, for scripts
  *
- * The offsets are where a check has to find it. Victims are the series of which one may be lost; "-" = none,
- * "refused" = nothing can be read, "sound" = it is no damage, "level1" = what only index level 1 leads to.
+ * The check must find the damage between the offsets. One of the victims, which are series, may be lost; "-"
+ * = none, "refused" = nothing can be read, "sound" = it is not a damage, "level1" = what only index level 1
+ * leads to.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -104,7 +106,7 @@ static void damage(uint64_t where, unsigned bytes, uint64_t value, uint64_t told
     number++;
 }
 
-/* One word, told of where it stands. */
+/* One word, reported at its own place. */
 static void word(uint64_t where, unsigned bytes, uint64_t value, const char *victim, const char *what)
 {
     damage(where, bytes, value, where, where, victim, what);
@@ -249,17 +251,17 @@ static void distributions(void)
     setting("decaying", s + offsetof(struct metrics__settings, samples), 4, UINT32_MAX, s,
             "too many samples");
     setting("decaying", s + offsetof(struct metrics__settings, alpha), 8, nan_bits, s,
-            "a decay that is no number");
-    word(cells + DIST_SUM * 8, 8, nan_bits, "decaying", "a sum that is no number");
+            "a decay that is not a number");
+    word(cells + DIST_SUM * 8, 8, nan_bits, "decaying", "a sum that is not a number");
     word(cells + layout_stride(8) + DIST_SQUARES * 8, 8, nan_bits, "decaying",
-         "a sum of squares that is no number");
+         "a sum of squares that is not a number");
     cells =
         get(record_of("buckets", NULL) + RECORD(storage), 8) + (DIST_BUCKET_SUM + DIST_BUCKET_SUMS - 1) * 8;
-    word(cells, 8, nan_bits, "buckets", "a part of a sum that is no number");
+    word(cells, 8, nan_bits, "buckets", "a part of a sum that is not a number");
     at = record_of("buckets", NULL);
     link = get(at + RECORD(link), 8);
     uint64_t bounds = link + get(link + RECORD(payload), 4) + FAMILY(bounds);
-    setting("buckets", bounds, 8, nan_bits, bounds, "a bound that is no number");
+    setting("buckets", bounds, 8, nan_bits, bounds, "a bound that is not a number");
     setting("buckets", bounds + 8, 8, get(bounds, 8), bounds, "bounds that do not ascend");
     link = get(record_of("exponential", NULL) + RECORD(link), 8);
     s = link + get(link + RECORD(payload), 4) + FAMILY(settings);
@@ -268,7 +270,7 @@ static void distributions(void)
             "a range that is none");
     uint64_t rates = get(record_of("meter", NULL) + RECORD(storage) + 8, 8);
     word(rates, 0, 0, "sound", "nothing");
-    damage(rates + 16, 8, nan_bits, rates, rates + 128, "meter", "a rate that is no number");
+    damage(rates + 16, 8, nan_bits, rates, rates + 128, "meter", "a rate that is not a number");
 }
 
 static void groups(void)
@@ -392,7 +394,7 @@ static int may_be_lost(const char *victims, size_t i)
     return 0;
 }
 
-/* Every name of the sound segment is there, but for victims. */
+/* True if each name of the valid segment is there, except victims. */
 static void look_for_all(const char *victims, const char *what)
 {
     metrics_error_t error = {0};
@@ -458,7 +460,7 @@ static void note_names(void)
     metrics_reader_close(&r);
 }
 
-/* Breaks if a damage of a segment goes unnoticed, is told
+/* Breaks if a damage of a segment is not noticed, is reported
  * at another place, or costs more than what it hit. */
 static int try_all(void)
 {

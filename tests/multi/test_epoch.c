@@ -96,7 +96,7 @@ static void on_signal(int signal, siginfo_t *info, void *at)
     pause_here = 0;
 }
 
-/* --- A thread that raises one value whenever it is told to --- */
+/* --- A thread that raises one value on demand --- */
 
 static _Atomic uint64_t order, answer; /* rounds asked for, and done */
 static double value;
@@ -142,7 +142,7 @@ static void end(pthread_t thread, bool interrupted)
     while (is_held()) sched_yield();
 }
 
-/* The epoch under which x stands in some lane, 0 = nowhere; it must be in that epoch's bank. */
+/* The epoch under which x is in some lane, 0 = nowhere; it must be in that epoch's bank. */
 static uint64_t found(double x, bool *right_bank)
 {
     uint64_t at = 0, want = metrics__order_encode(x);
@@ -187,7 +187,7 @@ static void round_of(pthread_t thread, double x, int moves, bool interrupted)
 static void rounds(pthread_t thread)
 {
     for (int i = 0; i < ROUNDS; i++) round_of(thread, 1000 + i, i % 3, i / 3 % 2);
-    printf("%d updates held inside their section (but for %u), %u epochs opened meanwhile, %u aborted by a "
+    printf("%d updates held inside their section (%u were not), %u epochs opened meanwhile, %u aborted by a "
            "signal\n",
            ROUNDS, seen.slipped, seen.intervals, seen.aborted);
     EXPECT_EQ(seen.wrong_bank, 0, "in the wrong bank");

@@ -91,7 +91,7 @@ static bool in_turn(int which, int i)
     return which == 1 || (which == 2 && i % 2);
 }
 
-/* What stands in the counter's restartable lanes, and in its atomic ones: no total can tell them apart. */
+/* The sums of the counter's restartable lanes and of its atomic ones, which a total does not distinguish. */
 static void lanes(uint64_t *restartable, uint64_t *atomic)
 {
     const struct metrics__cells *c = &metrics_counter(registry, "counter", "k", "v")->cells;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Promise: a full segment, a full file system and a family at its limit hurt nobody: existing series stay
- * exact, new ones are counted in the overflow series or are counted no-ops, there is no SIGBUS, and all of it
- * can be seen.
+ * exact, new ones are counted in the overflow series or are counted no-ops, there is no SIGBUS, and all of
+ * this is reported.
  */
 #include "multi.h"
 
@@ -139,7 +139,7 @@ static void family_limit(void)
     }
     printf("     a limit of 100 series for each family\n");
     EXPECT_EQ(family_total("family"), 1000, "the family's total");
-    EXPECT_EQ(multi_number("family", "_overflow", "count"), 900, "of which in the overflow series");
+    EXPECT_EQ(multi_number("family", "_overflow", "count"), 900, "in the overflow series");
     EXPECT_EQ(family_total("timer"), 1000, "a family of timers");
     EXPECT_EQ(loss("cardinality"), 900 + 900, "refusals counted");
     metrics_error_t error;

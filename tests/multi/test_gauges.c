@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: a gauge says what the living say. SIGKILL, exit and exec are deaths; SIGSTOP, closefrom() and a
- * child that lives on are not; everybody agrees on who lives, across pid namespaces too.
+ * Promise: a gauge shows the values of living processes only. SIGKILL, exit and exec are deaths; SIGSTOP,
+ * closefrom() and a child that lives on are not. All processes agree on which live, also across pid
+ * namespaces.
  */
 #include "worker.h"
 
@@ -86,7 +87,8 @@ static void follow(void *arg)
     }
 }
 
-/* Promise: the last set wins, whoever set before and however often (who was last keeps its ticket). */
+/* Promise: the last set wins, whichever process set before
+ * and however often (the last one keeps its ticket). */
 static void turns(void)
 {
     static const char script[] = "ppcpccppcc"; /* parent, child */
@@ -136,11 +138,11 @@ static void deaths(void)
     pid_t stopped = start("in_flight", 3, SET_AND_WAIT);
     kill(stopped, SIGSTOP);
     multi_sleep_ms(20);
-    EXPECT_EQ(VALUE("in_flight"), 3, "SIGSTOP is no death");
+    EXPECT_EQ(VALUE("in_flight"), 3, "SIGSTOP is not a death");
     worker_end(stopped);
 
     pid_t closer = start("in_flight", 5, CLOSE_ALL);
-    EXPECT_EQ(VALUE("in_flight"), 5, "closefrom() is no death");
+    EXPECT_EQ(VALUE("in_flight"), 5, "closefrom() is not a death");
     worker_end(closer);
 
     pid_t parent = start("in_flight", 6, FORK_AND_WAIT);

@@ -2,8 +2,8 @@
 /*
  * Promise: what 128 CPUs cost a process. A segment is made with 128 lanes and 100 timers with buckets; a
  * process that attaches and takes all their handles pays for their pages once, and its page tables grow by 8
- * bytes for each page of 4 KiB; an update then faults no more; who takes one handle pays for one. Bounds are
- * on bytes and faults, which repeat exactly; times are printed only.
+ * bytes for each page of 4 KiB; an update then causes no fault; a process that takes one handle pays for one.
+ * Bounds are on bytes and faults, which repeat exactly; times are printed only.
  */
 #include "multi.h"
 

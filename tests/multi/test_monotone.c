@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: whoever reads while many processes write, fork and are killed reads whole numbers: no running
+ * Promise: a reader reads whole numbers while many processes write, fork and are killed: no running
  * total falls (count, sum, each bucket), a count is the sum of its buckets, no double is half of one value
  * and half of another, min <= quantiles <= max, and the extremes of an interval are of values that somebody
  * recorded. In the end every total is what the writers' own books say, within one update per kill.
@@ -286,7 +286,7 @@ static void check_other(const char *name, const metrics_row_t *rows, size_t n)
     }
 }
 
-/* Whatever stands beside it, one reading by itself. */
+/* One reading by itself. */
 static void check_reading(const metrics_reading_t *r, const metrics_row_t *rows, size_t n, bool interval)
 {
     const char *name = metrics_reading_name(r);

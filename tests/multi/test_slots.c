@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Promise: who sets gauges counts as alive for as long as it lives and not a moment longer, whatever it does
+ * Promise: a process that sets gauges counts as alive exactly as long as it lives, whatever it does
  * to its descriptors, children, user, root directory, mounts and namespaces. Where the lock that proves it
  * cannot be had in its lasting form, the slot says so (weak). One row of `cells` for each way; exec, exit,
  * SIGSTOP and closefrom() are in test_gauges.c.
@@ -174,7 +174,7 @@ static bool first_in_thread(void)
     return !pthread_create(&thread, NULL, set_in_thread, NULL) && !pthread_join(thread, NULL);
 }
 
-/* Everything was asked for before; now the kernel kills whoever makes a system call. */
+/* All requests were made before; now the kernel kills the process at its next system call. */
 static bool sandbox(void)
 {
     metrics_gauge_t *gauge = metrics_gauge(registry, "level");

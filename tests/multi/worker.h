@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * worker.h - processes that do something, say that they did, and stay until they are ended: for tests that
- * ask who lives.
+ * worker.h - processes that do something, report that they did, and stay until they are ended: for tests
+ * about which processes live.
  */
 #ifndef METRICS_TESTS_MULTI_WORKER_H
 #define METRICS_TESTS_MULTI_WORKER_H

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Promise: the README's program compiles as it stands there, with warnings as errors, and counts what the README says.
+# Promise: the README's program compiles unchanged, with warnings as errors, and counts what the README says.
 set -u
 source=${MTX_SOURCE:?} build=${MTX_BUILD:?}
 work=$(mktemp -d) || exit 1

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a client gets the form that it prefers, whatever
+ * the header says; a malformed header does no harm. */
 #include "unit.h"
 
 #include "accept.h"
@@ -6,7 +8,8 @@
 static const char *const media[] = {"text/plain; version=0.0.4; charset=utf-8",
                                     "application/openmetrics-text; version=1.0.0; charset=utf-8"};
 
-/* What real scrapers send, and the corners of the grammar: 0 is the plain text, 1 OpenMetrics. */
+/* Breaks if a real scraper, or a corner of the grammar,
+ * gets another form: 0 is the plain text, 1 OpenMetrics. */
 UNIT(accept, media_types)
 {
     static const struct {

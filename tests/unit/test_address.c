@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Promise: an address in a configuration is read in one way everywhere, and a wrong one is refused with a reason. */
+/* Promise: an address in a configuration is read the same
+ * way everywhere; a wrong one is refused with a reason. */
 #include "unit.h"
 
 #include "address.h"

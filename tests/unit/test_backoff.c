@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: pauses are drawn evenly below a bound that doubles, and are at least what the server asks for. */
 #include "unit.h"
 
 #include "backoff.h"
 
 static const uint64_t second = 1000000000;
 
-/* Every pause is below its bound, the bound doubles up to the longest, and pauses spread evenly below it. */
+/* Each pause is below its bound, the bound doubles up to the longest, and pauses are even below it. */
 UNIT(backoff, full_jitter)
 {
     double sum = 0;
@@ -27,7 +28,7 @@ UNIT(backoff, full_jitter)
     CHECK_NEAR(upper / 200000.0, 0.5, 0.0056);
 }
 
-/* What the other side asked for is the least; a success starts anew. */
+/* A pause is at least what the server asked for; after a success the bounds begin again. */
 UNIT(backoff, asked_and_reset)
 {
     struct backoff b = {second, 60 * second, 0, 42};

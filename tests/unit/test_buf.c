@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: text is appended whole or the buffer says that it is not; numbers have the documented form. */
 #include "unit.h"
 
 #include "buf.h"
@@ -23,7 +24,7 @@ UNIT(buf, error_is_sticky)
     buf_free(&b);
 }
 
-/* A failed buffer hands nothing over; a good one hands over all of it, even nothing at all as "". */
+/* A failed buffer hands over nothing, a good one all of it, an empty one "". */
 UNIT(buf, take)
 {
     struct buf b = {0};
@@ -49,7 +50,7 @@ static const char *text_of(struct buf *b, double v)
     return buf_text(b);
 }
 
-/* Doubles are printed in their customary shortest form. */
+/* Doubles are printed in the usual shortest form. */
 UNIT(buf, doubles_shortest)
 {
     struct buf b = {0};
@@ -99,7 +100,7 @@ UNIT(buf, integers)
     buf_free(&b);
 }
 
-/* Lengths of time and sizes are written the way the configuration reads them. */
+/* Durations and sizes are written as the configuration reads them. */
 UNIT(buf, durations_and_sizes)
 {
     static const struct {
@@ -130,7 +131,7 @@ UNIT(buf, durations_and_sizes)
     buf_free(&b);
 }
 
-/* The form for people never has an exponent in the range of everyday numbers. */
+/* The form for people has no exponent in the range of everyday numbers. */
 UNIT(buf, short_doubles)
 {
     struct buf b = {0};

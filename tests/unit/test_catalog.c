@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reader knows of a segment grows with it, without changing what it has shown. */
+/* Promise: what a reader knows about a segment grows with
+ * it; snapshots that it has returned do not change. */
 #include "unit.h"
 
 #include <malloc.h>

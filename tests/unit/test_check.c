@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A damaged segment is described, and read as far as it is whole. */
+/* Promise: each damage of a segment is described, and the undamaged rest is read. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -253,7 +253,7 @@ UNIT(check, gauge_groups)
     expect(block, word_at(block) + 8, block, "values of slot block 0");
 }
 
-/* Breaks if an entry that leads astray, stands wrong, or follows a gap is not named. */
+/* Breaks if an entry that leads astray, is at the wrong place, or follows a gap is not named. */
 UNIT(check, index_entries)
 {
     fill_all();
@@ -311,7 +311,7 @@ UNIT(check, malformed_key)
     }
 }
 
-/* Breaks if storage that is not aligned, a sample or a rate that is no number is not named. */
+/* Breaks if storage that is not aligned, or a sample or a rate that is not a number, is not named. */
 UNIT(check, storage)
 {
     fill_all();

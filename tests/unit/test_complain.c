@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a failure that lasts is logged at growing intervals, its end once; a log line stays one line. */
 #include "unit.h"
 
 #include "complain.h"
@@ -15,7 +16,7 @@ static void sink(const char *line, size_t n)
 
 static const uint64_t second = 1000000000;
 
-/* A failure every second for an hour is told at 0, 10, 30, 70, 150... s, and its end once. */
+/* A failure every second for an hour is logged at 0, 10, 30, 70, 150... s, and its end once. */
 UNIT(complain, growing_intervals)
 {
     struct complain c = {0};
@@ -38,7 +39,7 @@ UNIT(complain, growing_intervals)
     say_to(NULL);
 }
 
-/* A new trouble after a recovery is told at once again. */
+/* A new failure after a recovery is logged at once. */
 UNIT(complain, starts_anew)
 {
     struct complain c = {0};

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a configuration is read as it was meant, or
+ * refused with the place and the reason of each mistake. */
 #include "unit.h"
 
 #include "config_load.h"
@@ -25,7 +27,7 @@ static struct config *parse(const char *text, expand_env_fn *e, struct buf *mist
     return config_parse("f.yml", text, strlen(text), e, mistakes);
 }
 
-/* A whole file, every value where it belongs; the environment loses against the file. */
+/* A whole file: each value is where it belongs, and the file has priority over the environment. */
 UNIT(config, good)
 {
     struct buf m = {0};
@@ -73,7 +75,7 @@ UNIT(config, good)
     buf_free(&m);
 }
 
-/* Each mistake names its place and what would be right. */
+/* Each mistake is reported with its place and with what would be right. */
 UNIT(config, mistakes)
 {
     static const struct {
@@ -126,7 +128,7 @@ UNIT(config, mistakes)
     }
 }
 
-/* All mistakes are told, not just the first. */
+/* All mistakes are reported, not only the first. */
 UNIT(config, all_mistakes_at_once)
 {
     struct buf m = {0};
@@ -140,7 +142,7 @@ UNIT(config, all_mistakes_at_once)
     buf_free(&m);
 }
 
-/* A faulty list of resource attributes is ignored whole, with a warning; the rest stands. */
+/* A list of resource attributes with a mistake is ignored as a whole, with a warning; all else is used. */
 static const char *faulty(const char *name)
 {
     return !strcmp(name, "OTEL_RESOURCE_ATTRIBUTES") ? "a=b,oops" : NULL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a number is the shortest decimal that reads back as it, in the form of printf. */
 #include "unit.h"
 
 #include "digits.h"
@@ -106,8 +107,8 @@ static void check_text(double v)
     if (strcmp(text, want)) UNIT_FAIL("%s instead of %s\n", text, want);
 }
 
-/* The form is printf's, exponents and all. Powers of two and denormal numbers, where the shortest decimal may
- * be another one than printf's, have their own test above. */
+/* The form is that of printf, also of exponents. Powers of two and denormal numbers, whose shortest decimal
+ * may differ from that of printf, have their own test above. */
 UNIT(digits, form)
 {
     uint64_t x = 88172645463325252;

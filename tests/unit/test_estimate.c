@@ -25,7 +25,7 @@ static double quantile(const metrics_centroid_t *s, size_t n, uint64_t values, d
     return q;
 }
 
-/* Breaks if values come out of order, get lost, or if what is no number stays. */
+/* Breaks if values come out of order or get lost, or if something that is not a number stays. */
 UNIT(estimate, sort)
 {
     enum { MOST = 3000 };
@@ -101,7 +101,7 @@ UNIT(estimate, quantile_rule)
     CHECK_NEAR(quantile(w, 3, 3, 12.0 / 16), 40, 1e-12);
 }
 
-/* 1, 2, 3, 4, 5 with the middle three in a centroid. Breaks if it does not stand where 3 did. */
+/* 1, 2, 3, 4, 5 with the middle three in a centroid. Breaks if it is not where 3 was. */
 UNIT(estimate, centroids_stand_in_the_middle)
 {
     metrics_centroid_t c[] = {{1, 2}, {3, 6}, {5, 2}};

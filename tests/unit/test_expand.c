@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: values from the environment and from files are taken whole, or refused with a reason. */
 #include "unit.h"
 
 #include "expand.h"
@@ -12,7 +13,7 @@ static const char *env(const char *name)
     return NULL;
 }
 
-/* ${VAR} is replaced wherever it stands, and only it. */
+/* ${VAR} is replaced at any place, and nothing else is. */
 UNIT(expand, variables)
 {
     struct buf out = {0}, why = {0};
@@ -22,7 +23,7 @@ UNIT(expand, variables)
     buf_free(&out);
 }
 
-/* Not set, not closed, no name: each refused with a reason that names it. */
+/* A variable that is not set, not closed, or has no valid name is refused with the reason. */
 UNIT(expand, faults)
 {
     static const struct {
@@ -50,7 +51,7 @@ static void write_file(const char *path, const void *data, size_t n)
     fclose(f);
 }
 
-/* A secret's file gives its contents less the last newlines;
+/* A secret's file gives its contents without the last newlines;
  * a missing, huge or binary one is refused by name. */
 UNIT(expand, files)
 {

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Promises: a new configuration delays nobody, loses nothing and counts nothing twice, whichever backend is
+ * stuck; a bad one changes nothing. The time is virtual; nothing here waits for it.
+ */
 #include "unit.h"
 
 #include "../fixture.h"
@@ -10,7 +14,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
-/* --- A backend whose other side is in this process: a sink per name, which may swallow a request in silence --- */
+/* --- A backend whose other side is in this process: a sink
+ * per name, which may swallow a request in silence --- */
 
 enum { SINKS = 5, STAMPS = 4096 };
 struct sink {
@@ -161,7 +166,7 @@ static const char *no_env(const char *name)
     return NULL;
 }
 
-/* "fine=1 hole=1": backends, and what tells one from its changed self. */
+/* "fine=1 hole=1": backends, each with a setting that changes when it is reconfigured. */
 static struct config *configure(const struct rig *r, const char *backends, uint64_t interval)
 {
     struct buf text = {0}, mistakes = {0};
@@ -292,7 +297,7 @@ static void check_complete(const struct sink *sink, uint64_t n)
     for (size_t i = 1; i < sink->n; i++) CHECK_EQ_U64(sink->stamps[i] / ten, sink->stamps[i - 1] / ten + 1);
 }
 
-/* What the sampler's thread does once a second, until all who left are gone. */
+/* What the sampler's thread does once a second, until all removed backends are gone. */
 static void await_reaped(struct rig *r)
 {
     while (r->exporter->leavers) {
@@ -305,7 +310,7 @@ static void await_reaped(struct rig *r)
 
 /* A backend is stuck in a request for the whole time: others are added and taken away, it is taken away
  * itself, and neither a snapshot nor a delivery of the one that nobody touches is missing, late or twice.
- * Nothing in the test lets the request end before, so whoever waited for it would wait for ever. */
+ * Nothing in the test lets the request end before, so anything that waited for it would wait for ever. */
 UNIT(exporter, black_hole_delays_nobody)
 {
     struct rig r;
@@ -336,8 +341,8 @@ UNIT(exporter, black_hole_delays_nobody)
     CHECK_NEAR(sinks[2].jobs, 10 - 1, 0); /* the first interval of a backend that is new is its base */
 }
 
-/* A backend that is configured otherwise while it is stuck,
- * twice: the last one goes on where the first stopped. */
+/* A backend is configured differently while it is stuck,
+ * twice: the last one continues where the first stopped. */
 UNIT(exporter, changed_keeps_its_cursor)
 {
     struct rig r;
@@ -365,8 +370,8 @@ UNIT(exporter, changed_keeps_its_cursor)
     rig_close(&r);
 }
 
-/* Changed and then removed while its first self is stuck:
- * no cursor is left that would hold the log for ever. */
+/* A backend is changed and then removed while its first version is stuck:
+ * no cursor is left that would keep the log for ever. */
 UNIT(exporter, nothing_is_left_of_the_removed)
 {
     struct rig r;
@@ -392,7 +397,7 @@ UNIT(exporter, nothing_is_left_of_the_removed)
     rig_close(&r);
 }
 
-/* A backend that refuses its settings: nothing changes, not even for those that stand before it. */
+/* A backend refuses its settings: nothing changes, not even for the backends before it. */
 UNIT(exporter, bad_configuration_changes_nothing)
 {
     struct rig r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_golden.c - every backend in backends.def prints exactly what its golden files say, from one canonical
- * pair of snapshots.
+ * Promise: every backend in backends.def prints exactly what its golden files say, from one canonical pair of
+ * snapshots.
  *
  *     tests/golden/earlier.snapshot, later.snapshot    what was recorded, packed; ten seconds lie between
  *     tests/golden/<backend>.yml                       a configuration with that backend alone
@@ -170,7 +170,7 @@ static void golden_compare(const char *path, const char *got)
     buf_free(&want);
 }
 
-/* What a session says to the other side stands in the golden file, too; an answer that suits everybody. */
+/* The requests of a session are in the golden file, too; the answer satisfies all backends. */
 static struct buf said;
 static void answer_all(const struct payload *request, struct answer *answer)
 {
@@ -210,7 +210,7 @@ static void golden_form(const struct config_backend *b, struct view *view, void 
     buf_reset(&said);
     if (talks) session_talk(talks->done, session, view);
     buf_mem(&text, buf_text(&said), said.len);
-    CHECK(points >= view->n - 2); /* at most what cannot be told is missing */
+    CHECK(points >= view->n - 2); /* at most what cannot be sent is missing */
     if (form)
         snprintf(path, sizeof path, GOLDEN_DIR "%s.%u.out", b->type->name, form);
     else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handles: one for each series, no-ops where there can be none, and safe after everything else is gone. */
+/* Promise: one handle for each series, a no-op where there can be none, safe after all else is gone. */
 #include "unit.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The index: every key once, whoever inserts it and however many there are. */
+/* Promise: the index has each key once, however many processes insert however many keys. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -128,8 +128,8 @@ UNIT(arena, a_spare_block_has_one_owner)
     CHECK_EQ_U64(arena_alloc(seg, 1000), a);
 }
 
-/* Breaks if a record whose inserter was killed before it
- * could tell readers is not told of by its next user. */
+/* Breaks if a record whose inserter was killed before it could
+ * notify readers is not announced by its next user. */
 UNIT(index, a_change_is_announced_once)
 {
     segment_t *seg = open_segment(1 << 20);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a time is read as the one that was meant; what may mean two times is refused. */
 #include "unit.h"
 
 #include "instant.h"
@@ -23,7 +24,7 @@ static uint64_t of_text(const char *text)
     return good ? ns : UINT64_MAX;
 }
 
-/* One moment in all four units is one moment, and a double's fraction comes back as the same double. */
+/* One time in all four units is the same time, and the fraction of a double comes back as the same double. */
 UNIT(instant, units)
 {
     CHECK_EQ_U64(of_number(1700000000), UINT64_C(1700000000000000000));
@@ -39,7 +40,7 @@ UNIT(instant, units)
     }
 }
 
-/* What could be two moments is refused: between the units, below 1970, beyond 64 bits. */
+/* A number that could be two times is refused: between the units, before 1970, beyond 64 bits. */
 UNIT(instant, refused)
 {
     CHECK_EQ_U64(of_number(-1), UINT64_MAX);
@@ -51,7 +52,7 @@ UNIT(instant, refused)
     CHECK_EQ_U64(of_number((long double)INFINITY), UINT64_MAX);
 }
 
-/* RFC 3339, with its zone; a text without one means another moment in each place, and is refused. */
+/* RFC 3339 with its zone; a text without one means different times in different places, and is refused. */
 UNIT(instant, texts)
 {
     CHECK_EQ_U64(of_text("2023-11-14T22:13:20Z"), UINT64_C(1700000000000000000));

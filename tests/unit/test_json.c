@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: what the writer calls complete is valid JSON, whatever it is given. */
 #include "unit.h"
 
 #include "json.h"

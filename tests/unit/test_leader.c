@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The leader: intervals that survive its death, rates that do not need luck. */
+/* Promise: intervals survive the death of a leader; rates do not depend on chance. */
 #include "unit.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging hand-made snapshots: what the merged interval
- * says is what both intervals together would have said. */
+/* Promise: a merged interval says what both intervals
+ * together would have said. The snapshots are made by hand. */
 #include "unit.h"
 
 #include "estimate.h"

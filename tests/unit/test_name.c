@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names are kept whole or refused, and one series has one key however its tags are written. */
+/* Promise: names are kept whole or refused; one series has one key, in whatever order its tags are. */
 #include "unit.h"
 
 #include "handle.h"
@@ -25,7 +25,7 @@ UNIT(name, tags_are_sorted)
           !memcmp(key.bytes, "Sn\0a\0001\0b\0002\0c\0", key.length));
 }
 
-/* Breaks if something that is no name gets through, or a name that is one does not. */
+/* Breaks if something that is not a valid name is accepted, or a valid name is refused. */
 UNIT(name, what_is_valid)
 {
     char longest[METRICS_NAME_MAX + 2], value[METRICS_VALUE_MAX + 2];
@@ -52,7 +52,7 @@ UNIT(name, what_is_valid)
     CHECK(series(0, NULL) != NULL);
 }
 
-/* Breaks if bytes that are no UTF-8 get through: overlong forms, surrogates, beyond U+10FFFF, cut off. */
+/* Breaks if bytes that are not UTF-8 are accepted: overlong forms, surrogates, beyond U+10FFFF, cut off. */
 UNIT(name, utf8)
 {
     static const char *const bad[] = {"\x80", "\xc0\xaf",  "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",

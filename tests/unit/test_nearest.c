@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a misspelt word gets the word that was probably meant, or none. */
 #include "unit.h"
 
 #include "nearest.h"
 
-/* Distances known by hand, the swap of neighbours counting once. */
+/* Known distances; a swap of neighbours counts once. */
 UNIT(nearest, distance)
 {
     CHECK_EQ_U64(nearest_distance("kitten", "sitting"), 3);
@@ -13,7 +14,7 @@ UNIT(nearest, distance)
     CHECK_EQ_U64(nearest_distance("ab", "ba"), 1);
 }
 
-/* A likely meaning is offered, an unlikely one is not; of two the nearer, of equals the first. */
+/* A likely word is offered, an unlikely one is not; of two the nearer one, of equals the first. */
 UNIT(nearest, choice)
 {
     CHECK_STR(nearest_of("intervall", NULL, "interval"), "interval");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: a table of options fills, checks, compares and prints its settings; a mistake changes nothing. */
 #include "unit.h"
 
 #include "option.h"
@@ -135,7 +136,7 @@ UNIT(option, mistakes)
     option_release(rows, &s);
 }
 
-/* The name_file form belongs to texts and secrets only; a misspelt name finds its neighbour. */
+/* Only texts and secrets have the form name_file; a misspelt name finds the right one. */
 UNIT(option, names)
 {
     bool file = true;
@@ -153,7 +154,7 @@ UNIT(option, names)
     buf_free(&near);
 }
 
-/* What is missing shows at the end; too many items, too. */
+/* Missing options and too many items are found at the end. */
 UNIT(option, complete)
 {
     struct settings s = {0};
@@ -171,7 +172,7 @@ UNIT(option, complete)
     option_release(rows, &s);
 }
 
-/* The settings in force print as YAML; a secret never does. */
+/* The current settings are printed as YAML; a secret is not. */
 UNIT(option, print)
 {
     struct settings s = {0};
@@ -197,8 +198,8 @@ UNIT(option, print)
 }
 
 /* Any one option with another value, in a section or a secret too, makes the
- * settings different; the same values given again do not. So a changed backend
- * is never taken for the one that runs, and an unchanged one never disturbed. */
+ * settings different; the same values given again do not. So a changed backend is
+ * never mistaken for the running one, and an unchanged one is never disturbed. */
 UNIT(option, equal)
 {
     static const char *const values[][2] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read in the order of the file comes out in the order of names, each value at its name. */
+/* Promise: values are read in the order of the file and
+ * returned in the order of names, each with its name. */
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots as bytes: nothing is lost on the way, and nothing but such bytes is believed. */
+/* Promise: a snapshot survives the way through bytes unchanged; other bytes are refused. */
 #include "unit.h"
 
 #include <sys/resource.h>
@@ -456,7 +456,7 @@ UNIT(pack, trailing_bytes)
     metrics_snapshot_release(&s);
 }
 
-/* Breaks if some change of the inflated stream crashes the decoder or whoever walks what it believed. */
+/* Breaks if some change of the inflated stream crashes the decoder or a walk through what it accepted. */
 UNIT(pack, mutated_streams)
 {
     metrics_snapshot_t *s = sample();

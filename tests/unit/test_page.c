@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Promises: a page has the current numbers, is the same in whatever way it is made and sent, and a slow
+ * client harms nobody but itself.
+ */
 #include "unit.h"
 
 #include "../fixture.h"
@@ -119,8 +123,8 @@ static void pass_time(struct rig *r)
     r->f.ahead += FRESH_NS + 1;
 }
 
-/* Without a segment there is a page, which says so; with one it has its series, as they are now and not as
- * they were at the last snapshot. */
+/* Without a segment the page says so; with one it has the series
+ * as they are now, not as they were at the last snapshot. */
 UNIT(page, fresh)
 {
     struct rig r;
@@ -140,8 +144,8 @@ UNIT(page, fresh)
     rig_close(&r);
 }
 
-/* Within a quarter of a second all get the same numbers, each form has its own text, and a page that is taken
- * slowly goes on with the numbers that it began with. */
+/* Within a quarter of a second all clients get the same numbers, each form has its own text, and a page that
+ * is read slowly continues with the numbers that it began with. */
 UNIT(page, shared)
 {
     struct rig r;
@@ -163,9 +167,9 @@ UNIT(page, shared)
     rig_close(&r);
 }
 
-/* A page that is made piece by piece from a plan that was kept is to the byte the page that is made at once
- * and from nothing, whatever changed since: series and whole families that come, gauges that get and lose
- * values, samples that are no longer empty, help texts. */
+/* A page that is made piece by piece from a kept plan is, byte for byte, the page that is made at once
+ * without one, whatever has changed since: new series and families, gauges that get and lose values, samples
+ * that are no longer empty, help texts. */
 static void compare(struct rig *r, int step)
 {
     static const size_t pieces[] = {1, 13, 100, 333, 4096, 65536};
@@ -231,7 +235,7 @@ UNIT(page, plan_kept_statistics)
         ", attributes: [sum, quantiles, min, max, rates, sum_squares], tags: {zone: eu}, created: true");
 }
 
-/* For who takes it compressed it unpacks to the same text, in whatever pieces it is taken. */
+/* A compressed page unpacks to the same text, whatever the size of its pieces. */
 UNIT(page, compressed)
 {
     struct rig r;
@@ -266,8 +270,8 @@ UNIT(page, compressed)
     rig_close(&r);
 }
 
-/* Who takes too long is broken off; so is who holds the oldest
- * numbers when there would be too many of them, and nobody else. */
+/* A client that takes too long is broken off; so is one that holds the
+ * oldest of too many editions; no other is. */
 UNIT(page, slow)
 {
     struct rig r;

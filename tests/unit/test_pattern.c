@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: patterns match whole names, and patterns that cannot mean anything are refused. */
 #include "unit.h"
 
 #include "pattern.h"
 
-/* A star crosses dots and slashes, the whole name must match. */
+/* A star matches dots and slashes, too; the whole name must match. */
 UNIT(pattern, matches)
 {
     CHECK(pattern_match("http.*", "http.request.time"));

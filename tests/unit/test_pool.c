@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory taken in pieces: all of it one's own, zeroed, also when it was used before. */
+/* Promise: pieces of a pool's memory do not overlap and are zeroed, also when it was used before. */
 #include "unit.h"
 
 #include "reading.h"

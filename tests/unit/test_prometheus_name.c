@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: names, labels, values and units on the page are valid for Prometheus and mean the same. */
 #include "unit.h"
 
 #include "prometheus_name.h"
@@ -35,7 +36,7 @@ UNIT(prometheus_name, families)
     }
 }
 
-/* Labels that mean something else to Prometheus step aside. */
+/* Labels that have another meaning in Prometheus are renamed. */
 UNIT(prometheus_name, labels)
 {
     static const char *const cases[][2] = {{"route", "route"},
@@ -111,7 +112,7 @@ UNIT(prometheus_name, numbers)
     buf_free(&out);
 }
 
-/* Multiples of a base unit are converted, things that are merely counted are not units. */
+/* Multiples of a base unit are converted; things that are counted are not units. */
 UNIT(prometheus_name, units)
 {
     CHECK_STR(prometheus_unit("milliseconds").base, "seconds");

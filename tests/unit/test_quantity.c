@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Promise: numbers, durations and sizes are read exactly, or refused. */
 #include "unit.h"
 
 #include "quantity.h"
@@ -25,7 +26,7 @@ UNIT(quantity, durations)
     }
 }
 
-/* Binary and decimal sizes are told apart. */
+/* Binary and decimal sizes are different. */
 UNIT(quantity, sizes)
 {
     uint64_t n = 0;
@@ -40,7 +41,7 @@ UNIT(quantity, sizes)
     CHECK(!quantity_size("99999999999TiB", &n));
 }
 
-/* Whole or not at all: no trailing rubbish, no overflow, no words. */
+/* The whole text or nothing: no trailing characters, no overflow, no words. */
 UNIT(quantity, numbers)
 {
     int64_t i = 5;

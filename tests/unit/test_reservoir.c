@@ -467,7 +467,7 @@ UNIT(reservoir, decayed_quantiles)
 /*
  * 100 s at 20/s, 2 s at 1,000,000/s (all two million of them), ten idle minutes, then 0.1/s. Looked at after
  * the burst, after the silence, when burst and trickle weigh about the same, and when the burst is forgotten.
- * Without a leader the thread's clock stands still over the silence until its 64th update, so up to 63
+ * Without a leader the thread's clock does not advance over the silence until its 64th update, so up to 63
  * updates may be judged by the burst's bound: there the looks begin after the trickle has been running for
  * 1200 s. Tolerance: 4 sigma of the mean of 60 samples, sigma = deviation of the age / sqrt(1027 * 60), plus
  * 0.03 s for ages cut to 1/8 s; and never more than 1.5 %.
@@ -529,7 +529,7 @@ UNIT(reservoir, years_later)
 /* --- Unbiased: an interval --- */
 
 /*
- * Samples of the last 10 s each stand for 1 / P events. Breaks if they are weighed by the decay: their
+ * Each sample of the last 10 s represents 1 / P events. Breaks if they are weighed by the decay: their
  * number, mean time and median would lean to the end of the interval. At 1000/s about 143 of 10,000 events
  * are kept: sigma of the count 10000 / sqrt(143) = 8.4 %, over 80 seeds 0.94 %; of the mean 2.89 s / sqrt(143
  * * 80) = 0.027 s. Bounds: 4 sigma.
@@ -780,7 +780,7 @@ UNIT(reservoir, garbage_in_no_garbage_out)
         CHECK(n <= metrics__reservoir_capacity(&p));
         for (size_t i = 0; i < n; i++) {
             if (!isfinite(samples[i].mean) || !(samples[i].weight > 0) || !isfinite(samples[i].weight))
-                CHECK(!"a sample that is no number");
+                CHECK(!"a sample that is not a number");
         }
         free(again);
         free(rig.block);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Promises: each request is answered by its route, whole or recognisably broken off; slow, silent and many
+ * clients delay nobody; wrong addresses are refused with a reason.
+ */
 #include "unit.h"
 
 #include "address.h"
@@ -63,7 +67,7 @@ static const struct serve_route routes[] = {{"/hello", hello, "hi", "says hi"},
                                             {"/broken", in_pieces, "broken", NULL},
                                             {NULL, NULL, NULL, NULL}};
 
-/* Sends the request as it is and reads until the server closes; at most n bytes. */
+/* Sends the request unchanged and reads until the server closes; at most n bytes. */
 static size_t ask(const char *address, const char *request, char *out, size_t n)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -82,7 +86,7 @@ static size_t ask(const char *address, const char *request, char *out, size_t n)
 
 #define END " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
-/* A route answers with its headers; an unknown path, another method and the root each get theirs. */
+/* A route answers with its headers; an unknown path, another method and the root get their own answers. */
 UNIT(serve, routes)
 {
     static const struct {
@@ -111,7 +115,7 @@ UNIT(serve, routes)
     buf_free(&why);
 }
 
-/* A long body is compressed for a client that takes it, for nobody else, and unpacks to the same text. */
+/* A long body is compressed for clients that accept that, for no others, and unpacks to the same text. */
 UNIT(serve, gzip)
 {
     struct buf why = {0};
@@ -141,9 +145,9 @@ UNIT(serve, gzip)
     buf_free(&why);
 }
 
-/* A body in pieces arrives whole, with an end of its own in HTTP/1.1 and with that of the connection in 1.0;
- * one that is broken off has no such end. Who only asks for the headers, and who goes away, gets none of it;
- * all of them are released. */
+/* A body in pieces arrives whole. Its end is marked in HTTP/1.1 and is that of the connection in HTTP/1.0;
+ * one that is broken off has no such end. A client that asks only for the headers, and one that goes away,
+ * gets none of it; all bodies are released. */
 UNIT(serve, pieces)
 {
     static char out[2000000];
@@ -171,8 +175,8 @@ UNIT(serve, pieces)
     buf_free(&why);
 }
 
-/* While a client takes nothing of a long body, and another one says nothing at all, all others, more of them
- * than there are threads, are answered; and when the first one goes on it gets the rest. */
+/* One client does not read its long body, another one sends nothing; all others, more of them than there are
+ * threads, are answered. When the first one reads on, it gets the rest. */
 UNIT(serve, slow_client)
 {
     static char out[2000000];

@@ -146,7 +146,7 @@ UNIT(sketch, late_values_do_no_harm)
     }
 }
 
-/* The same where only the register tells: the newer writers were killed before
+/* The same where only the register shows it: the newer writers were killed before
  * they could keep the element. Breaks if a late value lowers a newer register. */
 UNIT(sketch, late_values_lower_no_register)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process slots from the inside: what a claimer finds and wipes. */
+/* Promise: a process that claims a slot wipes what its dead owner left, whatever the segment looks like. */
 #include "unit.h"
 
 #include "process.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is recorded is what is read: every kind, through a real segment. */
+/* Promise: what is recorded is what is read, for every kind, through a real segment. */
 #include "unit.h"
 
 #include "testing.h"
@@ -60,7 +60,7 @@ UNIT(snapshot, empty_is_absent)
     metrics_snapshot_release(&s);
 }
 
-/* Breaks if a value that is no number reaches a sum, or is dropped without being counted. */
+/* Breaks if a value that is not a number reaches a sum, or is dropped without being counted. */
 UNIT(snapshot, not_a_number_is_counted)
 {
     metrics_registry_t *r = test_open(NULL);

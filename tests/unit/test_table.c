@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of a call and the table that they lead through. */
+/* Promise: a call finds the handle of its words, and no other. */
 #include "unit.h"
 
 #include <string.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_vendors.c - for the same points, what we send is what the vendor's own client sends: method, path and
- * query, headers, and the body structure by structure.
+ * Promise: for the same points, what we send is what the vendor's own client sends: method, path and query,
+ * headers, and the body structure by structure.
  *
  *     tests/golden/vendors/<backend>.json    points, and the requests that the vendor's client made of them,
  *                                            captured from it on a loopback socket
  *
  * The order of an object's members is not compared (no service looks at it), nor how a query is escaped; all
  * else is: the order of arrays, whole numbers and fractions, each line's every character. What is done
- * differently on purpose stands in docs/backends/ and is left out of the files.
+ * differently on purpose is described in docs/backends/ and left out of the files.
  */
 #include "unit.h"
 
@@ -35,7 +35,7 @@ static const char *no_env(const char *name)
 
 /* --- What was sent, as JSON --- */
 
-/* Escapes of a query, read: how a blank is written is no matter. */
+/* Decodes the escapes of a query: a blank may be written in several ways. */
 static char *unescaped(const char *text)
 {
     char *out = strdup(text), *to = out;
@@ -384,7 +384,7 @@ static json_t *report(const struct config *config, const metrics_snapshot_t *s)
     return points;
 }
 
-/* The same series; the same value, but for the rates, whose clocks do not tick at the same moments. */
+/* The same series and value; rates may differ, because their clocks do not tick at the same time. */
 static bool same_point(json_t *a, json_t *b)
 {
     const char *name = json_string_value(json_object_get(a, "metric"));
@@ -432,7 +432,7 @@ UNIT(vendors, apptuit_reporter)
 
 static json_t *said;
 
-/* An answer that suits everybody. */
+/* An answer that satisfies all backends. */
 static void record(const struct payload *request, struct answer *answer)
 {
     json_t *like = json_pack("{s:s}", "path", "");

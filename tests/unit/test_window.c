@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A window over a file shows what the file has, wherever it is moved, and says so when it cannot. */
+/* Promise: a window over a file shows the bytes of the file, wherever it is moved, or says that it cannot. */
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peers.c - the same work done by mtx and by what else there is, in the rounds of one run (bench.h). Peers
- * that know threads only are measured beside a second thread; the others beside a second process. What is
- * not installed is left out, with a sentence.
+ * peers.c - the same work done by mtx and by other libraries, in the rounds of one run (bench.h). Peers that
+ * know only threads are measured next to a second thread, the others next to a second process. A library that
+ * is not installed is left out, with a line that says so.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -109,7 +109,7 @@ REMOTE(multiprocess_set, multiprocess, "set")
 REMOTE(multiprocess_observe, multiprocess, "observe")
 REMOTE(multiprocess_labels, multiprocess, "labels")
 
-/* A page, as text in memory: one operation of the program; "lines" tells how many lines it had. */
+/* A page, as text in memory: one operation of the program; "lines" gives the number of its lines. */
 static void report_page(struct remote *r, const char *name, int rounds)
 {
     static struct bench_sample sample;

@@ -91,14 +91,20 @@ static void exporter_drop_absent(void *arg, struct source *source)
     log_drop_detached(source->log, exporter_keeps, arg, LEDGER_REMOVED);
 }
 
-static void exporter_began(void *arg, struct source *source)
+void exporter_follow(void *arg, struct source *source)
 {
     struct exporter *e = arg;
-    pthread_mutex_lock(&e->lock);
     for (struct part *p = e->parts; p; p = p->next)
         if (p->consumer && !consumer_follow(p->consumer, source->log))
             say(SAY_ERROR, "out of memory: a backend cannot follow the segment", "backend", part_name(p),
                 "segment", source->path, NULL);
+}
+
+static void exporter_began(void *arg, struct source *source)
+{
+    struct exporter *e = arg;
+    pthread_mutex_lock(&e->lock);
+    exporter_follow(e, source);
     /* Drops cursors from the log's file whose backends are no longer in the configuration. */
     exporter_drop_absent(e, source);
     bool orphaned = !e->meta_source || e->meta_source->replaced || e->meta_source->ended;

@@ -60,6 +60,10 @@ void exporter_route(struct exporter *exporter);
 /* Under the lock: starts the server if there should be one and is none. */
 void exporter_serve(struct exporter *exporter);
 
+/* Under the lock: lets all consumers of the exporter `arg` follow the log of the source, those that do already
+ * included. Without memory, a line on stderr says so. */
+void exporter_follow(void *arg, struct source *source);
+
 /* Under the lock: frees the leavers whose threads have ended. */
 void exporter_tidy(struct exporter *exporter);
 

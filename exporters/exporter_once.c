@@ -18,15 +18,23 @@ static bool exporter_print_pages(struct exporter *e)
     return good;
 }
 
+/* A snapshot of the first segment; NULL, with the reason, if it cannot be read. Both are the caller's. */
+static metrics_snapshot_t *exporter_glance(const struct config *config, metrics_reader_t **reader,
+                                           metrics_error_t *error)
+{
+    const char *path = config->segments.n ? config->segments.items[0] : NULL;
+    *reader = metrics_reader_open(path, NULL, error);
+    return *reader ? metrics_snapshot_take(*reader, error) : NULL;
+}
+
 /* If another exporter leads the segment: a private snapshot, which does not close an interval. */
 static bool exporter_once_beside(struct exporter *e, struct log **log)
 {
     const struct config *c = e->config;
     struct log_limits limits = {c->log.size, c->log.age};
     metrics_error_t error = {0};
-    const char *path = c->segments.n ? c->segments.items[0] : NULL;
-    metrics_reader_t *reader = metrics_reader_open(path, NULL, &error);
-    metrics_snapshot_t *snapshot = reader ? metrics_snapshot_take(reader, &error) : NULL;
+    metrics_reader_t *reader;
+    metrics_snapshot_t *snapshot = exporter_glance(c, &reader, &error);
     *log = snapshot ? log_new(&limits, e->ledger) : NULL;
     if (*log) {
         for (struct part *p = e->parts; p; p = p->next)
@@ -103,9 +111,8 @@ static void exporter_check_backend(const struct config *config, const struct con
 void exporter_check(const struct config *config, struct buf *out)
 {
     metrics_error_t error = {0};
-    const char *path = config->segments.n ? config->segments.items[0] : NULL;
-    metrics_reader_t *reader = metrics_reader_open(path, NULL, &error);
-    metrics_snapshot_t *snapshot = reader ? metrics_snapshot_take(reader, &error) : NULL;
+    metrics_reader_t *reader;
+    metrics_snapshot_t *snapshot = exporter_glance(config, &reader, &error);
     if (snapshot) {
         buf_printf(out, "# segment %s:\n", metrics_reader_path(reader));
         for (const struct config_backend *b = config->backends; b; b = b->next)

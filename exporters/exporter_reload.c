@@ -84,15 +84,6 @@ static void reload_part(struct reload *r, struct part *p)
     part_append(p->page ? &r->pages : &r->exporter->leavers, p);
 }
 
-static void reload_follow(void *arg, struct source *source)
-{
-    const struct reload *r = arg;
-    for (struct part *p = r->exporter->parts; p; p = p->next)
-        if (p->consumer && !consumer_follow(p->consumer, source->log))
-            say(SAY_ERROR, "out of memory: a backend cannot follow the segment", "backend", part_name(p),
-                "segment", source->path, NULL);
-}
-
 static void reload_parts(struct reload *r)
 {
     struct exporter *e = r->exporter;
@@ -149,7 +140,7 @@ static void reload_exchange(struct reload *r)
     struct config *old = e->config;
     e->config = r->config;
     config_free(&old);
-    sampler_each(e->sampler, reload_follow, r);
+    sampler_each(e->sampler, exporter_follow, e);
     pthread_mutex_unlock(&e->lock);
     serve_stop(&serve); /* without the lock: waits for running answers */
     pthread_mutex_lock(&e->lock);

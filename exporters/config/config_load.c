@@ -4,11 +4,8 @@
 #include "config_yaml.h"
 #include "otel_env.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CONFIG_LARGEST (1 << 20)
 
@@ -37,6 +34,11 @@ static bool config_finish(struct config *config, expand_env_fn *env, struct buf 
     if (config->tags.n)
         qsort(config->tags.items, config->tags.n, sizeof *config->tags.items, config_tag_order);
     return good;
+}
+
+static const char *config_source(const struct config *config)
+{
+    return config->file ? config->file : "the defaults";
 }
 
 /* Without a configuration, the table on the terminal omits the exporter's own series. */
@@ -89,13 +91,12 @@ bool config_sound(const struct config *config, struct buf *mistakes)
         uint64_t resolution = b->type->wants.resolution_ns;
         struct buf why = {0};
         if (b->type->sound && !b->type->sound(b->settings, &why)) {
-            buf_printf(mistakes, "%s: %s: %s\n", config->file ? config->file : "the defaults",
-                       b->settings->name, buf_text(&why));
+            buf_printf(mistakes, "%s: %s: %s\n", config_source(config), b->settings->name, buf_text(&why));
             good = false;
         }
         buf_free(&why);
         if (config->interval >= resolution) continue;
-        buf_printf(mistakes, "%s: the interval of ", config->file ? config->file : "the defaults");
+        buf_printf(mistakes, "%s: the interval of ", config_source(config));
         buf_duration(mistakes, config->interval);
         buf_printf(mistakes, " is too short for %s, whose timestamps are multiples of ", b->settings->name);
         buf_duration(mistakes, resolution);
@@ -105,32 +106,14 @@ bool config_sound(const struct config *config, struct buf *mistakes)
     return good;
 }
 
-/* Reads the whole file; false, with the reason, if it cannot be read or is longer than CONFIG_LARGEST. */
-static bool config_read(const char *path, struct buf *text, struct buf *mistakes)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 0;
-    text->limit = CONFIG_LARGEST;
-    while (fd >= 0 && buf_room(text, 4096)) {
-        got = read(fd, text->data + text->len, 4096);
-        if (got > 0)
-            text->len += (size_t)got;
-        else if (!got || errno != EINTR)
-            break;
-    }
-    if (got < 0)
-        buf_printf(mistakes, "%s: cannot read it: %s\n", path, strerror(errno));
-    else if (!buf_ok(text))
-        buf_printf(mistakes, "%s: the file is longer than 1 MiB\n", path);
-    if (fd >= 0) close(fd);
-    return got >= 0 && buf_ok(text);
-}
-
 struct config *config_load(const char *path, expand_env_fn *env, struct buf *mistakes)
 {
     struct buf text = {0};
     struct config *config = NULL;
-    if (config_read(path, &text, mistakes)) config = config_parse(path, text.data, text.len, env, mistakes);
+    if (expand_read(path, CONFIG_LARGEST, &text, mistakes))
+        config = config_parse(path, text.data, text.len, env, mistakes);
+    else
+        buf_char(mistakes, '\n');
     buf_free(&text);
     return config;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXPAND_LARGEST 65536
+#define EXPAND_LARGEST 65536 /* of a secret */
+#define EXPAND_PIECE   65536
 
 /* Copies the text between the braces, which begins at `from`; NULL if a variable cannot have that name. */
 static const char *expand_name(const char *from, const char *close, char name[256])
@@ -61,40 +62,54 @@ bool expand_text(const char *text, expand_env_fn *env, struct buf *out, struct b
     return buf_ok(out);
 }
 
-bool expand_file(const char *path, struct buf *out, struct buf *why)
+/* Reads to the end of the file, or one byte more than `most`; false with errno if that fails. */
+static bool expand_rest(int fd, size_t most, struct buf *out)
 {
     size_t from = out->len;
-    ssize_t got = 0;
+    while (out->len - from <= most) {
+        size_t left = most + 1 - (out->len - from), n = left < EXPAND_PIECE ? left : EXPAND_PIECE;
+        char *to = buf_room(out, n);
+        ssize_t got = to ? read(fd, to, n) : -1;
+        if (!to) errno = ENOMEM;
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return !got;
+        out->len += (size_t)got;
+    }
+    return true;
+}
+
+bool expand_read(const char *path, size_t most, struct buf *out, struct buf *why)
+{
+    size_t from = out->len;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         buf_printf(why, "cannot open %s: %s", path, strerror(errno));
         return false;
     }
-    if (!buf_room(out, EXPAND_LARGEST + 1)) {
-        close(fd);
-        buf_str(why, "out of memory");
+    bool good = expand_rest(fd, most, out);
+    if (!good) {
+        buf_printf(why, "cannot read %s: %s", path, strerror(errno));
+    } else if (out->len - from > most) {
+        good = false;
+        buf_printf(why, "%s is longer than ", path);
+        buf_size(why, most);
+    }
+    close(fd);
+    buf_cut(out, good ? out->len : from); /* ends it in a NUL, too */
+    return good;
+}
+
+bool expand_file(const char *path, struct buf *out, struct buf *why)
+{
+    size_t from = out->len;
+    if (!expand_read(path, EXPAND_LARGEST, out, why)) return false;
+    if (out->len > from && memchr(out->data + from, '\0', out->len - from)) {
+        buf_printf(why, "%s contains a NUL byte", path);
+        buf_cut(out, from);
         return false;
     }
-    while (out->len - from <= EXPAND_LARGEST) {
-        got = read(fd, out->data + out->len, EXPAND_LARGEST + 1 - (out->len - from));
-        if (got > 0)
-            out->len += (size_t)got;
-        else if (!got || errno != EINTR)
-            break;
-    }
-    int error = errno;
-    close(fd);
-    if (got < 0)
-        buf_printf(why, "cannot read %s: %s", path, strerror(error));
-    else if (out->len - from > EXPAND_LARGEST)
-        buf_printf(why, "%s is longer than 64 KiB", path);
-    else if (memchr(out->data + from, '\0', out->len - from))
-        buf_printf(why, "%s contains a NUL byte", path);
-    else {
-        while (out->len > from && strchr("\r\n", out->data[out->len - 1])) out->len--;
-        out->data[out->len] = '\0';
-        return true;
-    }
-    buf_cut(out, from);
-    return false;
+    size_t n = out->len;
+    while (n > from && strchr("\r\n", out->data[n - 1])) n--;
+    buf_cut(out, n);
+    return true;
 }

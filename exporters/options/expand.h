@@ -18,6 +18,10 @@ typedef const char *expand_env_fn(const char *name);
  * was appended to `out` until then stays. */
 bool expand_text(const char *text, expand_env_fn *env, struct buf *out, struct buf *why);
 
+/* Appends the contents of a file. False, with the reason appended to `why` and the contents of `out`
+ * unchanged, if it cannot be read or is longer than `most` bytes. */
+bool expand_read(const char *path, size_t most, struct buf *out, struct buf *why);
+
 /* Appends the contents of a file without the newlines at its end: the form in which orchestrators pass
  * secrets. False, with the reason appended to `why` and `out` unchanged, if it cannot be read, contains a
  * NUL, or is longer than 64 KiB. */

@@ -8,7 +8,8 @@ exporter=${MTX_BUILD:?}/exporters/mtx-exporter awkward=$MTX_BUILD/tests/multi/aw
 work=$(mktemp -d) || exit 1
 segment=/dev/shm/mtx-exporter-test-$$.seg
 export MTX_SEGMENT=$segment
-pids=() passed=0 failed=0
+pids=()
+. "${MTX_SOURCE:?}/tests/checks.sh"
 finish() {
     [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null
     wait
@@ -16,26 +17,6 @@ finish() {
 }
 trap finish EXIT
 
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name" && head -c 3000 "$work/log"
-    fi
-}
-until_true() { # until_true SECONDS COMMAND...: asks ten times a second
-    local n=$(($1 * 10))
-    shift
-    while ! "$@" >/dev/null 2>&1; do
-        [ $((n -= 1)) -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
-says() { grep -qF -- "$1" "$2" || { echo "expected \"$1\" in:" && cat "$2" && return 1; }; }
-says_not() { ! grep -qF -- "$1" "$2" || { echo "unexpected \"$1\" in:" && cat "$2" && return 1; }; }
 status() { # status N COMMAND...
     local want=$1 got
     shift

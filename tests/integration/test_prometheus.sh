@@ -10,7 +10,8 @@ command -v prometheus >/dev/null || { echo "left out: prometheus is not installe
 exporter=${MTX_BUILD:?}/exporters/mtx-exporter awkward=$MTX_BUILD/tests/multi/awkward
 work=$(mktemp -d) || exit 1
 export MTX_SEGMENT=/dev/shm/mtx-prometheus-test-$$.seg
-pids=() passed=0 failed=0
+pids=()
+. "${MTX_SOURCE:?}/tests/checks.sh"
 finish() {
     exec 9>&-
     [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null
@@ -18,14 +19,6 @@ finish() {
     rm -rf "$work" "$MTX_SEGMENT" "$MTX_SEGMENT".*
 }
 trap finish EXIT
-until_true() { # until_true SECONDS COMMAND...
-    local n=$(($1 * 10))
-    shift
-    while ! "$@" >/dev/null 2>&1; do
-        [ $((n -= 1)) -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
 free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 query() { curl -sS -m 10 --data-urlencode "query=$1" "http://127.0.0.1:$port/api/v1/query" | jq -r '.data.result[0].value[1] // "none"'; }
 near() { # near NAME GOT WANT RELATIVE

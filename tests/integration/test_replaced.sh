@@ -1,41 +1,21 @@
 #!/bin/bash
 # Promises: a segment that is deleted and made again under running writers and readers is noticed within an interval;
 # the old one is followed to its end and the new one from its beginning, so that every update of either is reported once;
-# no series is there twice in a segment's report or on the page, no delta is negative. An exporter that is killed, or ends, while another
-# waits is followed by it, and the totals stay exact.
+# no series is there twice in a segment's report or on the page, no delta is negative. If an exporter is killed or ends
+# while another one waits, that one takes over, and the totals stay exact.
 set -u
 exporter=${MTX_BUILD:?}/exporters/mtx-exporter ledger=$MTX_BUILD/tests/multi/ledger
 work=$(mktemp -d) || exit 1
 segment=/dev/shm/mtx-replaced-$$.seg
 export MTX_SEGMENT=$segment MTX_QUIET=1
-pids=() passed=0 failed=0 writers=0
+pids=() writers=0
+. "${MTX_SOURCE:?}/tests/checks.sh"
 finish() {
     [ ${#pids[@]} -gt 0 ] && kill -KILL "${pids[@]}" 2>/dev/null
     wait 2>/dev/null
     rm -rf "$work" "$segment" "$segment".*
 }
 trap finish EXIT
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok   $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name" && head -c 3000 "$work/said"
-    fi
-}
-until_true() { # until_true SECONDS COMMAND...
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ $SECONDS -le $end ] || return 1
-        sleep 0.02
-    done
-}
-is() { [ "$1" = "$2" ] || { echo "expected $2, got $1" && return 1; }; }
-says() { grep -qF -- "$1" "$2"; }
 begins() { # begins: a writer, in the segment that now has the name
     "$ledger" "w$writers" </dev/null >"$work/total$writers" &
     pids+=($!)

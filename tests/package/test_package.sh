@@ -8,17 +8,7 @@ here=$source/tests/package
 work=$(mktemp -d) || exit 1
 export MTX_SEGMENT=/dev/shm/mtx-package-$$.seg
 trap 'rm -rf "$work" "$MTX_SEGMENT"' EXIT
-passed=0 failed=0
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name" && cat "$work/log"
-    fi
-}
+. "$source/tests/checks.sh"
 reads() { # reads NUMBER PROGRAM
     local got
     got=$("$2") && [ "$got" = "$1" ] || { echo "expected $1, got \"$got\"" && return 1; }

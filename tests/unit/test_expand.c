@@ -68,11 +68,31 @@ UNIT(expand, files)
     memset(huge, 'x', sizeof huge);
     write_file(path, huge, sizeof huge);
     CHECK(!expand_file(path, &out, &why));
-    CHECK(strstr(buf_text(&why), "longer than 64 KiB") != NULL);
+    CHECK(strstr(buf_text(&why), "longer than 64KiB") != NULL);
     unlink(path);
     CHECK(!expand_file(path, &out, &why));
     CHECK(strstr(buf_text(&why), path) != NULL);
     CHECK_STR(buf_text(&out), "to ken");
+    buf_free(&out);
+    buf_free(&why);
+}
+
+/* A file of exactly the given size is read whole, a longer one is refused and adds nothing. */
+UNIT(expand, bounds)
+{
+    char path[] = "/tmp/expand.XXXXXX";
+    struct buf out = {0}, why = {0};
+    close(mkstemp(path));
+    buf_str(&out, "before ");
+    write_file(path, "12\n45", 5);
+    CHECK(!expand_read(path, 4, &out, &why));
+    CHECK(strstr(buf_text(&why), "longer than 4B") != NULL);
+    CHECK_STR(buf_text(&out), "before ");
+    CHECK(expand_read(path, 5, &out, &why));
+    CHECK_STR(buf_text(&out), "before 12\n45");
+    unlink(path);
+    CHECK(!expand_read(path, 5, &out, &why));
+    CHECK(strstr(buf_text(&why), "cannot open") != NULL);
     buf_free(&out);
     buf_free(&why);
 }

@@ -67,13 +67,29 @@ static const struct serve_route routes[] = {{"/hello", hello, "hi", "says hi"},
                                             {"/broken", in_pieces, "broken", NULL},
                                             {NULL, NULL, NULL, NULL}};
 
-/* Sends the request unchanged and reads until the server closes; at most n bytes. */
-static size_t ask(const char *address, const char *request, char *out, size_t n)
+static struct serve *start(void)
+{
+    struct buf why = {0};
+    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
+    if (!serve) UNIT_FAIL("%s\n", buf_text(&why));
+    REQUIRE(serve);
+    buf_free(&why);
+    return serve;
+}
+
+static struct sockaddr_in peer(const char *address)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1))};
-    struct timeval most = {.tv_sec = 10};
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    return to;
+}
+
+/* Sends the request unchanged and reads until the server closes; at most n bytes. */
+static size_t ask(const char *address, const char *request, char *out, size_t n)
+{
+    struct sockaddr_in to = peer(address);
+    struct timeval most = {.tv_sec = 10};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     size_t got = 0;
@@ -101,9 +117,7 @@ UNIT(serve, routes)
         {"DELETE /hello" END "\r\n", "HTTP/1.1 405", "only GET"},
         {"rubbish\r\n\r\n", "", ""},
     };
-    struct buf why = {0};
-    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
-    REQUIRE(serve);
+    struct serve *serve = start();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[4096];
         out[ask(serve_address(serve), cases[i].request, out, sizeof out - 1)] = '\0';
@@ -112,16 +126,13 @@ UNIT(serve, routes)
     }
     serve_stop(&serve);
     CHECK(serve == NULL);
-    buf_free(&why);
 }
 
 /* A long body is compressed for clients that accept that, for no others, and unpacks to the same text. */
 UNIT(serve, gzip)
 {
-    struct buf why = {0};
     static char out[200000], text[200000];
-    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
-    REQUIRE(serve);
+    struct serve *serve = start();
     size_t n = ask(serve_address(serve), "GET /big" END "Accept-Encoding: gzip\r\n\r\n", out, sizeof out - 1);
     out[n] = '\0';
     char *body = strstr(out, "\r\n\r\n");
@@ -142,7 +153,6 @@ UNIT(serve, gzip)
     CHECK(strstr(out, "Content-Encoding") == NULL);
     CHECK(strstr(out, "line 9999\n") != NULL);
     serve_stop(&serve);
-    buf_free(&why);
 }
 
 /* A body in pieces arrives whole. Its end is marked in HTTP/1.1 and is that of the connection in HTTP/1.0;
@@ -151,9 +161,7 @@ UNIT(serve, gzip)
 UNIT(serve, pieces)
 {
     static char out[2000000];
-    struct buf why = {0};
-    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
-    REQUIRE(serve);
+    struct serve *serve = start();
     out[ask(serve_address(serve), "GET /pieces" END "\r\n", out, sizeof out - 1)] = '\0';
     CHECK(strstr(out, "Transfer-Encoding: chunked") != NULL);
     CHECK(strstr(out, "line 99999\n") != NULL);
@@ -172,7 +180,6 @@ UNIT(serve, pieces)
     CHECK_EQ_U64(ask(serve_address(serve), "GET /pieces" END "\r\n", out, 1000), 1000);
     serve_stop(&serve);
     CHECK_EQ_I64(pieces_alive, 0);
-    buf_free(&why);
 }
 
 /* One client does not read its long body, another one sends nothing; all others, more of them than there are
@@ -180,14 +187,10 @@ UNIT(serve, pieces)
 UNIT(serve, slow_client)
 {
     static char out[2000000];
-    struct buf why = {0};
-    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
-    REQUIRE(serve);
+    struct serve *serve = start();
     int slow[8];
     static const char request[] = "GET /pieces" END "\r\n";
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)atoi(strrchr(serve_address(serve), ':') + 1))};
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    struct sockaddr_in to = peer(serve_address(serve));
     for (int i = 0; i < 8; i++) {
         int little = 4096;
         slow[i] = socket(AF_INET, SOCK_STREAM, 0);
@@ -207,7 +210,6 @@ UNIT(serve, slow_client)
     for (int i = 0; i < 8; i++) close(slow[i]);
     serve_stop(&serve);
     CHECK_EQ_I64(pieces_alive, 0);
-    buf_free(&why);
 }
 
 /* Wrong and taken addresses are refused with a sentence. */
@@ -250,14 +252,10 @@ static void *ask_often(void *arg)
 /* Eight clients at once, one of them silent and holding its connection, all get their answers. */
 UNIT(serve, concurrent)
 {
-    struct buf why = {0};
     pthread_t threads[8];
     struct asking asking[8];
-    struct serve *serve = serve_start("127.0.0.1:0", routes, &why);
-    REQUIRE(serve);
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)atoi(strrchr(serve_address(serve), ':') + 1))};
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    struct serve *serve = start();
+    struct sockaddr_in to = peer(serve_address(serve));
     int silent = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(!connect(silent, (struct sockaddr *)&to, sizeof to));
     for (int i = 0; i < 8; i++) {
@@ -270,5 +268,4 @@ UNIT(serve, concurrent)
     }
     close(silent);
     serve_stop(&serve);
-    buf_free(&why);
 }

@@ -32,6 +32,14 @@ static inline uint64_t test_monotonic(void *arg)
     return test_ns;
 }
 
+/* Chooses the path of a segment, which does not exist yet and is removed at the end. */
+static inline void test_place(void)
+{
+    snprintf(test_path, sizeof test_path, "/dev/shm/mtx-test-%d.seg", (int)getpid());
+    unlink(test_path);
+    atexit(test_unlink);
+}
+
 /* Opens a fresh segment; options may be NULL. The injected clock starts at the real one. */
 static inline metrics_registry_t *test_open(const metrics_options_t *options)
 {
@@ -39,9 +47,7 @@ static inline metrics_registry_t *test_open(const metrics_options_t *options)
     metrics_error_t error;
     struct timespec ts;
     if (options) o = *options;
-    snprintf(test_path, sizeof test_path, "/dev/shm/mtx-test-%d.seg", (int)getpid());
-    unlink(test_path);
-    atexit(test_unlink);
+    test_place();
     o.path = test_path;
     metrics_registry_t *r = metrics_open(&o, &error);
     if (error.code) fprintf(stderr, "%s\n", error.text);

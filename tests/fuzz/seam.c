@@ -59,12 +59,22 @@ void seam_watch(const struct program *p)
     watched = p;
 }
 
-bool seam_resize(uint64_t size)
+/* Gives the file that size in truth, for those who map it. False if the kernel refuses. */
+static bool seam_resize(uint64_t size)
 {
     static uint64_t now = BASE_ROOM;
     if (now != size && truncate(base_path(), (off_t)size)) return false;
     now = size;
     return true;
+}
+
+struct hostile *seam_program(struct program *p, const uint8_t *data, size_t n)
+{
+    struct hostile *h = seam_file();
+    program_read(p, data, n);
+    if (!seam_resize(p->base->size)) return NULL;
+    program_start(p, h);
+    return h->file_size == h->size ? h : NULL;
 }
 
 /* Bytes [offset, offset + n) as the file has them at this moment. Only one file is ever watched. */

@@ -18,9 +18,9 @@ struct hostile *seam_file(void);
 /* From here on reads of the file are steps of the program (p NULL: end of that). */
 void seam_watch(const struct program *p);
 
-/* Give the file that size in truth, for those who map it.
- * Before program_start(). False if the kernel refuses. */
-bool seam_resize(uint64_t size);
+/* The file as the input's program makes it, at its real size and as long as fstat() says. NULL if it would
+ * shrink under a mapping, which kills the process that touches it (SIGBUS) and is not what is tested. */
+struct hostile *seam_program(struct program *p, const uint8_t *data, size_t n);
 
 /* Remember what is allocated; then free what is left of it,
  * and unmap what was mapped. Returns how many were left. */

@@ -6,22 +6,8 @@
 #include <sys/wait.h>
 
 #include "process.h"
-#include "segment.h" /* of shm/ */
 
-#include "../testing.h"
-
-static segment_t *open_segment(uint64_t bytes)
-{
-    segment_t *seg;
-    metrics_error_t error = {0};
-    snprintf(test_path, sizeof test_path, "/dev/shm/mtx-test-%d.seg", (int)getpid());
-    unlink(test_path);
-    atexit(test_unlink);
-    struct segment_options o = {
-        .path = test_path, .size = bytes, .mode = 0600, .slots = 64, .family_series = 100};
-    if (segment_open(&seg, &o, &error)) fprintf(stderr, "%s\n", error.text);
-    return seg;
-}
+#include "../raw.h"
 
 static uint64_t insert(segment_t *seg, const char *key, size_t n)
 {
@@ -41,7 +27,7 @@ static uint64_t find(const segment_t *seg, const char *key, size_t n)
 UNIT(index, a_hundred_thousand_keys)
 {
     enum { N = 100000 };
-    segment_t *seg = open_segment(64 << 20);
+    segment_t *seg = raw_segment(64 << 20, 64);
     uint64_t *at = malloc(N * sizeof *at);
     char key[32];
     int missing = 0, ghosts = 0;
@@ -75,7 +61,7 @@ UNIT(index, one_winner_for_each_key)
 {
     pthread_t th[THREADS];
     int different = 0;
-    shared = open_segment(16 << 20);
+    shared = raw_segment(16 << 20, 64);
     for (int i = 0; i < THREADS; i++) pthread_create(&th[i], NULL, race, won[i]);
     for (int i = 0; i < THREADS; i++) pthread_join(th[i], NULL);
     for (int i = 0; i < SHARED; i++)
@@ -87,7 +73,7 @@ UNIT(index, one_winner_for_each_key)
 /* Breaks if a full arena crashes, or what was in it is lost. */
 UNIT(index, full_arena)
 {
-    segment_t *seg = open_segment(128 << 10);
+    segment_t *seg = raw_segment(128 << 10, 64);
     char key[32];
     int n = 0;
     while (n < 100000 && insert(seg, key, (size_t)snprintf(key, sizeof key, "key.%d", n) + 1)) n++;
@@ -100,7 +86,7 @@ UNIT(index, full_arena)
 /* Breaks if a returned block is lost although it would do, or comes back with old bytes in it. */
 UNIT(arena, a_returned_block_serves_again)
 {
-    segment_t *seg = open_segment(1 << 20);
+    segment_t *seg = raw_segment(1 << 20, 64);
     uint64_t a = arena_alloc(seg, 1000), next = seg->head->arena_next;
     memset(segment_at(seg, a, 1000), 0xff, 1000);
     arena_return(seg, a, 1000);
@@ -116,7 +102,7 @@ UNIT(arena, a_returned_block_serves_again)
 /* Breaks if a forked child, whose memory is a copy, takes its parent's spare block for its own. */
 UNIT(arena, a_spare_block_has_one_owner)
 {
-    segment_t *seg = open_segment(1 << 20);
+    segment_t *seg = raw_segment(1 << 20, 64);
     int status = -1;
     uint64_t a = arena_alloc(seg, 1000);
     arena_return(seg, a, 1000);
@@ -132,7 +118,7 @@ UNIT(arena, a_spare_block_has_one_owner)
  * notify readers is not announced by its next user. */
 UNIT(index, a_change_is_announced_once)
 {
-    segment_t *seg = open_segment(1 << 20);
+    segment_t *seg = raw_segment(1 << 20, 64);
     struct segment_record *r = record_at(seg, insert(seg, "a", 2));
     CHECK_EQ_U64(seg->head->records, 1);
     record_announce(seg, r);
@@ -152,7 +138,7 @@ UNIT(index, a_change_is_announced_once)
 /* Breaks if an offset from a damaged segment is believed. */
 UNIT(arena, offsets_are_checked)
 {
-    segment_t *seg = open_segment(1 << 20);
+    segment_t *seg = raw_segment(1 << 20, 64);
     CHECK(segment_at(seg, 0, 1) == NULL);
     CHECK(segment_at(seg, SEGMENT_ARENA - 1, 1) == NULL);
     CHECK(segment_at(seg, SEGMENT_ARENA, 1) != NULL);

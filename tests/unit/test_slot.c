@@ -3,22 +3,8 @@
 #include "unit.h"
 
 #include "process.h"
-#include "segment.h" /* of shm/ */
 
-#include "../testing.h"
-
-static segment_t *open_segment(void)
-{
-    segment_t *seg;
-    metrics_error_t error = {0};
-    snprintf(test_path, sizeof test_path, "/dev/shm/mtx-test-%d.seg", (int)getpid());
-    unlink(test_path);
-    atexit(test_unlink);
-    struct segment_options o = {
-        .path = test_path, .size = 1 << 20, .mode = 0600, .slots = 8, .family_series = 100};
-    if (segment_open(&seg, &o, &error)) fprintf(stderr, "%s\n", error.text);
-    return seg;
-}
+#include "../raw.h"
 
 /* What a dead owner of slot 1 left in a gauge. */
 static struct segment_pair *leave(segment_t *seg, uint64_t place)
@@ -32,7 +18,7 @@ static struct segment_pair *leave(segment_t *seg, uint64_t place)
  * offset: they would come alive with the slot. A block that lost a race may become such a group. */
 UNIT(slot, groups_in_any_order_are_wiped)
 {
-    segment_t *seg = open_segment();
+    segment_t *seg = raw_segment(1 << 20, 8);
     uint64_t low = arena_alloc(seg, sizeof(struct segment_group)), first = group_place(seg), newest;
     struct segment_pair *in_first = leave(seg, first), *in_newest;
     for (int i = 1; i < SEGMENT_GROUP_GAUGES; i++) group_place(seg);
@@ -50,7 +36,7 @@ UNIT(slot, groups_in_any_order_are_wiped)
 /* Breaks if a claim in a damaged segment, whose list of groups comes back to itself, never ends. */
 UNIT(slot, a_list_that_loops_ends)
 {
-    segment_t *seg = open_segment();
+    segment_t *seg = raw_segment(1 << 20, 8);
     uint64_t place[5 * SEGMENT_GROUP_GAUGES];
     for (int i = 0; i < 5 * SEGMENT_GROUP_GAUGES; i++) place[i] = group_place(seg);
     struct segment_group *second =

@@ -19,7 +19,7 @@ static const struct option config_log_rows[] = {
     {.name = "state_dir",
      .type = OPTION_STRING,
      OPTION_FIELD(struct config_log, state_dir),
-     .help = "folder of that file, for one that survives a reboot; by default, that of the segment"},
+     .help = "folder for that file, to keep it across reboots; without it, the file is next to the segment"},
     {.name = "size",
      .type = OPTION_SIZE,
      OPTION_FIELD(struct config_log, size),

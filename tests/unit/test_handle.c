@@ -195,7 +195,6 @@ UNIT(handle, one_line_macros)
 {
     test_place();
     setenv("MTX_SEGMENT", test_path, 1);
-    atexit(test_unlink);
     for (int i = 0; i < 3; i++) METRICS_INC("orders", "city", "nyc");
     METRICS_ADD(7, "bytes");
     METRICS_MARK("meter", "k", "v");

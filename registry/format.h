@@ -4,17 +4,17 @@
  * shm/layout.h; the blocks of reservoirs, rates and sets are described in reservoir.h, rate.h and sketch.h.
  *
  * RECORDS
- *   type RECORD_FAMILY  key: 'F' name '\0'                          payload: struct metrics__family_record
- *   type RECORD_SERIES  key: 'S' name '\0' key '\0' value '\0' ...  link: its family; tags sorted by key bytes
- *   type RECORD_TEXT      not in the index; reached by family.text    payload: unit '\0' help '\0'
+ *   RECORD_FAMILY  key: 'F' name '\0'                            payload: struct metrics__family_record
+ *   RECORD_SERIES  key: 'S' name '\0' key '\0' value '\0' ...    link: its family; tags sorted by key bytes
+ *   RECORD_TEXT    not in the index; family.text leads to it     payload: unit '\0' help '\0'
  *
- * STORAGE of a series, by kind; "cells" are places in lanes (layout.h)
+ * STORAGE of a series, by kind; "cells" are in lanes (layout.h)
  *   counter, updown   [0] 1 cell: the total (updown: two's complement)
- *   meter             [0] 1 cell: the total                         [1] rate block
- *   gauge             [0] gauge group | index                       -
- *   histogram, timer  [0] 8 cells DIST_*, or DIST_FIRST_BUCKET + n  [1] rate block (timers) then reservoir block
- *   set               [0] sketch block                              -
- *   info              none: what it says is in its tags
+ *   meter             [0] 1 cell: the total                          [1] rate block
+ *   gauge             [0] gauge group | index
+ *   histogram, timer  [0] 8 cells DIST_*, or DIST_FIRST_BUCKET + n   [1] rate block (timers), reservoir block
+ *   set               [0] sketch block
+ *   info              none: its tags say everything
  *
  * UNITS. Timers keep nanoseconds in sum, sum of squares, extremes and reservoir; bucket bounds are seconds.
  */
@@ -45,8 +45,9 @@ enum {
     DIST_CELLS = 8,
 };
 /*
- * Cells of one that keeps buckets: the count is the sum of the buckets. The sum is kept in parts, because an
- * addition that must wait for the one before it to come back from memory is what an update would cost most.
+ * Cells of one that keeps buckets: the count is the sum of the buckets. The sum is kept in several parts,
+ * because otherwise each addition would wait for the result of the one before it, which would take most of an
+ * update's time.
  */
 enum {
     DIST_BUCKET_SUM = 0, /* f64: this many parts, in any proportion */
@@ -72,7 +73,7 @@ _Static_assert(sizeof(struct metrics__settings) == 48, "settings are 48 bytes");
 
 struct metrics__family_record {
     uint32_t kind;     /* 0 until the first series (ORD-11) */
-    uint32_t series;   /* how many series were admitted; may count one more for each process killed between */
+    uint32_t series;   /* series admitted; one too many for each process that was killed while adding one */
     uint64_t overflow; /* offset of the overflow series' record, or 0 (ORD-2) */
     uint64_t text;     /* offset of a RECORD_TEXT, or 0 (ORD-2) */
     uint64_t pad;

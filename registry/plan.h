@@ -19,7 +19,7 @@ struct metrics__plan {
 
 /*
  * Fill in the plan for a series of that kind. bounds are the family's explicit bounds (settings->bound_count
- * of them). Returns 0, or -1 if the settings make no sense (damaged segment). Pure.
+ * of them). Returns 0, or -1 if the settings are invalid (damaged segment). Pure.
  */
 int metrics__plan(enum metrics__kind_number kind, const struct metrics__settings *settings,
                   const double *bounds, struct metrics__plan *plan);

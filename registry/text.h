@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * text.h - what names, tags, units and help texts may be. Writers refuse anything else; readers leave out
- * what says otherwise, so that whoever prints a name may rely on it. Pure.
+ * what breaks these rules, so code that prints a name may rely on them. Pure.
  */
 #ifndef METRICS_REGISTRY_TEXT_H
 #define METRICS_REGISTRY_TEXT_H

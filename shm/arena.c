@@ -2,8 +2,8 @@
 /*
  * arena.c - blocks by offset, and the memory behind them.
  *
- * A sparse file on a full tmpfs turns the first touch of a page into SIGBUS. So memory is asked for before an
- * offset into it exists, by a system call that can say no, and `populated` remembers how far that went.
+ * A sparse file on a full tmpfs turns the first touch of a page into SIGBUS. So memory is allocated before an
+ * offset into it exists, by a system call that can fail, and `populated` records how far that went.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* Ask for this much at once while there is plenty: fewer system calls and shorter page-table walks. */
+/* Allocate this much at once while there is plenty: fewer system calls and shorter page-table walks. */
 enum { POPULATE_CHUNK = 64 << 10 };
 
 /* Kernels before 5.14: allocate by descriptor. Never glibc's posix_fallocate: it may emulate by writing. */

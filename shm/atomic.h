@@ -89,7 +89,7 @@ static inline void mem_publish_flag(bool *p, bool v)
 /* Put V there and return what was there: release and acquire. */
 #define mem_swap_pointer(P, V) __atomic_exchange_n((P), (V), __ATOMIC_ACQ_REL)
 
-/* Reference counts. Whoever drops the last reference sees all that the others did before they dropped theirs. */
+/* Reference counts. Who drops the last reference sees all that the others did before they dropped theirs. */
 static inline void mem_add_reference(unsigned *count)
 {
     __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
@@ -183,7 +183,7 @@ static inline bool mem_pair_load(const mem_pair_t *p, mem_pair_t *out)
     return mem_load(&p->lo) == out->lo;
 }
 
-/* What a thread sanitizer, which does not read assembly, has to be told: the swap orders like any other. */
+/* The thread sanitizer does not understand assembly: tell it that the swap orders like any other. */
 #ifdef __SANITIZE_THREAD__
 #define mem_tell_before(p) __tsan_release(p)
 #define mem_tell_after(p)  __tsan_acquire(p)

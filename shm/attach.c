@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attach.c - from a path to a mapped segment, and back: what joins the file, its mapping and the process's slot. */
+/* attach.c - open and close a segment: the file, its mapping and, at the end, the process's slot. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -19,10 +19,10 @@
 #include "process.h"
 #include "segment.h"
 
-/* How often a creation or replacement by others may make us start over. */
+/* How often we start over because other processes created or replaced the file meanwhile. */
 enum { OPEN_TRIES = 100 };
 
-/* Another inode may take the name while we look: start over, but not for ever. */
+/* Another inode may take the name while we look: then start over, but not for ever. */
 static int open_or_create(const struct segment_options *o, int *fd, struct stat *st,
                           struct segment_header *head, metrics_error_t *error)
 {
@@ -46,18 +46,21 @@ static int open_or_create(const struct segment_options *o, int *fd, struct stat 
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         }
     }
-    return rc ? rc : metrics__fail(error, METRICS_E_BUSY, 0, "%s is replaced again and again", o->path);
+    return rc ? rc
+              : metrics__fail(error, METRICS_E_BUSY, 0, "other processes replace %s again and again",
+                              o->path);
 }
 
 static void note_filesystem(segment_t *seg)
 {
     struct statfs fs;
     if (fstatfs(seg->fd, &fs) == 0 && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
-        snprintf(seg->warning, sizeof seg->warning,
-                 "the segment is not on tmpfs: the kernel writes it to disk now and then; use /dev/shm");
+        snprintf(
+            seg->warning, sizeof seg->warning,
+            "the segment is not on tmpfs, so the kernel writes it to disk from time to time: use /dev/shm");
 }
 
-/* Readers of an earlier version then know that what they do not know is no damage. */
+/* Readers of an earlier version then know that what they do not know is not damage. */
 static void note_version(struct segment_header *h, uint64_t minor)
 {
     uint64_t newest = mem_load(&h->newest); /* ORD-2 */
@@ -119,7 +122,7 @@ int segment_open(segment_t **out, const struct segment_options *o, metrics_error
         free(seg);
         return rc;
     }
-    memset(error, 0, sizeof *error); /* what went before, "missing" say, was only a step */
+    memset(error, 0, sizeof *error); /* earlier errors, such as "missing", were only steps */
     note_filesystem(seg);
     note_kept(seg, o, segment_now(seg));
     *out = seg;

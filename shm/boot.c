@@ -62,7 +62,7 @@ void boot_id(uint8_t out[16])
 
 /* --- A segment of an earlier boot --- */
 
-/* Also if one of the two is not known. */
+/* True also if one of the two ids is unknown. */
 static bool is_of_this_boot(const struct segment_header *h)
 {
     static const uint8_t unknown[16];
@@ -83,7 +83,7 @@ static int attached_lock(int fd, short type, int command, struct flock *lock)
     return fcntl(fd, command, lock);
 }
 
-/* The segment time that is certain to have passed, whatever the wall clock says. */
+/* The segment time that has certainly passed, whatever the wall clock says. */
 static uint64_t time_seen(const struct segment_header *h)
 {
     const uint64_t times[] = {(h->clock >> 32) * 125000000, h->fold_time[0], h->fold_time[1], h->closed_time,
@@ -94,7 +94,7 @@ static uint64_t time_seen(const struct segment_header *h)
     return latest;
 }
 
-/* The dead leader's clock, and who owned the slots. What they recorded stays. */
+/* Clear the dead leader's clock and the slots' owners. What they recorded stays. */
 static int clear_processes(int fd, const struct segment_header *h)
 {
     static const char zeros[SEGMENT_SLOT_BLOCK * sizeof(struct segment_slot)];
@@ -108,20 +108,19 @@ static int clear_processes(int fd, const struct segment_header *h)
     return 0;
 }
 
-/* A crash of the machine may have cost the file pages that it had (ORD-4). The raw call: see arena.c. */
+/* A crash of the machine may have cost the file some of its pages (ORD-4). Why the raw call: see arena.c. */
 static int restore_memory(int fd, const struct segment_header *h)
 {
     uint64_t end = h->populated <= h->size ? h->populated : h->size;
     return syscall(SYS_fallocate, fd, 0, (off_t)0, (off_t)end) && errno != EOPNOTSUPP ? -1 : 0;
 }
 
-/* The constants change last and in one system call, which a kill does not cut: before it nothing was
- * adopted. */
+/* The constants change last, in one system call, which a kill does not cut: before it nothing was adopted. */
 static int begin_again(int fd, const char *path, struct segment_header *h, metrics_error_t *error)
 {
     if (restore_memory(fd, h))
-        return metrics__fail(error, METRICS_E_FULL, errno, "no room for what %s held before the last boot",
-                             path);
+        return metrics__fail(error, METRICS_E_FULL, errno,
+                             "no room for the data that %s had before the last boot", path);
     uint64_t wall = clock_ns(CLOCK_REALTIME), seen = time_seen(h);
     uint64_t elapsed = wall > h->created_wall ? wall - h->created_wall : 0;
     h->created_monotonic = boot_time() - (elapsed > seen ? elapsed : seen);
@@ -133,7 +132,7 @@ static int begin_again(int fd, const char *path, struct segment_header *h, metri
     return 0;
 }
 
-/* Read it again: of the constants, which were checked, only those may differ that are changed below. */
+/* Read it again. Of the constants, which were checked, only those that are changed below may differ. */
 static int read_head(int fd, const char *path, struct segment_header *h, metrics_error_t *error)
 {
     struct segment_header now, same;
@@ -153,7 +152,7 @@ static int read_head(int fd, const char *path, struct segment_header *h, metrics
 }
 
 /*
- * We do not have the lock. Whoever shares it under this kernel has seen the segment adopted before; so ask
+ * We do not have the lock. A process of this kernel that shares it has adopted the segment before; so ask
  * for the lock first, and then look.
  */
 static int refuse(int fd, const char *path, struct segment_header *h, metrics_error_t *error)

@@ -14,7 +14,7 @@ const char *metrics_strerror(int code)
 #undef METRICS__TEXT
     };
     if (code < 0) code = -code;
-    return code < METRICS_CODES ? texts[code] : "an error that this version does not know";
+    return code < METRICS_CODES ? texts[code] : "unknown error";
 }
 
 int metrics__fail(metrics_error_t *error, int code, int sys, const char *fmt, ...)

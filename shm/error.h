@@ -6,8 +6,9 @@
 #include <mtx/error.h>
 
 /*
- * Write the sentence, with the system's words for `sys` behind it if that is not 0. error may be NULL.
- * Returns code, so that a caller can say `return metrics__fail(...)`. Keeps errno.
+ * Write the sentence into the caller's *error, followed by the system's text for the errno `sys` if that is
+ * not 0. error may be NULL. Returns code, so that a caller can write `return metrics__fail(...)`. Keeps
+ * errno. Thread-safe; not async-signal-safe.
  */
 int metrics__fail(metrics_error_t *error, int code, int sys, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -66,12 +66,12 @@ static int check_file(const struct segment_options *o, const struct stat *st, me
             (unsigned)st->st_uid, (unsigned)geteuid());
     if (st->st_nlink != 1)
         return metrics__fail(error, METRICS_E_UNSAFE, 0,
-                             "%s has %lu names (hard links), so it may be somebody else's file: remove it",
+                             "%s has %lu names (hard links), so it may be another user's file: remove it",
                              o->path, (unsigned long)st->st_nlink);
     if ((st->st_mode & S_IWOTH) && !o->world_writable)
         return metrics__fail(
             error, METRICS_E_UNSAFE, 0,
-            "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options", o->path,
+            "%s is writable by everybody (mode %04o): chmod o-w it, or allow it in the options", o->path,
             (unsigned)(st->st_mode & 07777));
     return 0;
 }
@@ -97,7 +97,7 @@ static int check_header(const struct segment_options *o, const struct segment_he
     if (h->size != file_size || h->size < SEGMENT_SIZE_MIN || h->size > SEGMENT_SIZE_MAX ||
         h->size % SEGMENT_PAGE)
         return metrics__fail(error, METRICS_E_DAMAGED, 0,
-                             "%s has %llu bytes, its header says %llu: truncated?", o->path,
+                             "%s has %llu bytes, but its header says %llu: was it truncated?", o->path,
                              (unsigned long long)file_size, (unsigned long long)h->size);
     uint32_t atomics = h->lanes_atomic;
     if (h->lanes_cpu > SEGMENT_LANES_MAX || !atomics || atomics > 64 || (atomics & (atomics - 1)) ||

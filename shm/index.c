@@ -92,13 +92,13 @@ static bool add_level(segment_t *seg, unsigned level)
     return true;
 }
 
-/* What index_insert() looks for: our record's key, where it stands. */
+/* What index_insert() looks for: our record's key and offset. */
 struct inserting {
     uint64_t offset, length, hash;
     const unsigned char *key;
 };
 
-/* Our record's entry, or what stood in its way: the same key (its offset) or a full line (0). */
+/* The offset of our record, or of one with the same key that was there first; 0 = the line is full. */
 static uint64_t insert_in_line(segment_t *seg, uint64_t *line, const struct inserting *our)
 {
     for (int i = 0; i < SEGMENT_INDEX_LINE; i++) {

@@ -30,18 +30,18 @@
  *
  * LANES. A cell is 8 bytes and exists once per lane: lanes_cpu restartable lanes (one per CPU, written only
  * by restartable sequences with plain instructions) and lanes_atomic atomic ones (written with locked
- * instructions by everybody else). Mixing the two in one cell would lose updates. A value is the sum (for
+ * instructions by all other threads). Mixing the two in one cell would lose updates. A value is the sum (for
  * extremes: the maximum) over all lanes.
  *
  *     extent:  [lane 0: 16 cells][lane 1: 16 cells] ... [atomic lane 0: 16 cells] ...
  *
  * A series of up to 8 cells shares extents: cell offset of lane l = place + l * 128. A larger one has an
- * extent of its own, its stride being its cells rounded up to 128 bytes. Series whose cells in all CPU lanes
+ * extent of its own, whose stride is its cells rounded up to 128 bytes. Series whose cells in all CPU lanes
  * would exceed LANE_BUDGET bytes are ATOMIC_ONLY: their extent has atomic lanes only.
  *
  * SLOTS. A process that sets gauges owns a slot. Gauge cells come in groups of 8 gauges; a group has, per
- * block of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and always
- * lives. Slot s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being
+ * block of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and is always
+ * alive. Slot s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being
  * claimed by whoever holds LOCK_CLAIM + s. A reader asks for the lock and ignores the values of free slots.
  * Whoever wants to show a dead owner's values once more holds LOCK_KEEP + the owner's pid while it lives: a
  * claimer leaves such a slot alone as long as there is another one.
@@ -60,7 +60,7 @@
  *   leader words   holder of LOCK_LEADER                                an interval closed and not logged: the
  *                                                                       next leader reads it again
  *
- * ORDERING. Every atomic access cites one of these tags; tests/style/orders.sh sees to it. tests/models/
+ * ORDERING. Every atomic access cites one of these tags; tests/style/orders.sh checks that. tests/models/
  * has Spin models of ORD-2, 3, 4, 6, 7, 8, 9, 10; docs/memory-ordering.md argues each on aarch64.
  *   ORD-1  Birth. The file is complete before linkat() gives it a name; the system call orders the two.
  *   ORD-2  Index. A record is written, then published by the release CAS of its entry; a finder loads the
@@ -69,46 +69,45 @@
  *          so what it counts is in what is copied later. Levels, texts and overflow series are published like
  *          records.
  *   ORD-3  Storage. Pages are populated and initial values written before the release CAS of storage[i];
- *          users load it with acquire. Loser of the CAS uses the winner's. Extents, groups and slot
- *          blocks likewise.
+ *          users load it with acquire. The loser of the CAS uses the winner's. The same holds for extents,
+ *          groups and slot blocks.
  *   ORD-4  Memory. Pages below `populated` were allocated before it was raised (release); whoever loads
  *          it with acquire and finds the block below it may touch the block: it cannot fault for lack of
  *          memory. Who owns a block is decided by the CAS of arena_next alone.
- *   ORD-5  Totals. Cells are independent: each only has to be untorn and, for one lane, in program order.
+ *   ORD-5  Totals. Cells are independent: each only has to be untorn and, in one lane, in program order.
  *          Readers promise nothing across cells but that a later read of one cell is not older. So the
  *          two stores of one update may go to two lanes, and a kill between them leaves the first.
  *   ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence, then
- *          {sum, count}. A reader copies counts first, then the rest. So what a count includes has been
- *          seen.
+ *          {sum, count}. A reader copies counts first, then the rest. So it has all that a count includes.
  *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE
  *          byte; a reader asks for that lock first, then copies the pairs. The system calls order both
  *          sides. A pair is replaced whole. Groups are published by the release CAS of group_cursor, each
  *          after the older ones.
- *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else
- *          needed: a pair is its own whole story. Floors and bound only rise, and any value that they
- *          ever had is true.
+ *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else is
+ *          needed, as a pair means the same whatever is around it. Floors and bound only rise, and any
+ *          value that they ever had stays valid.
  *   ORD-9  EWMA banks. The leader writes bank (n+1)&1 of every meter, then stores fold number n+1 with
  *          release. A reader copies the number, then the banks, then the number again: if it moved the
  *          copy is taken again (bank n&1 is written in fold n+2, which begins when n+1 is published).
  *   ORD-10 Epoch. Writers read the epoch inside the section that stores the extreme, so after the leader
- *          has stored e+1 a writer still in epoch e is restarted at the latest by its next preemption,
+ *          has stored e+1, a writer still in epoch e is restarted by its next preemption at the latest,
  *          and a section that is not preempted ends long before an interval does; the leader reads bank e
  *          again before it opens e+2, and counts a late value to e+1. In atomic lanes writer and leader
  *          each have a full fence between their store (word, epoch) and their load (epoch, word): one of
  *          them sees the other's. A value that is late when the leader dies may be missing in the
  *          interval's extremes.
- *          Whether a value is within the extremes already, writers see from outside a section: that
- *          stores nothing, and what they saw stays.
+ *          Writers check outside a section whether a value is within the extremes already: that stores
+ *          nothing, and extremes only widen.
  *   ORD-11 Family. The kind of a family is set once by CAS from 0; losers compare.
  *   ORD-12 Clock word. One 8-byte word, relaxed: its expiry is part of it.
  *   ORD-13 Refusals. An entry's text is written, then its sequence number with release; readers check the
  *          number before and after. A writer that was stopped while 64 more were written may mix two
- *          texts: for humans.
+ *          texts: they are for humans only.
  *   ORD-14 Copies. Every copy out of the file ends with an acquire fence: what the next one copies is not
  *          older.
- *   ORD-15 Threads of one process. What a pointer, token or flag leads to is written before it is stored
- *          with release, and read after it was loaded with acquire: tables, call sites, references, the
- *          spare block, the process's slot, a snapshot's memory. Words beside it are relaxed.
+ *   ORD-15 Threads of one process. What a pointer, token or flag leads to is written before the pointer is
+ *          stored with release, and read after it was loaded with acquire: tables, call sites, references,
+ *          the spare block, the process's slot, a snapshot's memory. Words beside it are relaxed.
  *   ORD-16 Words alone. Losses, limits, tickets, times, the leader's own words, and words of a record
  *          that are read once, checked, and used. Untorn is enough.
  *   ORD-17 Process token. Only its own process writes it, by CAS from 0; the kernel or a fork handler
@@ -156,21 +155,21 @@ enum {
 /* Byte-range locks, far beyond any size the file can have. */
 #define LOCK_BASE     (UINT64_C(1) << 62)
 #define LOCK_ATTACHED (LOCK_BASE + 0) /* shared: held by every process that maps the segment for writing */
-#define LOCK_LEADER   (LOCK_BASE + 1) /* exclusive: the exporter that may do what registry/leader.h lists */
+#define LOCK_LEADER   (LOCK_BASE + 1) /* exclusive: the exporter that leads (registry/programs/leader.h) */
 #define LOCK_CLAIM    (LOCK_BASE + (UINT64_C(1) << 16)) /* + slot */
 #define LOCK_ALIVE    (LOCK_BASE + (UINT64_C(2) << 16)) /* + slot */
 #define LOCK_KEEP     (LOCK_BASE + (UINT64_C(1) << 32)) /* + pid; shared: see SLOTS */
 
 /* Why something was not recorded: header.loss[]. Append only. */
-#define SEGMENT_LOSS_REASONS(X)                                                                   \
-    X(LOSS_SEGMENT_FULL, "segment_full") /* series refused: arena or file system full */          \
-    X(LOSS_CARDINALITY, "cardinality")   /* series refused: the family's limit */                 \
-    X(LOSS_KIND, "kind_clash")           /* series refused: the name has another kind */          \
-    X(LOSS_SETTINGS, "settings_clash")   /* settings refused: the family has others */            \
-    X(LOSS_NAME, "bad_name")             /* series refused: name or tags not valid */             \
-    X(LOSS_SLOT, "no_slot")              /* gauge updates dropped: no process slot */             \
-    X(LOSS_VALUE, "bad_value")           /* updates dropped: not a finite number */               \
-    X(LOSS_DAMAGE, "damaged")            /* series refused: bytes in the segment made no sense */ \
+#define SEGMENT_LOSS_REASONS(X)                                                                     \
+    X(LOSS_SEGMENT_FULL, "segment_full") /* series refused: arena or file system full */            \
+    X(LOSS_CARDINALITY, "cardinality")   /* series refused: the family's limit */                   \
+    X(LOSS_KIND, "kind_clash")           /* series refused: the name has another kind */            \
+    X(LOSS_SETTINGS, "settings_clash")   /* settings refused: the family has others */              \
+    X(LOSS_NAME, "bad_name")             /* series refused: name or tags not valid */               \
+    X(LOSS_SLOT, "no_slot")              /* gauge updates dropped: no process slot */               \
+    X(LOSS_VALUE, "bad_value")           /* updates dropped: not a finite number */                 \
+    X(LOSS_DAMAGE, "damaged")            /* series refused: its bytes in the segment are invalid */ \
     X(LOSS_MEMORY, "process_memory")     /* series refused: this process had no memory for a handle */
 enum segment_loss {
 #define SEGMENT_LOSS(ID, NAME) ID,
@@ -187,7 +186,7 @@ struct segment_header {
     uint32_t header_size;       /* SEGMENT_HEADER */
     uint32_t page_size;         /* SEGMENT_PAGE: unit of the layout, not of the machine */
     uint64_t size;              /* of the file */
-    uint64_t incarnation;       /* random, never 0: tells this segment from every other */
+    uint64_t incarnation;       /* random, never 0: distinguishes this segment from every other */
     uint64_t created_wall;      /* ns since 1970 */
     uint64_t created_monotonic; /* ns, CLOCK_MONOTONIC of the initial time namespace: segment time 0 */
     uint8_t boot_id[16];        /* advice only */
@@ -210,11 +209,13 @@ struct segment_header {
     uint64_t group_cursor; /* offset of the newest gauge group | gauges used in it (0..8) in the low 6 bits */
     uint64_t pad3[5];
     /* Line 5: counts. */
-    uint64_t records;  /* changes to the index, to help texts, to what is retired: readers look again when it
-                          moves */
+    uint64_t records;  /* changes of index, help texts, retired series: readers look again when it moves */
     uint64_t refusals; /* refusal entries ever written */
-    uint64_t newest;   /* highest minor version of any writer that attached, if above the creator's; written
-                          before such a writer's first record is published (ORD-2) */
+    /*
+     * The highest minor version of any writer that attached, if above the creator's. Written before such a
+     * writer's first record is published (ORD-2).
+     */
+    uint64_t newest;
     uint64_t pad4[5];
     /* Line 6: read by every distribution update, written by the leader only. */
     uint64_t clock; /* segment time, 1/8 s << 32 | 1/8 s at which it expires (ORD-12); 0 = no leader yet */
@@ -319,7 +320,7 @@ LAYOUT_AT(struct segment_record, payload, 56);
 LAYOUT_AT(struct segment_record, payload_length, 60);
 _Static_assert(sizeof(struct segment_record) == RECORD_KEY, "the key follows the record's head");
 
-/* A process slot's record: information for humans but for `polled`. */
+/* A process slot's record. All but `polled` is information for humans. */
 struct segment_slot {
     uint64_t token;   /* the owner's random process token */
     uint64_t started; /* segment time of the claim, ns */

@@ -16,7 +16,7 @@ __thread struct process_thread process_thread
 static uint64_t plain_token;
 uint64_t *process_token_page = &plain_token;
 
-/* struct rseq: cpu_id at 4, rseq_cs at 8. The stand-in above is laid out alike. */
+/* struct rseq: cpu_id at 4, rseq_cs at 8. The substitute in struct process_thread has the same layout. */
 _Static_assert(offsetof(struct process_thread, cpu) == offsetof(struct process_thread, cpu_start) + 4, "");
 _Static_assert(offsetof(struct process_thread, rseq_cs) == offsetof(struct process_thread, cpu_start) + 8,
                "");
@@ -84,7 +84,7 @@ int process_init(void)
     return 0;
 }
 
-/* getrandom() without a wait; before the kernel's pool is ready, clocks and addresses must do. */
+/* getrandom() without waiting. Until the kernel's pool is ready, a clock and addresses serve instead. */
 static uint64_t draw_seed(void)
 {
     int saved = errno;

@@ -14,10 +14,10 @@
 
 #include "atomic.h"
 
-/* Set up the token page and the fork handlers; idempotent. 0 or -1 without memory. */
+/* Set up the token page and the fork handlers; idempotent, thread-safe. Always 0. */
 int process_init(void);
 
-/* Called in prepare / parent / child of every fork, in this order of registration reversed. At most 4. */
+/* Called at every fork: prepare hooks in reverse order of registration, the others in order. At most 4. */
 struct process_fork_hooks {
     void (*prepare)(void), (*parent)(void), (*child)(void);
 };
@@ -39,18 +39,19 @@ struct process_thread {
     uint64_t seeded;         /* complement of the token of the process for which it was seeded */
     uint32_t cpu_start, cpu; /* a struct rseq that says "no CPU", for threads without a real one */
     uint64_t rseq_cs;
-    uint32_t turn;     /* of the parts of a sum: grows by 8 with each update */
-    uint32_t claiming; /* > 0: this thread is claiming a slot, or in a fork (slot.c) */
-    uint64_t
-        stale_clock; /* the leader's clock word when it was found to have expired; 0 at first = no word */
+    uint32_t turn;        /* of the parts of a sum: grows by 8 with each update */
+    uint32_t claiming;    /* > 0: this thread is claiming a slot, or in a fork (slot.c) */
+    uint64_t stale_clock; /* the leader's clock word when it was found expired; 0 at first = no word */
 };
 extern __thread struct process_thread process_thread __attribute__((tls_model("initial-exec")));
 _Static_assert(sizeof(struct process_thread) <= 64, "TLS of a library is scarce");
 
 void process_reseed(void);
 
-/* [S] Is this thread's generator seeded, for this process? One that never was has 0 there, a forked child's
- * page has 0: neither equals the other's complement. */
+/*
+ * [S] Is this thread's generator seeded, for this process? One that never was has 0 there, a forked child's
+ * page has 0: neither equals the other's complement.
+ */
 static inline bool process_seeded(void)
 {
     return process_thread.seeded == ~mem_load(process_token_page); /* ORD-17 */

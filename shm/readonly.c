@@ -30,7 +30,7 @@ static int check_file(const char *path, const struct stat *st, bool world_writab
     if ((st->st_mode & S_IWOTH) && !world_writable)
         return metrics__fail(
             error, METRICS_E_UNSAFE, 0,
-            "%s may be written by everybody (mode %04o): chmod o-w it, or allow it in the options", path,
+            "%s is writable by everybody (mode %04o): chmod o-w it, or allow it in the options", path,
             (unsigned)(st->st_mode & 07777));
     return 0;
 }
@@ -41,7 +41,7 @@ static int check_limits(const char *path, const struct segment_header *h, uint64
     uint32_t a = h->lanes_atomic;
     if (h->size != size || size < SEGMENT_SIZE_MIN || size > SEGMENT_SIZE_MAX)
         return metrics__fail(error, METRICS_E_DAMAGED, 0,
-                             "%s has %llu bytes, its header says %llu: truncated?", path,
+                             "%s has %llu bytes, but its header says %llu: was it truncated?", path,
                              (unsigned long long)size, (unsigned long long)h->size);
     if (h->lanes_cpu > SEGMENT_LANES_MAX || !a || a > 64 || (a & (a - 1)) || !h->slots ||
         h->slots > SEGMENT_SLOT_BLOCKS * SEGMENT_SLOT_BLOCK || h->features >> 32 || !h->incarnation)
@@ -142,8 +142,7 @@ bool view_believes(const view_t *v, uint64_t arena_end)
     return arena_end <= ANYHOW || arena_end / SPARSE <= view_resident(v);
 }
 
-/* The first lock in [byte, byte + n) that would stop an exclusive one: 1 and *at, 0 = none, -1 = cannot
- * say. */
+/* The first lock in [byte, byte + n) against an exclusive one: 1 and *at, 0 = none, -1 = unknown. */
 static int first_lock(const view_t *v, uint64_t byte, uint64_t n, uint64_t *at)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = (off_t)n};

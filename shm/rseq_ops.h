@@ -11,11 +11,10 @@
  * It is an `addq`, and an instruction that adds to memory also sets the flags, which are part of the state
  * that the kernel keeps for the abort handler: ZF is set before it, by the `xorl` that also zeroes rdx, and
  * clear after it, unless it stored a zero. rdx, which held the descriptor's address, says whether the `xorl`
- * was reached. So the handler sees
- * whether the first store was made, and if it was, only the second is made again, in whatever lane the thread
- * is in by then (ORD-5). A double is added to in this way by adding the difference of its bits; if that comes
- * to zero, the cell was zero before, and to do it again changes nothing. A kill between the two stores leaves
- * the first.
+ * was reached. So the handler sees whether the first store was made, and if it was, only the second is made
+ * again, in whatever lane the thread is in by then (ORD-5). A double is added to in this way by adding the
+ * difference of its bits; if that comes to zero, the cell was zero before, and doing it again changes
+ * nothing. A kill between the two stores leaves the first.
  */
 #ifndef METRICS_SHM_RSEQ_OPS_H
 #define METRICS_SHM_RSEQ_OPS_H
@@ -27,8 +26,10 @@
 
 #define RSEQ_INLINE static inline __attribute__((always_inline))
 
-/* tests/multi/test_epoch.c stays here, inside the section, while the epoch moves. Free there: r11 and the
- * flags (x86-64), x15 and the flags (aarch64). */
+/*
+ * tests/multi/test_epoch.c stays here, inside the section, while the epoch moves. Free there: r11 and the
+ * flags (x86-64), x15 and the flags (aarch64).
+ */
 #ifndef RSEQ_PAUSE
 #define RSEQ_PAUSE ""
 #endif

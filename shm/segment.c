@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* segment.c - what every part of the writer's side asks of a segment: time, descriptor, is it closed, losses. */
+/* segment.c - what all other files here ask of a segment: its time, its descriptor, is it closed; losses. */
 #include "segment.h"
 
 #include <errno.h>

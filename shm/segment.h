@@ -42,7 +42,7 @@ typedef struct segment {
     unsigned char *base;
     struct segment_header *head; /* == base */
     uint64_t size;
-    /* Checked copies of the header's constants: what stands in the file may change at any moment. */
+    /* Checked copies of the header's constants: those in the file may change at any moment. */
     uint32_t lanes_cpu, lanes_atomic, slots, family_series;
     uint64_t time_offset; /* CLOCK_MONOTONIC - time_offset = segment time */
     char *path;
@@ -52,11 +52,11 @@ typedef struct segment {
     _Alignas(16) mem_pair_t spare; /* a block that lost its race, for the next allocation (arena.c) */
     uint32_t closed;               /* 1 = mapping replaced by private memory: everything is a no-op */
     char warning[160];             /* why it works less well than it could, or "" */
-    /* This process's slot (slot.c). */
+    /* This process's slot (slot.c). Claimed and released under slot.c's lock; read without it (ORD-15). */
     uint64_t slot_claim; /* token of the process that claims or has claimed */
     uint64_t slot_ready; /* token of the process for which `slot` holds */
     uint64_t slot_again; /* token of the process one of whose threads tries once more, or 0 */
-    int32_t slot;        /* -1 = none to be had */
+    int32_t slot;        /* -1 = none was left */
     void *slot_page;     /* the mapping that keeps the lock's file description */
 } segment_t;
 
@@ -69,11 +69,10 @@ int segment_fd(const segment_t *seg);
 /* [S] Nanoseconds since the segment was created. */
 uint64_t segment_now(const segment_t *seg);
 
-/* [S] Count something that was not recorded; `name` may be NULL, else it also goes to the ring of
- * refusals. */
+/* [S] Count something that was not recorded; `name`, if not NULL, also goes into the ring of refusals. */
 void segment_lose(segment_t *seg, enum segment_loss reason, const char *name, size_t length);
 
-/* [S] The address of n bytes at an offset, or NULL if they are not inside the arena. */
+/* [S] The address of n bytes at an offset, part of the mapping; NULL if they are not inside the arena. */
 static inline void *segment_at(const segment_t *seg, uint64_t offset, uint64_t n)
 {
     if (offset < SEGMENT_ARENA || offset > seg->size || n > seg->size - offset) return NULL;
@@ -98,12 +97,11 @@ void segment_close(segment_t *seg);
 
 /*
  * [S] Allocate a zero-filled block of size bytes, aligned to SEGMENT_ALIGN, with memory behind it (ORD-4).
- * Returns its offset, or 0 if the segment or its file system is full. Never SIGBUS.
+ * Returns its offset, or 0 if the segment or its file system is full. Never raises SIGBUS.
  */
 uint64_t arena_alloc(segment_t *seg, uint64_t size);
 
-/* [S] Hand back a block that nobody was told about. It is zeroed and serves a later allocation, or is
- * lost. */
+/* [S] Hand back a block that nothing refers to. It is zeroed and used for a later allocation, or lost. */
 void arena_return(segment_t *seg, uint64_t offset, uint64_t size);
 
 /* [S] Map the pages of a block into this process now, so that the first update does not fault. */
@@ -148,10 +146,10 @@ uint64_t index_find(const segment_t *seg, const void *key, size_t length, uint64
 uint64_t index_insert(segment_t *seg, uint64_t offset);
 
 /*
- * [S] Readers keep a catalog and walk the index only when header.records moves. So whoever begins to work
- * with a record counts it there, unless RECORD_ANNOUNCED says that this was done since its last change: the
- * one who made the change may have been killed before it could count it. At most twice for one change;
- * lock-free.
+ * [S] Readers keep a catalog and walk the index only when header.records moves. So a process that begins to
+ * work with a record counts it there, unless RECORD_ANNOUNCED says that this was done since its last change:
+ * the process that made the change may have been killed before it could count it. At most twice for one
+ * change; lock-free.
  */
 void record_announce(segment_t *seg, struct segment_record *r);
 
@@ -171,7 +169,7 @@ struct metrics__cells;
 /* A place for that many cells in all lanes, zeroed. Offset or 0 when full. */
 uint64_t lane_place(segment_t *seg, uint64_t cells);
 
-/* Fill in the handle's first line for a place. -1 if the place is not inside the arena. */
+/* Fill in the caller's *out, a handle's first line, for a place. 0, or -1 if it is not inside the arena. */
 int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metrics__cells *out);
 
 /* [S] Which atomic lane this thread uses. */
@@ -180,13 +178,14 @@ unsigned lane_stripe(const struct metrics__cells *c);
 /* --- slot.c --- */
 
 /*
- * [S] This process's slot; claimed at the first call, and anew after a fork. -1 = none to be had (the caller
+ * [S] This process's slot; claimed at the first call, and anew after a fork. -1 = none was left (the caller
  * counts a loss). slot_claim_again() tries once more after such a failure.
  */
 int slot_self(segment_t *seg);
 void slot_claim_again(segment_t *seg);
 /* Give up this process's slot for good; called by segment_close(), after which no claim succeeds. */
 void slot_release(segment_t *seg);
+/* The record of a slot in the segment, allocated if need be; NULL when full or damaged. */
 struct segment_slot *slot_record(segment_t *seg, int slot);
 
 /* A place for one gauge: offset of its group | index; 0 when full. */

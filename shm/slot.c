@@ -4,8 +4,9 @@
  *
  * The lock belongs to an open file description of its own, which nothing but one page's mapping keeps alive:
  * the descriptor is closed at once, so closefrom() in the host does not release it, and the page is not
- * inherited by forks (MADV_DONTFORK), so a living child does not hold it for a dead parent. It falls at exit,
- * at SIGKILL and at exec; it is seen across pid namespaces and through read-only descriptors.
+ * inherited by forks (MADV_DONTFORK), so a living child does not hold it for a dead parent. The lock is
+ * released at exit, at SIGKILL and at exec; it is seen across pid namespaces and through read-only
+ * descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -117,8 +118,8 @@ uint64_t *group_ticket(const segment_t *seg, uint64_t place)
 /*
  * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Offsets say
  * nothing about the order: a block that lost a race may become a group after later ones did. A list that
- * comes back to a group that was marked on the way is damage and ends the walk (Brent 1980: the marks move on
- * at steps 1, 2, 4 ...).
+ * comes back to a group that was marked on the way is damaged, and the walk ends (Brent 1980: the mark moves
+ * on at steps 1, 2, 4 ...).
  */
 static void zero_pairs(segment_t *seg, int slot)
 {
@@ -163,7 +164,7 @@ static void drop_lock(int fd, bool weak, uint64_t byte)
     fcntl(fd, weak ? F_SETLK : F_OFD_SETLK, &lock);
 }
 
-/* Does somebody still want what the dead owner of this slot left (LOCK_KEEP)? */
+/* Does a process still want what the dead owner of this slot left (LOCK_KEEP)? */
 static bool is_kept(segment_t *seg, int fd, int slot)
 {
     struct segment_slot *r = slot_record(seg, slot);
@@ -179,8 +180,7 @@ static int take_lowest(segment_t *seg, int fd, bool weak, bool kept_too)
 {
     for (int s = 1; s < (int)seg->slots; s++) {
         if (!take_lock(fd, weak, LOCK_CLAIM + (uint64_t)s)) continue;
-        /* POSIX locks do not stand in the way of their own process: another registry of it may be the
-         * owner. */
+        /* POSIX locks do not conflict within a process: another registry of this one may be the owner. */
         if (weak && file_locked(fd, LOCK_ALIVE + (uint64_t)s) == 1) continue;
         if (!slot_record(seg, s)) return -1;
         if (!kept_too && is_kept(seg, fd, s)) {
@@ -209,7 +209,7 @@ static bool lock_lasts(const segment_t *seg, int slot)
     return lasts;
 }
 
-/* The proper way: a description of our own, pinned by a page. -2 = it cannot be had here. */
+/* The proper way: a description of our own, pinned by a page. -2 = not possible here. */
 static int claim_pinned(segment_t *seg)
 {
     int slot = -2, fd = file_reopen(seg, O_RDWR);
@@ -227,8 +227,7 @@ static int claim_pinned(segment_t *seg)
     return slot;
 }
 
-/* After chroot or setuid the file cannot be opened again: a POSIX lock on the descriptor that we
- * inherited. */
+/* After chroot or setuid the file cannot be opened again: use a POSIX lock on the inherited descriptor. */
 static int claim_weak(segment_t *seg)
 {
     int fd = segment_fd(seg);
@@ -259,8 +258,8 @@ void slot_release(segment_t *seg)
 
 /*
  * A handler that leaves by siglongjmp(), or the thread's cancellation, would leave the lock held and the
- * claim unfinished, for good. So none of that happens in here, but for the handlers of faults, which have a
- * right to be told at once.
+ * claim unfinished, for good. So signals and cancellation wait until the claim is done. The signals of faults
+ * are not blocked, because a fault whose signal is blocked ends the process at once.
  */
 struct undisturbed {
     sigset_t signals;
@@ -283,7 +282,7 @@ static void end_undisturbed(const struct undisturbed *before)
     pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
 }
 
-/* For all threads of this process, if none has begun to. False: another one has. */
+/* Claim for all threads of this process, if none has begun to. False: another one has. */
 static bool claim_once(segment_t *seg, uint64_t token)
 {
     struct undisturbed before;

@@ -146,7 +146,7 @@ static int bind_buckets(struct metrics__distribution *d, const struct metrics__s
 }
 
 /*
- * Extremes start as zeros, which stand for epoch 0: after 32768 epochs (words compare modulo 2^64) that would
+ * Extremes start as zeros, which mean epoch 0: after 32768 epochs (words compare modulo 2^64) that would
  * look like the future. Give untouched words a recent tag. Beside a restartable store the CAS loses or is
  * overwritten.
  */

@@ -25,9 +25,10 @@ struct metrics_timer {
     struct metrics__distribution d;
 };
 
+/* The bind() of both kinds: see struct metrics__kind. */
 int metrics__distribution_bind(struct metrics__handle *h, const struct metrics__series *s);
 
-/* [S] What metrics__distribution_update() leaves: all but the inner exponential buckets. */
+/* [S] The rest of metrics__distribution_update(): all but the inner exponential buckets. */
 void metrics__distribution_else(struct metrics__distribution *d, double x, double scaled);
 
 /* [S] One more in that bucket. The parts of the sum take turns (format.h). */

@@ -41,8 +41,8 @@ static metrics__reservoir_params_t params_of(const struct metrics__settings *s)
 }
 
 /*
- * Copy the reservoir twice, after its count (ORD-6), and keep what both copies agree on: into scratch 0. One
- * that is hardly filled is copied in part. How many bytes; 0 = there was trouble.
+ * Copy the reservoir twice, after its count (ORD-6), and keep in scratch 0 what both copies agree on. A
+ * reservoir with few samples is copied in part. Returns how many bytes; 0 = there was trouble.
  */
 static size_t copy_samples(struct metrics_reader *r, uint64_t at, size_t n,
                            const metrics__reservoir_params_t *p)
@@ -88,8 +88,7 @@ static bool load_samples(const struct metrics__taking *t, const struct metrics__
 
 /* --- Extremes --- */
 
-/* The highest word of a bank over all lanes whose tag is the epoch's; 0 = none. Copied after the count
- * (ORD-6). */
+/* The highest word of a bank over all lanes with the epoch's tag, or 0. Copied after the count (ORD-6). */
 static uint64_t highest(const unsigned char *cells, uint64_t stride, uint64_t lanes, uint32_t cell,
                         uint64_t epoch)
 {

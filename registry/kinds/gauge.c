@@ -2,8 +2,8 @@
 /*
  * gauge.c - a level per process, merged by readers over the processes that live.
  *
- * The value stands in this process's slot (slot.c). The handle remembers where that is, and for which
- * process: after a fork the token differs and the child finds its own slot at its first set.
+ * The value is in this process's slot (slot.c). The handle remembers where that is, and for which process:
+ * after a fork the token differs and the child finds its own slot at its first set.
  */
 #include <math.h>
 
@@ -16,7 +16,7 @@ struct metrics_gauge {
     uint64_t place;       /* group | index (layout.h) */
     mem_pair_t *pair;     /* this process's value */
     uint64_t token;       /* the process for which `pair` holds */
-    uint64_t *ticket;     /* of the latest set; NULL: readers do not want to know who was last */
+    uint64_t *ticket;     /* of the latest set; NULL: the merge does not depend on who was last */
     bool persistent;      /* in the ownerless slot 0: shared by all processes, outlives them */
     metrics_gauge_fn *fn; /* callback; under the registry's lock, like the next three */
     void *arg;
@@ -43,9 +43,9 @@ static mem_pair_t *find_pair(metrics_gauge_t *g)
 }
 
 /*
- * The stamp of a value that is set now, where `stamp` is the last one. Who holds the latest ticket keeps it:
- * nobody has set the gauge since, so its next value is the last one, too. So a process that sets a gauge
- * alone shares no cache line that anybody writes.
+ * The stamp of a value that is set now; `stamp` is the one before. Who holds the latest ticket keeps it: no
+ * other process has set the gauge since, so this value is the latest, too. A process that alone sets a gauge
+ * therefore writes no shared cache line.
  */
 static uint64_t next_stamp(const metrics_gauge_t *g, uint64_t stamp, bool from_callback)
 {
@@ -109,12 +109,12 @@ void metrics_gauge_callback(metrics_gauge_t *g, metrics_gauge_fn *fn, void *arg)
     if (!fn) set(g, NAN, false);
 }
 
-/* Run every callback that this process registered. Takes the lock for each step, never while one runs. */
+/* Run every callback that this process registered. No callback runs under the lock. */
 static void poll_callbacks(metrics_registry_t *r)
 {
     uint64_t token = process_token();
     pthread_mutex_lock(&r->lock);
-    /* Gauges leave the list never and join it at the front, so the walk survives the pauses. */
+    /* Gauges never leave the list and join it at the front, so the walk may pause. */
     for (metrics_gauge_t *g = r->callbacks; g; g = g->next) {
         metrics_gauge_fn *fn = g->fn_token == token ? g->fn : NULL;
         void *arg = g->arg;

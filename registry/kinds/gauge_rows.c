@@ -9,8 +9,7 @@
 #include "atomic.h"
 #include "taking.h"
 
-/* The value of a slot: false if it is absent (never set, NaN, or from a callback that nobody polls any
- * more). */
+/* The value of a slot: false if absent (never set, NaN, or from a callback that is no longer polled). */
 static bool pair_value(const struct metrics__taking *t, const struct segment_pair *p, uint32_t slot,
                        double *value)
 {

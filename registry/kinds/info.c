@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* info.c - a constant fact: all that it says is in its tags. */
+/* info.c - a constant fact: its tags say everything. */
 #include "handle.h"
 
 void metrics_info_v(metrics_registry_t *r, const char *const *name_tags, size_t n)

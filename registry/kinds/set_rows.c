@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* set_rows.c - distinct things of the last closed interval; of the open one while none was ever closed. */
+/* set_rows.c - distinct things of the last closed interval, or of the open one if none was closed yet. */
 #include <string.h>
 
 #include "sketch.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* updown.c - a total that goes up and down (two's complement in the cell). Its update is inline, in
- * <mtx/metrics.h>. */
+/* updown.c - a total that goes up and down, in two's complement. Its update is inline, in <mtx/metrics.h>. */
 
 #include "handle.h"
 #include "noop.h"

@@ -25,8 +25,10 @@ static int is_theirs(const struct segment_slot *slot, uint32_t pid, uint64_t sin
     return slot->token && slot->pid == pid && slot->started >= since_ns;
 }
 
-/* In a claimer's order (ORD-7): LOCK_CLAIM keeps claimers, who wipe, away; then the slot is looked at again,
- * and only then is it shown as alive. */
+/*
+ * In a claimer's order (ORD-7): LOCK_CLAIM keeps claimers away, who would clear the slot; then the slot is
+ * looked at again, and only then is it shown as alive.
+ */
 static int hold_slot(view_t *v, const struct segment_header *h, uint32_t s, uint32_t pid, uint64_t since_ns)
 {
     struct segment_slot slot;

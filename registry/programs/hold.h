@@ -9,11 +9,12 @@
  *
  *     hold = metrics_hold_open(path, NULL);      before the process starts: no moment is unguarded
  *     metrics_hold_process(hold, pid);           when its pid is known
- *     metrics_hold_take(hold, pid, since);       when it has ended and was not reaped
+ *     metrics_hold_take(hold, pid, since);       when it has ended and was not reaped yet
  *     metrics_hold_release(&hold);
  *
- * Not installed: for mtxctl run, whose last snapshot comes after its command's end. One thread at a time; not
- * async-signal-safe. Every function takes NULL for a hold and then does nothing.
+ * Not installed: for mtxctl run, which takes its last snapshot after its command has ended. A hold belongs to
+ * one thread at a time; not async-signal-safe. A hold that is NULL is allowed everywhere: nothing is done
+ * then.
  */
 #ifndef METRICS_HOLD_H
 #define METRICS_HOLD_H
@@ -25,8 +26,9 @@
 typedef struct metrics_hold metrics_hold_t;
 
 /*
- * Keep the slots of all processes that die from now on. NULL on error, as metrics_reader_open; needs write
- * access to the file.
+ * Keep the slots of all processes that die from now on. Needs write access to the file. The caller releases
+ * it. NULL on error: the codes of metrics_reader_open(), and METRICS_E_BUSY, METRICS_E_FULL as in
+ * metrics_open().
  */
 metrics_hold_t *metrics_hold_open(const char *path, metrics_error_t *error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* leader.c - see leader.h. What is written here is written through a mapping; what is read, by the reader. */
+/* leader.c - see leader.h. It writes through a mapping and reads by its reader. */
 #include "leader.h"
 
 #include <stdlib.h>
@@ -143,7 +143,7 @@ static void sweep(struct metrics_leader *l, uint64_t epoch)
 
 /*
  * A writer that read the old epoch may have stored after we looked: count that to the epoch now ending
- * (ORD-10). Also where the first look found nothing. A word that was seen in an older epoch says nothing
+ * (ORD-10). So also where the first look found nothing. A word that was seen in an older epoch says nothing
  * about this one.
  */
 static void find_late(struct metrics_leader *l, uint64_t epoch)
@@ -164,8 +164,8 @@ static void find_late(struct metrics_leader *l, uint64_t epoch)
 }
 
 /*
- * Close the open epoch. A kill between two of these stores leaves a state that recover() knows: the closed
- * epoch is pending from the moment the new number stands.
+ * Close the open epoch. A kill between two of these stores leaves a state that recover() handles: the closed
+ * epoch is pending as soon as the new number is stored.
  */
 static void close_epoch(struct metrics_leader *l, uint64_t open, uint64_t now)
 {

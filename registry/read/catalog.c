@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * catalog.c - what a reader has found in the index. It only grows, and nothing that a snapshot shows changes
- * in it. When header.records has moved the index is walked: records that are new are read in the order in
- * which they lie in the file, and sorted into the others by name; of the others one word is read again.
+ * catalog.c - what a reader has found in the index. It only grows, and nothing in it that a snapshot shows
+ * changes. When header.records has moved, the index is walked: new records are read in the order of their
+ * offsets and sorted into the others by name; of the others one word is read again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +91,7 @@ static bool give_late(struct metrics__catalog *c, struct metrics__series_read *s
 static struct metrics__series_read *read_series(struct metrics_reader *r, uint64_t offset,
                                                 const struct segment_record *rec, uint64_t have)
 {
-    /* Memory is taken only for what is sound: whatever is not is looked at again and again. */
+    /* Memory is taken only for what is sound, because the rest is looked at again at every update. */
     struct metrics__family_read *family =
         metrics__kind_read_of(rec->kind) ? metrics__family_find(r, rec->link, rec->kind) : NULL;
     struct metrics__series_read *s = family ? read_key(&r->catalog->pool, rec, have, family) : NULL;
@@ -174,7 +174,7 @@ static bool is_known(const struct metrics__catalog *c, uint64_t offset)
     return offset % SEGMENT_ALIGN == 0 && metrics__catalog_known(c, offset);
 }
 
-/* What of a level is new. An entry may lead beyond the arena's end: see metrics__catalog_update(). */
+/* Find new entries of a level. One may lead beyond the arena's end: see metrics__catalog_update(). */
 static int walk_level(struct metrics_reader *r, uint64_t at, uint64_t entries, struct found *found)
 {
     enum { PIECE = 8192 };
@@ -243,7 +243,7 @@ static int look_again(struct metrics_reader *r, size_t count)
     return 0;
 }
 
-/* Series whose family got its text go on as others, since snapshots show them as they were. */
+/* Series whose family got its text are replaced by copies, since snapshots show the old ones. */
 static int renew_series(struct metrics_reader *r, size_t count)
 {
     struct metrics__catalog *c = r->catalog;
@@ -307,7 +307,7 @@ static int sort_in(struct metrics__catalog *c, size_t known)
     return 0;
 }
 
-/* What could not be sorted in must not be known, either. */
+/* What could not be sorted in must not stay known. */
 static void forget_new(struct metrics__catalog *c, size_t known)
 {
     c->count = known;
@@ -318,9 +318,9 @@ static void forget_new(struct metrics__catalog *c, size_t known)
 }
 
 /*
- * The index is read after the header, so an entry may lead beyond the arena's end as the header has it: it is
- * then found at the next update, because header.records was copied before both. When something cannot
- * be had, what was found so far stays, and the next update goes on.
+ * The index is read after the header, so an entry may lead beyond the header's end of the arena. It is then
+ * found at the next update, because header.records was copied before both. When memory runs out or a read
+ * fails, what was found so far stays, and the next update goes on.
  */
 int metrics__catalog_update(struct metrics_reader *r)
 {

@@ -3,9 +3,9 @@
  * check.c - look at every structure of a segment and name what is wrong, and where.
  *
  * Readers leave damage out; this says what they would leave out. It works on a private copy, so a segment in
- * use may be checked: what a writer is half-way through is not damage, since nothing refers to it yet. What
- * was allocated while the copy was made is known by its place, behind the copy's end and before that of the
- * arena now; and what looks damaged is looked at again in a second copy before anybody is told.
+ * use may be checked: what a writer has half done is not damage, since nothing refers to it yet. What was
+ * allocated while the copy was made is known by its place, behind the copy's end and before that of the arena
+ * now; and what looks damaged is looked at again in a second copy before it is reported.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -62,7 +62,7 @@ static bool outside(const struct checking *c, uint64_t offset, uint64_t n, uint6
     return offset < SEGMENT_ARENA || offset > c->limit || n > c->limit - offset || offset % align;
 }
 
-/* A cursor's block must be there whole, and no more of it be used than there is (shm/lane.c). */
+/* A cursor's block must be inside the arena, and no more of it used than it has (shm/lane.c). */
 static void check_cursor(struct checking *c, unsigned i)
 {
     const struct segment_header *h = &c->head;
@@ -72,7 +72,7 @@ static void check_cursor(struct checking *c, unsigned i)
     if (cursor && outside(c, cursor >> 20 << 6, extents * extent, SEGMENT_ALIGN))
         damage(c, where, "the cursor of cells points outside the arena");
     else if ((cursor & 0xfffff) > extents * SEGMENT_LANE_LINE)
-        damage(c, where, "%llu cells of a block of %llu are said to be used",
+        damage(c, where, "the cursor counts %llu used cells of a block of %llu",
                (unsigned long long)(cursor & 0xfffff), (unsigned long long)(extents * SEGMENT_LANE_LINE));
 }
 
@@ -84,10 +84,10 @@ static void check_head(struct checking *c)
                (unsigned long long)h->arena_next, (unsigned long long)h->size);
     if (h->populated < h->arena_next || h->populated > h->size)
         damage(c, offsetof(struct segment_header, populated),
-               "memory is said to end at %llu, the arena at %llu", (unsigned long long)h->populated,
+               "the memory ends at %llu, but the arena at %llu", (unsigned long long)h->populated,
                (unsigned long long)h->arena_next);
     if (h->level[0] != SEGMENT_INDEX0)
-        damage(c, offsetof(struct segment_header, level), "index level 0 is said to be at %llu",
+        damage(c, offsetof(struct segment_header, level), "index level 0 begins at %llu",
                (unsigned long long)h->level[0]);
     for (unsigned i = 1; i < SEGMENT_INDEX_LEVELS; i++)
         if (h->level[i] && outside(c, h->level[i], layout_level_entries(i) * 8, SEGMENT_ALIGN))
@@ -102,7 +102,7 @@ static void check_head(struct checking *c)
                "interval %llu is open, but %llu was the last one logged", (unsigned long long)h->epoch,
                (unsigned long long)h->logged);
     if (h->exported > 1)
-        damage(c, offsetof(struct segment_header, exported), "a flag that is 0 or 1 is %llu",
+        damage(c, offsetof(struct segment_header, exported), "a flag that must be 0 or 1 is %llu",
                (unsigned long long)h->exported);
 }
 
@@ -132,14 +132,13 @@ static void check_group(struct checking *c, uint64_t group, const struct segment
     }
 }
 
-/* Groups are listed newest first, in any order of offsets; as in shm/slot.c, a mark on the way notices
- * loops. */
+/* Groups are listed newest first, offsets in any order; a mark on the way detects loops, as in shm/slot.c. */
 static void check_groups(struct checking *c)
 {
     uint64_t where = offsetof(struct segment_header, group_cursor),
              group = layout_gauge_group(c->head.group_cursor), mark = 0, step = 1, turn = 1;
     if ((c->head.group_cursor & 63) > SEGMENT_GROUP_GAUGES)
-        damage(c, where, "%u gauges of a group of %d are said to be used",
+        damage(c, where, "the cursor counts %u used gauges of a group of %d",
                (unsigned)(c->head.group_cursor & 63), SEGMENT_GROUP_GAUGES);
     while (group) {
         const struct segment_group *g = at(c, group, sizeof *g);
@@ -160,7 +159,7 @@ static void check_groups(struct checking *c)
     }
 }
 
-/* The ring of refused names: an entry's number tells where it stands. */
+/* The ring of refused names: an entry's number says where in the ring it is. */
 static void check_refusals(struct checking *c)
 {
     for (unsigned i = 0; i < SEGMENT_REFUSAL_COUNT; i++) {
@@ -169,13 +168,13 @@ static void check_refusals(struct checking *c)
         memcpy(&r, c->image + where, sizeof r);
         if (!r.seq) continue; /* none, or being written */
         if (r.length > sizeof r.name || (r.seq - 1) % SEGMENT_REFUSAL_COUNT != i)
-            damage(c, where, "the entry of a refused name makes no sense");
+            damage(c, where, "the entry of a refused name is invalid");
     }
 }
 
 /* --- Records --- */
 
-/* Which of its lengths makes a record useless; NULL = none. *field is where that one stands in it. */
+/* Which of its lengths makes a record useless; NULL = none. *field is that one's offset in the record. */
 static const char *unusable(const struct checking *c, uint64_t offset, const struct segment_record *r,
                             uint64_t *field)
 {
@@ -203,9 +202,9 @@ static void damaged_entry(struct checking *c, uint64_t where, uint64_t entry)
     const struct segment_record *r = offset % SEGMENT_ALIGN ? NULL : at(c, offset, RECORD_KEY);
     const char *what = r && r->hash && r->hash >> 48 == entry >> 48 ? unusable(c, offset, r, &field) : NULL;
     if (what)
-        damage(c, offset + field, "no whole record: its %s makes no sense", what);
+        damage(c, offset + field, "no whole record: its %s is invalid", what);
     else
-        damage(c, where, "an index entry leads to %llu, where no whole record is",
+        damage(c, where, "an index entry leads to %llu, where there is no whole record",
                (unsigned long long)offset);
 }
 
@@ -216,8 +215,10 @@ static bool is_no_record(const struct checking *c, uint64_t offset, uint8_t type
     return r ? r->type != type : offset < c->end || outside(c, offset, RECORD_KEY, SEGMENT_ALIGN);
 }
 
-/* A letter, a name, and for a series pairs of tag key and value, sorted by key; each ends with a zero and is
- * text that a writer would accept. */
+/*
+ * A letter, a name, and for a series pairs of tag key and value, sorted by key; each ends with a zero and is
+ * text that a writer would accept.
+ */
 static bool is_key(const struct segment_record *r, char letter)
 {
     const char *key = (const char *)r + RECORD_KEY, *end = key + r->key_length, *before = NULL;
@@ -272,14 +273,14 @@ static void check_family(struct checking *c, uint64_t offset, const struct segme
         damage(c, where, "%s is a family of kind %u, which does not exist", name, f->kind);
     const struct segment_record *text = f->text ? whole_record(c, f->text) : NULL;
     if (f->text && (is_no_record(c, f->text, RECORD_TEXT) || (text && !is_text(text))))
-        damage(c, where + offsetof(struct metrics__family_record, text), "unit and help of %s are not there",
+        damage(c, where + offsetof(struct metrics__family_record, text), "unit and help of %s are missing",
                name);
     else if (text)
         metrics__claim(&c->claims, f->text, text->length,
                        where + offsetof(struct metrics__family_record, text), name);
     if (f->overflow && is_no_record(c, f->overflow, RECORD_SERIES))
         damage(c, where + offsetof(struct metrics__family_record, overflow),
-               "the overflow series of %s is not there", name);
+               "the overflow series of %s is missing", name);
 }
 
 /* --- Series --- */
@@ -317,8 +318,7 @@ static void check_rates(struct checking *c, const struct segment_record *r)
         }
 }
 
-/* Of cells, those in the first lane and in the last: what lies between lies as these do. Of a gauge, its
- * ticket. */
+/* Of cells, those in the first and last lane; the others are laid out alike. Of a gauge, its ticket. */
 static void claim_storage(struct checking *c, const struct segment_record *r,
                           const struct metrics__plan *plan, uint64_t where, const char *name)
 {
@@ -378,7 +378,7 @@ static void check_storage(struct checking *c, uint64_t offset, const struct segm
         damage(c, where, "storage of %s lies outside the arena or is not aligned", name);
     else if (r->kind == KIND_gauge && layout_gauge_group(place) == layout_gauge_group(c->gauges) &&
              layout_gauge_index(r->storage[0]) >= (c->gauges & 63))
-        damage(c, where, "storage of %s was never given to anybody", name);
+        damage(c, where, "storage of %s was never allocated", name);
     else if (r->storage[0] && n0)
         claim_storage(c, r, plan, where, name);
     if (r->storage[0] && plan->cells > 1 && !outside(c, place, n0, align)) check_sums(c, r, plan, name);
@@ -392,7 +392,7 @@ static void check_storage(struct checking *c, uint64_t offset, const struct segm
     if (plan->reservoir) check_sample(c, r, s, plan);
 }
 
-/* Settings or bounds, whichever are to blame. */
+/* The offset of the settings, or of the bounds if these are wrong. */
 static uint64_t settings_at(const struct checking *c, uint64_t family, const struct metrics__family_record *f)
 {
     uint64_t payload = family + whole_record(c, family)->payload;
@@ -417,10 +417,10 @@ static void check_series(struct checking *c, uint64_t offset, const struct segme
     else if (!f)
         damage(c, offset + offsetof(struct segment_record, link), "%s belongs to no family", name);
     else if (f->kind && f->kind != r->kind)
-        damage(c, offset + offsetof(struct segment_record, kind), "%s is of kind %u, its family of kind %u",
-               name, r->kind, f->kind);
+        damage(c, offset + offsetof(struct segment_record, kind),
+               "%s is of kind %u, but its family of kind %u", name, r->kind, f->kind);
     else if (metrics__plan((enum metrics__kind_number)r->kind, &f->settings, f->bounds, &plan))
-        damage(c, settings_at(c, r->link, f), "the settings of %s make no sense", name);
+        damage(c, settings_at(c, r->link, f), "the settings of %s are invalid", name);
     else
         check_storage(c, offset, r, name, &f->settings, &plan);
 }
@@ -433,8 +433,8 @@ static void check_record(struct checking *c, uint64_t offset, const struct segme
     uint8_t should = is_key(r, 'S') ? RECORD_SERIES : is_key(r, 'F') ? RECORD_FAMILY : r->type;
     if (r->type != should ||
         (!metrics__is_newer(&c->head) && r->type != RECORD_SERIES && r->type != RECORD_FAMILY))
-        damage(c, offset + offsetof(struct segment_record, type), "a record is of type %u, its key is not",
-               r->type);
+        damage(c, offset + offsetof(struct segment_record, type),
+               "a record is of type %u, but its key is not", r->type);
     else if (r->type == RECORD_SERIES)
         check_series(c, offset, r);
     else if (r->type == RECORD_FAMILY)
@@ -477,7 +477,7 @@ static void check_entry(struct checking *c, uint64_t where, uint64_t entry, uint
     if (r->hash != hash || entry >> 48 != hash >> 48)
         damage(c, offset, "the hash of a record does not match its key");
     else if (hash % lines != line)
-        damage(c, where, "an index entry stands in line %llu instead of %llu", (unsigned long long)line,
+        damage(c, where, "an index entry is in line %llu instead of %llu", (unsigned long long)line,
                (unsigned long long)(hash % lines));
     else if (found_at(c, r) != where)
         damage(c, where, "an index entry leads to a key that another entry leads to already");
@@ -509,7 +509,8 @@ static int load(struct checking *c, metrics_error_t *error)
 {
     struct segment_header now;
     if (view_head(&c->view, &c->head))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: was it truncated?",
+                             c->view.path);
     c->end = c->head.arena_next;
     if (!view_believes(&c->view, c->end)) c->end = c->view.size;
     while (!view_believes(&c->view, c->end)) c->end /= 2;
@@ -517,7 +518,8 @@ static int load(struct checking *c, metrics_error_t *error)
     c->image = malloc(c->end);
     if (!c->image) return metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to check %s", c->view.path);
     if (view_read(&c->view, 0, c->image, c->end) || view_head(&c->view, &now))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: truncated?", c->view.path);
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read: was it truncated?",
+                             c->view.path);
     c->gauges = now.group_cursor;
     c->limit = now.arena_next > c->end && view_believes(&c->view, now.arena_next) ? now.arena_next : c->end;
     return 0;
@@ -525,8 +527,8 @@ static int load(struct checking *c, metrics_error_t *error)
 
 static void overlap(void *arg, const struct metrics__claim *claim, const struct metrics__claim *earlier)
 {
-    damage(arg, claim->where, "%s: its bytes at %llu belong to %s as well, says offset %llu", claim->what,
-           (unsigned long long)claim->from, earlier->what, (unsigned long long)earlier->where);
+    damage(arg, claim->where, "%s: its bytes at %llu also belong to %s, according to offset %llu",
+           claim->what, (unsigned long long)claim->from, earlier->what, (unsigned long long)earlier->where);
 }
 
 /* Look at a fresh copy; fn may be NULL to count only. */

@@ -22,16 +22,16 @@ struct metrics__claims {
     bool failed; /* there was no memory for one of them */
 };
 
-/* The range belongs to what stands at `where`. Empty ranges claim nothing. */
+/* The range belongs to what is at `where`. Empty ranges claim nothing. */
 void metrics__claim(struct metrics__claims *claims, uint64_t from, uint64_t n, uint64_t where,
                     const char *what);
 
-/* Sorts, then tells of each claim that begins inside an earlier one. O(n log n). */
+/* Sort, then report each claim that begins inside an earlier one. O(n log n). */
 typedef void metrics__overlap_fn(void *arg, const struct metrics__claim *claim,
                                  const struct metrics__claim *earlier);
 void metrics__claims_overlaps(struct metrics__claims *claims, metrics__overlap_fn *fn, void *arg);
 
-/* Forget them all; the memory goes back. */
+/* Forget them all and free the memory. */
 void metrics__claims_free(struct metrics__claims *claims);
 
 #endif

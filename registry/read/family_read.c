@@ -78,7 +78,7 @@ static const struct metrics__shape *shape_of(struct metrics__catalog *c, unsigne
 
 /* --- Texts --- */
 
-/* Unit and help, once they are there. A text that cannot be printed is as good as none. */
+/* Unit and help, if they have been added. A text that is not UTF-8 is ignored. */
 static void read_text(struct metrics_reader *r, struct metrics__family_read *f, uint64_t offset)
 {
     struct metrics__pool *pool = &r->catalog->pool;
@@ -129,8 +129,7 @@ static bool make_room(struct metrics__catalog *c)
     return true;
 }
 
-/* The name in the key of the family's record, which is in the window: "" if it is not like that of a
- * series. */
+/* The name in the key of the family's record, which is in the window; "" if the key is malformed. */
 static const char *read_name(struct metrics_reader *r, uint64_t offset)
 {
     uint64_t have;
@@ -141,7 +140,7 @@ static const char *read_name(struct metrics_reader *r, uint64_t offset)
     return metrics__pool_text(&r->catalog->pool, sound ? key + 1 : "", sound ? rec->key_length - 2 : 0);
 }
 
-/* A family that is not known yet, or (first: the one that is) not for series of that kind. */
+/* Read a family that is not known yet, or, with `first`, one that is known for series of another kind. */
 static struct metrics__family_read *read_family(struct metrics_reader *r, uint64_t offset, unsigned kind,
                                                 struct metrics__family_read *first)
 {

@@ -2,8 +2,8 @@
 /*
  * merge.c - one snapshot that stands for two intervals: how a log is thinned without losing what was counted.
  *
- * Totals are cumulative, so the newer ones say it all. Of the interval part, extremes and samples are joined;
- * sets are joined exactly while both are exact and small, else the larger estimate stands (the union lies
+ * Totals are cumulative, so the newer ones are kept. Of the interval part, extremes and samples are joined;
+ * sets are joined exactly while both are exact and small, else the larger estimate is kept (the union is
  * between that and the sum).
  */
 #include <math.h>
@@ -98,7 +98,7 @@ static double values_of(const struct metrics__sample_read *s)
     return s->values > 1 ? (double)s->values : 1;
 }
 
-/* Sum of squared distances from the sample's mean: its variance, undone as if its values weighed the same. */
+/* Sum of squared distances from the sample's mean: its variance, turned back as if all weights were equal. */
 static double spread_of(const struct metrics__sample_read *s, double weight)
 {
     if (values_of(s) <= 1) return 0;

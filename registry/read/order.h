@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * order.h - in which order a snapshot reads, and where it puts what it has read.
+ * order.h - in which order a snapshot reads, and where it stores what it has read.
  *
  * Readings are sorted by name; cells lie where registration put them. So that the file is read from its
  * beginning to its end, and each reading is written once, the reader keeps its series a second time in order
@@ -44,8 +44,8 @@ struct metrics__order {
 };
 
 /*
- * Make it anew: places of all series of the catalog that are to be shown. head tells the lanes, end where
- * the arena ends. false without memory: then it stays stale. From the reader's thread.
+ * Make it anew: places of all series of the catalog that are to be shown. head has the numbers of lanes; end
+ * is where the arena ends. false without memory: then it stays stale. From the reader's thread.
  */
 bool metrics__order_make(struct metrics__order *o, const struct metrics__catalog *c,
                          const struct segment_header *head, uint64_t end);

@@ -11,8 +11,8 @@
  * what they are in memory.
  *
  * Before anything is unpacked the stream is walked: no container may claim more elements than there are bytes
- * left, nor nest deeper than 16, and no top-level object may hold more than 65536 elements in all. A few
- * hostile bytes would otherwise make the unpacker allocate gigabytes: it takes 24 bytes and more for each.
+ * left, nor nest deeper than 16, and no top-level object may hold more than 65536 elements in all. Otherwise
+ * a few hostile bytes would make the unpacker allocate gigabytes: it takes 24 bytes or more for each element.
  */
 #include <math.h>
 #include <msgpack.h>
@@ -266,7 +266,7 @@ static bool walk_object(struct walk *w, int depth)
     return false; /* extensions: we write none */
 }
 
-/* How many objects the stream consists of; 0 = it is not a sound stream. */
+/* How many objects the stream consists of; 0 = the stream is malformed. */
 static uint64_t walk_all(const char *raw, size_t n)
 {
     struct walk w = {(const unsigned char *)raw, (const unsigned char *)raw + n, 0};
@@ -494,7 +494,7 @@ static void get_pair(struct unpacking *u, const msgpack_object_kv *kv, struct pa
         get_elements(u, o, r);
 }
 
-/* --- From parts to a reading: of each kind what it has, whatever else was packed --- */
+/* --- From parts to a reading: what its kind has, whatever else was packed --- */
 
 /* NULL without memory. */
 static struct metrics__rates_read rates_from(const struct parts *p)
@@ -680,7 +680,7 @@ metrics_snapshot_t *metrics_snapshot_decode(const void *bytes, size_t n, metrics
     if (!u.s || u.s->pool.failed)
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to decode a snapshot");
     else
-        metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: what it says makes no sense");
+        metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: its content is invalid");
     if (u.s) metrics_snapshot_release(&u.s);
     return NULL;
 }

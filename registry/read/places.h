@@ -8,8 +8,8 @@
 enum { METRICS__RECORD_MOST = 8192 }; /* bytes of a record that a reader may have to look at: any of ours */
 
 /*
- * The record at an offset if it is whole, as in shm/index.c, else NULL (see also r->trouble). The first
- * *have bytes from its start stand in the window, at least as many as RECORD_KEY; look at no others.
+ * The record at an offset if it is whole, as in shm/index.c, else NULL (see also r->trouble). It is in the
+ * window and valid until that moves: its first *have bytes, at least RECORD_KEY; do not look beyond them.
  */
 const struct segment_record *metrics__record_in(struct metrics_reader *r, struct metrics__window *w,
                                                 uint64_t offset, uint64_t *have);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool.h - a reader's memory: pools, which go away all at once, and scratch, which is used again and again. */
+/* pool.h - a reader's memory: pools, which are freed all at once, and scratch, which is used again. */
 #ifndef METRICS_REGISTRY_POOL_H
 #define METRICS_REGISTRY_POOL_H
 
@@ -13,7 +13,7 @@ struct metrics__pool {
 /* n zeroed bytes, aligned to 8; NULL (and failed) without memory. */
 void *metrics__pool_take(struct metrics__pool *pool, size_t n);
 char *metrics__pool_text(struct metrics__pool *pool, const char *text, size_t n); /* a terminated copy */
-/* Everything that was taken is gone; the memory is kept for as much again. */
+/* Everything that was taken becomes invalid; the memory is kept for the same amount again. */
 void metrics__pool_reset(struct metrics__pool *pool);
 void metrics__pool_free(struct metrics__pool *pool);
 
@@ -22,7 +22,7 @@ struct metrics__scratch {
     void *bytes;
     size_t room;
 };
-/* n bytes, 64-byte aligned and not cleared; what was there before is gone. NULL without memory. */
+/* n bytes, 64-byte aligned, not cleared; scratch's own, valid until the next call. NULL without memory. */
 void *metrics__scratch_take(struct metrics__scratch *scratch, size_t n);
 void metrics__scratch_free(struct metrics__scratch *scratch);
 

@@ -140,7 +140,7 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     struct segment_header h;
     memset(info, 0, sizeof *info);
     if (view_head(&r->view, &h))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s can no longer be read: was it truncated?",
                              r->view.path);
     info->major = h.major;
     info->minor = h.newest > h.minor && h.newest <= UINT16_MAX ? (uint16_t)h.newest : h.minor;
@@ -156,7 +156,7 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     info->slots_limit = h.slots - 1;
     info->writers = view_alive(&r->view, r->alive, h.slots);
     info->attached = view_locked(&r->view, LOCK_ATTACHED) == 1;
-    /* A lock does not stand in the way of its own holder. */
+    /* The kernel does not report a lock to the descriptor that holds it. */
     info->leader = r->view.map || view_locked(&r->view, LOCK_LEADER) == 1;
     info->epoch = h.epoch ? h.epoch - 1 : 0;
     info->folds = h.fold;

@@ -43,7 +43,7 @@ struct metrics__family_read {
     const struct metrics__series_read *latest; /* of its series: the next one shares its texts */
     const struct metrics__shape *shape;        /* NULL: the family was decoded from bytes */
     struct metrics__family_read *other;        /* the same family for another kind: damage */
-    struct metrics__family_read *newer;        /* the same with its text, which came late */
+    struct metrics__family_read *newer;        /* the same with its text, which was added later */
     uint8_t merge;                             /* gauges: enum metrics_merge */
 };
 
@@ -58,7 +58,7 @@ struct metrics__series_read {
     uint64_t offset, storage[2];
     uint8_t kind, tag_count;
     bool own_name;         /* else it is the family's */
-    bool retired, twin;    /* twin: of a series before it: damage, left out */
+    bool retired, twin;    /* twin: has the name and tags of a series before it: damage, left out */
     bool overflow, filled; /* an overflow series is shown once something was counted in it */
     uint32_t place;        /* its index in the readings, or METRICS__NOWHERE; to others a hint (ORD-15) */
     uint32_t late;         /* its entry in the catalog's `late`, if it has a reservoir */
@@ -71,14 +71,15 @@ static inline const char *metrics__series_name(const struct metrics__series_read
     return s->own_name ? (const char *)(s->tags + s->tag_count) : s->family->name;
 }
 /*
- * A series of that family and these texts (name, key, value, key, value ...; count is odd), all else zero.
- * What the family or its latest series has of the texts is not copied. NULL without memory.
+ * A series of that family and these texts (name, key, value, key, value ...; count is odd), all else zero. It
+ * and copies of the texts are in the pool; texts that the family or its latest series has are shared. NULL
+ * without memory.
  */
 struct metrics__series_read *metrics__series_new(struct metrics__pool *pool, const char *const *texts,
                                                  size_t count, struct metrics__family_read *family);
 /*
- * A family for series that are of no catalog: `last`, if it is alike, else a new one with copies of the
- * texts. NULL without memory.
+ * A family for series that belong to no catalog: `last`, if it is the same, else a new one in the pool with
+ * copies of the texts. NULL without memory.
  */
 struct metrics__family_read *metrics__family_like(struct metrics__pool *pool,
                                                   struct metrics__family_read *last, const char *unit,
@@ -88,16 +89,16 @@ int metrics__series_compare(const struct metrics__series_read *a, const struct m
 
 /* --- Catalog (catalog.c) --- */
 
-/* What the leader has seen of a series' extremes, and what came late (ORD-10): max, min. */
+/* A series' extremes as the leader read them, and later values for the same epoch (ORD-10): max, min. */
 struct metrics__late {
     uint64_t seen[2]; /* highest words found in the bank of the last closed epoch */
     uint64_t late[2]; /* higher ones that came after that, to be counted to the next epoch */
 };
 
 struct metrics__catalog {
-    unsigned references;
+    unsigned references; /* atomic (ORD-15); all else but `spare` belongs to the reader's thread */
     struct metrics__pool pool;
-    struct metrics__series_read **series; /* as they were found; retired ones included */
+    struct metrics__series_read **series; /* in order of discovery; retired ones included */
     uint32_t *sorted;                     /* indices into series, by name and tags */
     size_t count, room;
     struct metrics__family_read **families;
@@ -105,13 +106,14 @@ struct metrics__catalog {
     struct metrics__shape *shapes; /* the latest first */
     struct metrics__late *late;
     size_t late_count, late_room;
-    uint32_t *table; /* of offsets, open addressing: see catalog.c */
+    uint32_t *table; /* of offsets, open addressing: see places.c */
     size_t table_room, table_used;
     uint64_t records; /* header.records when it was read */
     uint64_t damaged;
     struct metrics_snapshot *spare; /* the memory of one that was released, for the next (ORD-15) */
 };
 
+/* The caller owns one reference, and releases it. NULL without memory. Retain and release: any thread. */
 struct metrics__catalog *metrics__catalog_new(void);
 struct metrics__catalog *metrics__catalog_retain(struct metrics__catalog *c);
 void metrics__catalog_release(struct metrics__catalog **c);
@@ -123,7 +125,7 @@ struct metrics__rates_read {
     double ewma[3], mean;
 };
 
-/* What a sample said before it was compressed. */
+/* A sample: summary from before it was compressed, and its centroids. */
 struct metrics__sample_read {
     bool present;
     bool has_stddev;
@@ -163,8 +165,8 @@ struct metrics__set_read {
 };
 
 /*
- * One series in one snapshot. What a kind has besides its count is in the snapshot's pool, and NULL if there
- * is nothing of it: so a counter takes no more than this.
+ * One series in one snapshot. What a kind has besides its count is in the snapshot's pool, or NULL if there
+ * is nothing: so a counter takes no more memory than this.
  */
 struct metrics_reading {
     const struct metrics__series_read *series;
@@ -178,7 +180,7 @@ struct metrics_reading {
     } more;
 };
 
-/* What a reading has of it; all of it absent if it is of another kind or has nothing. Never NULL. */
+/* That part of a reading, in its snapshot; an empty constant if it has none. Never NULL. */
 const struct metrics__rates_read *metrics__rates_of(const struct metrics_reading *r);
 const struct metrics__distribution_read *metrics__distribution_of(const struct metrics_reading *r);
 const struct metrics__gauge_read *metrics__gauge_of(const struct metrics_reading *r);
@@ -195,12 +197,12 @@ struct metrics_snapshot {
     metrics_snapshot_header_t header;
     struct metrics_reading *readings;
     size_t count, room;
-    uint64_t order; /* a spare one: number of the order (order.h) whose series stand in the readings */
+    uint64_t order; /* number of the order (order.h) whose series the readings have; kept in a spare one */
 };
 
-/* All readings zero; NULL without memory. */
+/* All readings zero; the caller owns its one reference. NULL without memory. */
 struct metrics_snapshot *metrics__snapshot_new(size_t readings);
-/* Its own memory, whoever refers to it. NULL is fine. */
+/* Free its memory, whatever its references. NULL is allowed. */
 void metrics__snapshot_free(struct metrics_snapshot *s);
 
 /* --- Kinds --- */
@@ -212,8 +214,8 @@ struct metrics__rows;
 struct metrics__kind_read {
     const char *name;
     /*
-     * Fill in a reading whose series is set. false = damaged: it is left out. NULL: there is nothing to it
-     * but a count in one cell, and rates if its plan has any; whoever takes the snapshot sees to those.
+     * Fill in a reading whose series is set. false = damaged: it is left out. NULL: the kind has only a count
+     * in one cell, and rates if its plan has any; snapshot.c fills these in.
      */
     bool (*load)(const struct metrics__taking *t, struct metrics_reading *out);
     void (*rows)(struct metrics__rows *rows, const struct metrics_reading *now,
@@ -241,7 +243,7 @@ void metrics__row_i64(struct metrics__rows *r, enum metrics_attribute a, enum me
                       int64_t v, bool additive);
 void metrics__row_f64(struct metrics__rows *r, enum metrics_attribute a, enum metrics_nature nature,
                       enum metrics_scope scope, double v);
-/* m1_rate, m5_rate, m15_rate, mean_rate, as far as they are there. */
+/* m1_rate, m5_rate, m15_rate, mean_rate: those that are known. */
 void metrics__row_rates(struct metrics__rows *r, const struct metrics_reading *now);
 void metrics__row_push(struct metrics__rows *r, const metrics_row_t *row);
 

@@ -40,7 +40,7 @@ size_t metrics_reading_rows(const metrics_reading_t *now, const metrics_reading_
     struct metrics__rows r = {.out = rows, .max = max, .now = now, .unit = metrics_reading_unit(now)};
     complete(&r.options, options);
     const struct metrics__kind_read *kind = metrics__kind_read_of(now->series->kind);
-    /* What is not the same series is nothing to count from. */
+    /* A base of another kind is not the same series. */
     if (base && base->series->kind != now->series->kind) base = NULL;
     if (kind) kind->rows(&r, now, base);
     return r.n;

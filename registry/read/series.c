@@ -6,7 +6,7 @@
 
 #include "reading.h"
 
-/* The text as the series that came before has it, if it has: NULL if not. */
+/* The same text in the family or in its latest series, or NULL. */
 static const char *shared(const struct metrics__family_read *f, const char *const *texts, size_t i)
 {
     const struct metrics__series_read *latest = f->latest;

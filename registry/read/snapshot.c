@@ -19,8 +19,10 @@ enum { FOLD_TRIES = 4 };
 
 /* --- Header, slots, storage --- */
 
-/* Where the arena ends. If the header's word cannot be believed: at the end of all that has memory, or of the
- * file, so that what is whole can be saved. 0 = none of them can be. */
+/*
+ * Where the arena ends. If the header's word cannot be believed, then where the populated memory ends, or the
+ * file, so that what is whole can be read. 0 = none of these can be believed.
+ */
 static uint64_t end_of_arena(const struct metrics_reader *r)
 {
     const uint64_t ends[] = {r->head.arena_next, r->head.populated, r->view.size};
@@ -30,15 +32,15 @@ static uint64_t end_of_arena(const struct metrics_reader *r)
 }
 
 /*
- * header.records comes from a copy of its own, made before the rest: the words of one copy are of no certain
- * order, and whatever that number counts has to be in what is copied after it (ORD-2).
+ * header.records comes from a copy of its own, made before the rest: the words of one copy have no certain
+ * order, and whatever that number counts must be in what is copied after it (ORD-2).
  */
 static int copy_head(struct metrics_reader *r, metrics_error_t *error)
 {
     uint64_t records;
     if (view_read(&r->view, offsetof(struct segment_header, records), &records, sizeof records) ||
         view_head(&r->view, &r->head))
-        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?",
+        return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s can no longer be read: was it truncated?",
                              r->view.path);
     r->head.records = records;
     r->end = end_of_arena(r);
@@ -107,8 +109,8 @@ metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *s)
 }
 
 /*
- * Fresh memory costs more than reading the values: every page of it is a fault. So the memory of a snapshot
- * goes to its reader's next one, which may be taken in another thread.
+ * Fresh memory costs more than reading the values, since every page of it is a fault. So the memory of a
+ * snapshot goes to its reader's next one, which may be taken in another thread.
  */
 void metrics_snapshot_release(metrics_snapshot_t **where)
 {
@@ -137,7 +139,7 @@ static void fill_in(struct metrics_snapshot *s, const struct metrics_reader *r)
     s->order = r->order.number;
 }
 
-/* A snapshot whose readings are those of the order: in a spare one, if there is one, they may be already. */
+/* A snapshot whose readings are those of the order. A spare one may have them already. */
 static struct metrics_snapshot *begin(struct metrics_reader *r)
 {
     struct metrics__catalog *c = r->catalog;
@@ -165,7 +167,7 @@ static void leave_out(struct metrics_snapshot *s, size_t i, bool damaged)
     s->order = 0;
 }
 
-/* What is not in stripes. */
+/* Load what is not in stripes. */
 static void load_rest(const struct metrics__taking *t)
 {
     const struct metrics__series_list *rest = &t->r->order.rest;
@@ -180,10 +182,7 @@ static void load_rest(const struct metrics__taking *t)
     }
 }
 
-/*
- * Has something been counted in an overflow series that is not shown? Then it is to be seen from now on, and
- * the order is stale.
- */
+/* Was something counted in an overflow series that is not shown? Show it from now on: the order is stale. */
 static void look_into_hidden(const struct metrics__taking *t, const struct metrics__series_list *hidden)
 {
     struct metrics__taking totals = *t;
@@ -338,7 +337,8 @@ metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth 
     if (!rc) return t.snapshot;
     if (t.snapshot) metrics_snapshot_release(&t.snapshot);
     if (r->trouble == METRICS__TRUNCATED)
-        metrics__fail(error, METRICS_E_DAMAGED, 0, "%s cannot be read any more: truncated?", r->view.path);
+        metrics__fail(error, METRICS_E_DAMAGED, 0, "%s can no longer be read: was it truncated?",
+                      r->view.path);
     else
         metrics__fail(error, METRICS_E_MEMORY, 0, "no memory for a snapshot of %s", r->view.path);
     return NULL;

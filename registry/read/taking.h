@@ -39,7 +39,10 @@ struct metrics_reader {
     struct metrics__scratch scratch[3];
 };
 
-/* metrics_reader_open() into a given struct; end it with metrics__reader_end() also when it failed. */
+/*
+ * metrics_reader_open() into a struct of the caller's. 0 or a metrics_code with *error (never NULL). The
+ * caller ends it with metrics__reader_end(), also when it failed.
+ */
 int metrics__reader_init(struct metrics_reader *r, const char *path, const metrics_reader_options_t *options,
                          bool write, metrics_error_t *error);
 void metrics__reader_end(struct metrics_reader *r);
@@ -59,8 +62,7 @@ static inline uint64_t metrics__segment_time(const struct metrics_reader *r, uin
     return age > 0 ? (uint64_t)age : 0;
 }
 
-/* Was it written by a version that may know more kinds than this one? Then those are left out, not
- * damaged. */
+/* Was it written by a version that may know more kinds? Then unknown ones are left out, not damaged. */
 static inline bool metrics__is_newer(const struct segment_header *h)
 {
     return h->minor > SEGMENT_MINOR || h->newest > SEGMENT_MINOR;
@@ -95,27 +97,26 @@ struct metrics__taking {
 };
 
 /*
- * A snapshot whose interval part is the closed epoch that began at segment time `from`; epoch 0 = none.
- * Counts alone (of what has one) for whoever does not look at the rest.
+ * A snapshot whose interval part is the closed epoch that began at segment time `from`; epoch 0 = none. With
+ * METRICS__TAKE_TOTALS it has counts only. The caller releases it; NULL with *error.
  */
 metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth depth, uint64_t epoch,
                                   uint64_t from, metrics_error_t *error);
 
-/* The cells of a series in all lanes, copied: lane l begins at base + l * stride. */
+/* The cells of a series in all lanes, in a window until it moves: lane l begins at base + l * stride. */
 struct metrics__lanes {
     const unsigned char *base; /* NULL = damaged */
     uint64_t stride, count;
 };
 struct metrics__lanes metrics__lanes_of(struct metrics_reader *r, const struct metrics__series_read *s);
-/* Sum of a cell over all lanes, as integers or as doubles (those that are no numbers left out). */
+/* Sum of a cell over all lanes, as integers or as doubles (those that are not finite left out). */
 uint64_t metrics__sum_u64(const struct metrics__lanes *l, uint32_t cell);
 double metrics__sum_f64(const struct metrics__lanes *l, uint32_t cell);
 
-/* The counts of all series in stripes; *more is set if one that is not shown has a count. false with
- * trouble. */
+/* The counts of all series in stripes; *more is set if a hidden one has a count. false with trouble. */
 bool metrics__stripes_load(const struct metrics__taking *t, bool *more);
 
-/* What histograms and timers share (distribution.h tells writers from readers). factor: cells to units. */
+/* The load() of histograms and timers. factor: from the unit of the cells to that of the rows. */
 bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double factor);
 /*
  * The highest words (max, min) of the bank of that epoch over all lanes, read afresh; 0 = none. false =

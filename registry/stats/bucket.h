@@ -33,8 +33,7 @@
 enum { METRICS__BUCKET_SCALE_MAX = 5 };
 #define METRICS__BUCKET_NONE UINT32_MAX /* not a number: no bucket */
 
-/* Exponential buckets, worked out by metrics__bucket_exp_init(); constant afterwards, private to the
- * process. */
+/* Exponential buckets, as metrics__bucket_exp_init() computes them; constant afterwards, private memory. */
 typedef struct metrics__bucket_exp {
     int scale;
     int lo, hi;     /* octaves */
@@ -75,8 +74,10 @@ uint32_t metrics__bucket_exp_outside(const metrics__bucket_exp_t *e, double x);
 static inline uint32_t metrics__bucket_exp_inside(const metrics__bucket_exp_t *e, double x)
 {
     uint64_t bits = mem_f64_to_bits(x), cell = metrics__bucket_cells[(bits >> 46) % 64];
-    /* Negative values land above, zero and denormals below every octave that we keep, as do infinities, NaN.
-     * The count in the cell's low bits is no part of the comparison: there the other side has zeros. */
+    /*
+     * Negative values, infinities and NaN end up above, zero and denormals below every octave that we keep.
+     * The count in the cell's low bits does not matter in the comparison: the other side has zeros there.
+     */
     uint32_t fine = (uint32_t)(bits >> 47) + (uint32_t)(cell & 0x3ffff);
     fine += bits << 18 > cell;
     return (fine >> e->shift) - e->first;
@@ -108,7 +109,7 @@ static inline uint32_t metrics__bucket_index(const double *bounds, uint32_t n, d
 
 /*
  * The p-quantile, 0 <= p <= 1, from the counts of all buckets, ascending. false, and *out untouched, if they
- * are empty or p is no number in range. Pure.
+ * are empty or p is not in range. Pure.
  *
  * scale >= 0 (exponential): the value at p (n + 1) of the sorted values, each taken for its bucket's
  * geometric middle; so within metrics__bucket_exp_error() of that rule applied to the values themselves. The

@@ -172,7 +172,7 @@ bool metrics__estimate_summary(const metrics_centroid_t *samples, size_t n, metr
 static double between(double a, double b, double part)
 {
     double x = a * (1 - part) + b * part;
-    return x >= a ? (x <= b ? x : b) : a; /* also when it is no number */
+    return x >= a ? (x <= b ? x : b) : a; /* also when it is not a number */
 }
 
 bool metrics__estimate_quantile(const metrics_centroid_t *samples, size_t n, uint64_t values, double p,

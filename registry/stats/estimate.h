@@ -3,13 +3,13 @@
  * estimate.h - what a weighted sample says: quantiles, mean, deviation; and its compression to centroids.
  *
  * A sample is an array of {mean, weight}: single values, or centroids that stand for several. All functions
- * are pure, allocate nothing, and are safe with any bytes; one without samples says so and never invents a 0.
+ * are pure, allocate nothing, and are safe with any bytes; without samples they return that, never a 0.
  *
  * QUANTILES. With S_i the running weight up to and including value i of n sorted ones, and W the sum, value i
- * stands at S_i / (W (1 + 1/n)); between two values the quantile is linear, beyond the ends it is the
- * extreme. With equal weights value i stands at i / (n + 1): the rule p (n + 1) of R. J. Hyndman, Y. Fan:
+ * is the quantile of S_i / (W (1 + 1/n)); between two values the quantile is linear, beyond the ends it is
+ * the extreme. With equal weights value i is at i / (n + 1): the rule p (n + 1) of R. J. Hyndman, Y. Fan:
  * Sample quantiles in statistical packages (The American Statistician 50 (1996), 361-365), type 6. A centroid
- * of several values stands where the middle one of them would: at S_before + (w + W/n) / 2.
+ * of several values counts as the middle one of them: at S_before + (w + W/n) / 2.
  *
  * VARIANCE. sum w (x - m)^2 / (V1 - V2 / V1), V1 = sum w, V2 = sum w^2: unbiased for reliability weights, and
  * with equal weights the usual division by n - 1. Computed in one pass (D. H. D. West: Updating mean and
@@ -40,7 +40,7 @@ typedef struct metrics__estimate {
 
 /*
  * Sort by value, in place, and drop what is not a finite value with a finite weight above 0. Returns how many
- * are left. Everything below wants its input sorted like this.
+ * are left. Everything below expects its input sorted like this.
  */
 size_t metrics__estimate_sort(metrics_centroid_t *samples, size_t n);
 
@@ -49,8 +49,7 @@ bool metrics__estimate_summary(const metrics_centroid_t *samples, size_t n, metr
 
 /*
  * The p-quantile, 0 <= p <= 1, into *out. values is how many single values the n entries stand for: n itself
- * if they were not compressed (0 means the same). false (and *out untouched) if n is 0 or p is no number in
- * range.
+ * if they were not compressed (0 means the same). false (and *out untouched) if n is 0 or p is not in range.
  */
 bool metrics__estimate_quantile(const metrics_centroid_t *samples, size_t n, uint64_t values, double p,
                                 double *out);

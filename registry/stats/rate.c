@@ -21,8 +21,8 @@ static bool plausible(const metrics__rate_bank_t *b)
 }
 
 /*
- * expm1 keeps the digits of a short gap, where 1 - exp(-dt / tau) would lose them. What is too small for a
- * normal number is nothing.
+ * expm1 keeps the digits of a short gap, where 1 - exp(-dt / tau) would lose them. A result too small for a
+ * normal number becomes 0.
  */
 static void make_step(metrics__rate_step_t *step, uint64_t from, uint64_t to)
 {

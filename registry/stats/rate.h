@@ -21,7 +21,7 @@
  *       40  reserved
  * Fold number N writes bank N & 1, reads the other, and is published by one store of N in the segment's
  * header: a leader that is killed in a fold leaves bank (N - 1) & 1 to its successor, so no fold is lost or
- * done twice (ORD-9). This file is the arithmetic; who publishes what, and when, is the caller's.
+ * done twice (ORD-9). This file has the arithmetic; publishing is left to the caller.
  */
 #ifndef METRICS_REGISTRY_RATE_H
 #define METRICS_REGISTRY_RATE_H
@@ -63,10 +63,10 @@ typedef struct metrics__rate_step {
 
 /*
  * The bank after a fold at `now`: from the bank before it, the series' start and its total. Times are segment
- * time in ns. Unchanged if the series is younger than 5 s, if the clock stood still or went back (the events
- * wait for the next fold), and if prev holds no numbers it begins anew. A total that fell counts as no
- * events. The rates are never NaN, infinite, negative or denormal. Pure; call it for private or own banks
- * only.
+ * time in ns. The bank is unchanged if the series is younger than 5 s, or if the clock stopped or went back
+ * (the events wait for the next fold). If prev has invalid numbers it begins anew. A total that fell counts
+ * as no events. The rates are never NaN, infinite, negative or denormal. Pure; call it for private or own
+ * banks only.
  */
 metrics__rate_bank_t metrics__rate_fold(metrics__rate_step_t *step, const metrics__rate_bank_t *prev,
                                         uint64_t start, uint64_t count, uint64_t now);

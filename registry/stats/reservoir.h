@@ -41,7 +41,7 @@
  *
  * An ordered key is an integer that compares like the key: the bits of decay * tick + noise as f64, sign bit
  * flipped (negative numbers: all bits); in a sliding time window (n + 1) << 32 | the bits of noise as f32,
- * likewise flipped. decay is alpha / 8 rounded to 21 significant bits: its product with a tick is then exact
+ * flipped in the same way. decay is alpha / 8 rounded to 21 significant bits: its product with a tick is then exact
  * in a double, so every compiler, with or without fused multiply-add, computes the same key. An empty slot
  * has ordered key 0, one whose noise is not a number between -64 and 64 has 1, and is replaced first.
  *
@@ -119,8 +119,7 @@ _Static_assert(offsetof(metrics__reservoir_slot_t, value) == 8, "format");
  */
 size_t metrics__reservoir_size(const metrics__reservoir_params_t *p);
 
-/* How many samples metrics__reservoir_samples() may return at most; 0 if a parameter is out of range.
- * Pure. */
+/* The most samples that metrics__reservoir_samples() can return; 0 if a parameter is out of range. Pure. */
 size_t metrics__reservoir_capacity(const metrics__reservoir_params_t *p);
 
 /*
@@ -184,8 +183,8 @@ bool metrics__reservoir_has_room(const metrics__reservoir_t *copy, const metrics
  *   from > 0   the events of ticks from..now, each counting once: weights 1 / P. Their sum estimates how
  *              many there were. (A sliding window has events of equal weight 1: the last K only.)
  *
- * now must not be older than the copy. Bytes that make no sense (ticks after now, values or noise that are
- * not numbers) are left out. Pure; nothing in the copy can make it fail.
+ * now must not be older than the copy. Invalid slots (ticks after now, values or noise that are not numbers)
+ * are left out. Pure; nothing in the copy can make it fail.
  */
 size_t metrics__reservoir_samples(const metrics__reservoir_t *copy, size_t bytes,
                                   const metrics__reservoir_params_t *p, uint32_t from, uint32_t now,

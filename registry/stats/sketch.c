@@ -87,7 +87,7 @@ static enum found keep(metrics__sketch_t *s, uint32_t bank, uint64_t element, ui
         if (mem_cas_relaxed(word, &old, (uint64_t)*tag << 48 | element)) return THERE; /* ORD-5 */
     }
     uint64_t full = mem_load(&s->full[bank]);
-    /* 0 is no tag: newer() must not take it for one. */
+    /* 0 is not a tag: newer() must not take it for one. */
     while (found == ALL_TAKEN && (!full || !newer((uint16_t)full, *tag))) {
         if (mem_cas_relaxed(&s->full[bank], &full, FULL + *tag)) break; /* ORD-5 */
     }

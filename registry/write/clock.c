@@ -16,9 +16,9 @@
 #define MINUTE (60 * SECOND)
 
 /*
- * ns = (ticks * mult) >> 32. Each of them alone is right, whoever else refines: mult is always a valid rate,
- * and the anchor is replaced whole. So there is nothing that a thread could hold when a fork, a kill or a
- * handler's siglongjmp() ends it.
+ * ns = (ticks * mult) >> 32. Each of these is valid by itself while other threads refine: mult is always a
+ * valid rate, and the anchor is replaced whole. So there is no lock that a thread could hold when a fork, a
+ * kill or a handler's siglongjmp() ends it.
  */
 static struct {
     bool counter;                   /* false: metrics_now() is CLOCK_MONOTONIC in ns */
@@ -84,7 +84,7 @@ static void refine(mem_pair_t anchor, uint64_t ticks, uint64_t ns)
     if (base_ns >= MINUTE) mem_pair_cas(&clk.anchor, anchor, (mem_pair_t){ticks, ns});  /* ORD-15 */
 }
 
-/* Called by whoever stops a timer after `next`. */
+/* Called when a timer is stopped after `next`. */
 static void __attribute__((noinline)) refine_now(void)
 {
     mem_pair_t anchor;

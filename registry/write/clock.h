@@ -26,8 +26,8 @@ void metrics__clock_init(void);
 uint32_t metrics__tick(const segment_t *seg);
 
 /*
- * [S] The tick that the leader's clock word says, or 0: call metrics__tick(). A word that stands still is
- * noticed after 64 calls of a thread, on average: `random` says at which of them the clock must be looked at.
+ * [S] The tick that the leader's clock word says, or 0: call metrics__tick(). A thread notices after 64
+ * calls, on average, that the word no longer moves: `random` decides at which call the clock is read.
  */
 static inline uint32_t metrics__tick_of_leader(const struct segment_header *head, uint64_t random)
 {

@@ -139,8 +139,8 @@ static int describe(metrics_registry_t *r, const char *name, const metrics_famil
     } else if (!same_settings(f, settings, from->bounds)) {
         metrics__refuse(
             r, LOSS_SETTINGS, METRICS_E_SETTINGS, name,
-            "%s exists with other settings, which stay: describe a family before its first series and "
-            "alike everywhere",
+            "%s exists with other settings, which stay: describe a family before its first series, and "
+            "with the same settings everywhere",
             name);
     } else if (add_text(r, f, from)) {
         return 0;

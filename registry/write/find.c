@@ -19,7 +19,7 @@
 
 /* --- The record in the segment --- */
 
-/* Why a series was not had: a loss, and the words for it. -1 = it was had. */
+/* Why there is no handle: the loss to count, and the words for it. loss -1 = there is one. */
 struct refusal {
     int loss, code;
     const char *why;
@@ -29,7 +29,7 @@ static const struct refusal full = {
     LOSS_SEGMENT_FULL, METRICS_E_FULL,
     "the segment is full: make it larger (segment_bytes) or use fewer series"};
 static const struct refusal damaged = {LOSS_DAMAGE, METRICS_E_DAMAGED,
-                                       "its bytes in the segment make no sense"};
+                                       "its bytes in the segment are damaged"};
 static const struct refusal limit = {
     LOSS_CARDINALITY, METRICS_E_CARDINALITY,
     "the family has reached its limit of series: use fewer tag values, or raise "
@@ -94,7 +94,7 @@ static struct refusal find_record(struct finding *f, const struct metrics__key *
     return *offset ? had : full;
 }
 
-/* A handle of the record at offset, with storage; NULL on refusal. */
+/* A handle of the record at offset, with storage, into *out. */
 static struct refusal make_handle(struct finding *f, uint64_t offset, void **out)
 {
     struct metrics__series s = {.seg = f->r->seg,
@@ -138,7 +138,7 @@ static struct refusal find_family(struct finding *f)
     return first || kind == f->kind->number ? had : clash;
 }
 
-/* The family's overflow series: made with its first tagged series, so that it is there when room is not. */
+/* The family's overflow series, made with the first tagged series: it exists when room runs out. */
 static void *find_overflow(struct finding *f)
 {
     struct metrics__key key;
@@ -210,7 +210,7 @@ static void *learn(struct finding *f, const struct metrics__words *raw, void *ha
     return handle;
 }
 
-/* raw is NULL if the words are too long, so that they cannot be a series. */
+/* raw is NULL if the words are too long to be a series. */
 static void *find_locked(metrics_registry_t *r, const struct metrics__kind *kind, const char *const *list,
                          size_t n, const struct metrics__words *raw)
 {

@@ -33,7 +33,7 @@ struct metrics__series {
     struct segment_record *record;
     const struct metrics__family_record *family;
     const struct metrics__settings *settings; /* private, checked copy */
-    const double *bounds;                     /* likewise */
+    const double *bounds;                     /* the same */
     struct metrics__plan plan;
 };
 
@@ -44,8 +44,11 @@ struct metrics__kind {
     size_t handle_size;
     bool overflows; /* refused series are counted in the family's overflow series */
     void *noop;     /* the handle of those that cannot be */
-    /* Give the series its storage if it has none (ORD-3) and fill in the handle, which is zeroed but for its
-     * registry and kind. A loss to count, or -1 if all went well. */
+    /*
+     * Give the series its storage if it has none (ORD-3) and fill in the handle, which is zeroed but for its
+     * registry and kind. Returns a loss to count, or -1 if all went well. The caller holds the registry's
+     * lock.
+     */
     int (*bind)(struct metrics__handle *h, const struct metrics__series *s);
 };
 #define KIND(NUMBER, NAME) extern const struct metrics__kind metrics__kind_##NAME;
@@ -54,9 +57,12 @@ struct metrics__kind {
 
 /* --- Storage (storage.c) --- */
 
-/* A place of plan.cells cells at storage[0] for the series; binds h->cells. For kinds that keep cells. */
+/*
+ * A place of plan.cells cells at storage[0] for the series; binds h->cells. For kinds that keep cells.
+ * Returns a loss or -1, as bind() does.
+ */
 int metrics__bind_cells(struct metrics__handle *h, const struct metrics__series *s);
-/* A block at storage[i]; NULL when full or damaged (*loss says which). */
+/* A block at storage[i]: part of the segment. NULL when full or damaged; *loss says which, or is -1. */
 void *metrics__bind_block(const struct metrics__series *s, int i, uint64_t bytes, int *loss);
 
 /* --- Registry --- */
@@ -66,7 +72,7 @@ struct metrics__table; /* name -> handle, in this process (table.h) */
 struct metrics_registry {
     segment_t *seg;       /* NULL: a no-op registry */
     pthread_mutex_t lock; /* creation of series and handles, callbacks; not taken by updates or hot finds */
-    struct metrics__table *table;
+    struct metrics__table *table;    /* changed under lock, read without (ORD-15) */
     metrics_error_t status;          /* why it is a no-op */
     metrics_error_t refusal;         /* the last one; under lock */
     uint64_t refused;                /* how many, in this process */
@@ -74,13 +80,16 @@ struct metrics_registry {
     struct metrics_registry *next;   /* all registries, for the fork handlers */
 };
 
-/* Count and remember a refusal. name may be NULL. The lock is held. */
+/* Count and remember a refusal. name may be NULL. The caller holds r->lock. */
 void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,
                      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* --- Finding (find.c) --- */
 
-/* The handle of {name, key, value...}; the kind's no-op if there cannot be one. Never NULL. */
+/*
+ * The handle of {name, key, value...}; the kind's no-op if there cannot be one. Never NULL; never freed.
+ * Takes r->lock unless this process knows the series already.
+ */
 void *metrics__find(metrics_registry_t *r, const struct metrics__kind *kind, const char *const *name_tags,
                     size_t n);
 
@@ -100,14 +109,13 @@ void *metrics__site_resolve(struct metrics__site *site, const struct metrics__ki
 
 /* --- Families (family.c) --- */
 
-/* Offset of the family's record, created with these settings if new. 0 when full or damaged. The lock is
- * held. */
+/* Offset of the family's record, made with these settings if missing, or 0. The caller holds r->lock. */
 uint64_t metrics__family(metrics_registry_t *r, const char *name, const struct metrics__settings *settings,
                          const double *bounds);
-/* Its record, checked, or NULL; *settings and *bounds (METRICS__BOUNDS_MAX) are private copies. */
+/* Its record, checked, or NULL; *settings and *bounds (METRICS__BOUNDS_MAX) get private copies. */
 struct metrics__family_record *metrics__family_at(segment_t *seg, uint64_t offset,
                                                   struct metrics__settings *settings, double *bounds);
-/* Settings of a family that nobody described. */
+/* The settings of a family that was not described. */
 struct metrics__settings metrics__default_settings(void);
 
 /* --- Names (name.c) --- */
@@ -119,25 +127,25 @@ struct metrics__key {
     unsigned char bytes[METRICS__KEY_MAX];
 };
 
-/* first byte, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too
- * long. */
+/* first, then name '\0' key '\0' value '\0' ... in the given order, unchecked. False if it is too long. */
 bool metrics__key_raw(struct metrics__key *key, unsigned char first, const char *const *name_tags, size_t n);
 
-/* The series key of format.h: checked and sorted by tag. NULL, or a sentence fragment that says what is
- * wrong. */
+/* The series key of format.h, checked and sorted by tag. NULL, or what is wrong: a constant text. */
 const char *metrics__key_series(struct metrics__key *key, const char *const *name_tags, size_t n);
 
-/* The strings of a series key, into list (at least 2 * METRICS_TAGS_MAX + 1): how many; 0 if the bytes are no
- * key. */
+/*
+ * The strings of a series key, into list (room for 2 * METRICS_TAGS_MAX + 1): how many; 0 if the bytes are
+ * not a key. They belong to the key.
+ */
 size_t metrics__key_list(const struct metrics__key *key, const char **list);
 
-/* The same with every tag value replaced: the family's overflow series. */
+/* The key of the family's overflow series: the same with every tag value replaced. */
 void metrics__key_overflow(struct metrics__key *key, const struct metrics__key *series);
 
-/* The family key. NULL, or what is wrong. */
+/* The family key. NULL, or what is wrong, as above. */
 const char *metrics__key_family(struct metrics__key *key, const char *name);
 
-/* Human form for messages: name{key=value,...} of a raw list, cut to n bytes. */
+/* For messages: name{key=value,...} of a raw list, cut to n bytes. */
 void metrics__name_text(char *out, size_t n, const char *const *name_tags, size_t count);
 
 #endif

@@ -46,7 +46,7 @@ const char *metrics__key_series(struct metrics__key *key, const char *const *lis
             sorted[at] = sorted[at - 2];
             sorted[at + 1] = sorted[at - 1];
         }
-        if (at > 1 && !strcmp(sorted[at - 2], list[i])) return "a tag key is there twice";
+        if (at > 1 && !strcmp(sorted[at - 2], list[i])) return "a tag key appears twice";
         sorted[at] = list[i];
         sorted[at + 1] = list[i + 1];
     }

@@ -7,9 +7,9 @@
 #include "process.h"
 
 /*
- * The no-op handle of a kind that keeps cells. It has no lanes, so every thread falls through to the one atomic
- * cell. Even such an update enters a restartable section, so it must find the thread's struct rseq: where that
- * is, is known when the library is loaded.
+ * The no-op handle of a kind that keeps cells. It has no lanes, so every thread falls through to the one
+ * atomic cell. Even such an update enters a restartable section and needs the place of the thread's struct
+ * rseq, which is known once the library is loaded.
  */
 #define METRICS__NOOP_HANDLE(HANDLE)                                                  \
     static _Alignas(64) uint64_t HANDLE##_cell;                                       \

@@ -99,7 +99,7 @@ static int read_options(const metrics_options_t *given, struct segment_options *
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "lanes must be at most %d", SEGMENT_LANES_MAX);
     if (o->mode > 07777 || ((o->mode & 02) && !o->world_writable))
         return metrics__fail(error, METRICS_E_ARGUMENT, 0,
-                             "mode %04o lets everybody write: set world_writable as well if that is meant",
+                             "mode %04o lets everybody write: set world_writable, too, if that is intended",
                              o->mode);
     int rc = m.group ? read_group(m.group, o, error) : 0;
     return rc || !m.owner ? rc : read_owner(m.owner, o, error);
@@ -117,7 +117,7 @@ static metrics_registry_t *new_registry(void)
     return r;
 }
 
-/* Stands in when there is not even memory for a registry. */
+/* Used when there is not even memory for a registry. */
 static metrics_registry_t nothing = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                      .status = {METRICS_E_MEMORY, ENOMEM, "no memory for a registry"}};
 
@@ -139,7 +139,7 @@ static metrics_registry_t *open_registry(const metrics_options_t *options, metri
     return r;
 }
 
-/* open() and close() are cancellation points: a thread that ended in one would keep what it holds. */
+/* open() and close() are cancellation points: a thread cancelled there would never release what it holds. */
 metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error)
 {
     int cancel;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storage.c - the storage of a series in the segment: set once (ORD-3), bound to a handle, updated atomically. */
+/* storage.c - a series' storage in the segment: allocated once (ORD-3), bound to a handle. */
 #include "atomic.h"
 #include "handle.h"
 

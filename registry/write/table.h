@@ -2,9 +2,9 @@
 /*
  * table.h - this process's own map from the words of a call (kind, name, tags as written) to a handle.
  *
- * Finding takes no lock and does not look into the segment; it may run beside one writer, which holds the
- * registry's lock. Nothing in a table is ever freed: readers in flight, children and signal handlers may hold
- * it.
+ * Finding takes no lock and does not look into the segment; it may run beside one thread that adds, which
+ * holds the registry's lock. Nothing in a table is ever freed: threads that are finding, children and signal
+ * handlers may refer to it.
  */
 #ifndef METRICS_REGISTRY_TABLE_H
 #define METRICS_REGISTRY_TABLE_H
@@ -15,29 +15,29 @@
 
 #include "handle.h"
 
-/* The words of a call: a leading word with the kind, then each string, its '\0' and zeros to a multiple of
- * 8. */
+/* The words of a call: one with the kind, then each string with its '\0' and zeros up to the next word. */
 struct metrics__words {
     uint64_t hash;
     size_t count;
     uint64_t word[METRICS__KEY_MAX / 8];
 };
 
-/* Gather the words of {name, key, value...}; the order of the tags counts. False if a string is NULL or they
- * are too long together. Reads no byte beyond the aligned 8 in which a string ends. */
+/*
+ * Gather the words of {name, key, value...}; the order of the tags counts. False if a string is NULL or they
+ * are too long together. Reads no byte beyond the aligned 8 bytes in which a string ends. Pure.
+ */
 bool metrics__words(struct metrics__words *w, unsigned kind, const char *const *list, size_t n);
 
-/* The same for a series key of name.c, which is sorted. False also if the bytes are no key. */
+/* The same for a series key of name.c, which is sorted. False also if the bytes are not a key. Pure. */
 bool metrics__words_of_key(struct metrics__words *w, unsigned kind, const struct metrics__key *key);
 
-/* The handle, or NULL. A NULL table is empty. Lock-free, async-signal-safe. */
+/* [S] The handle, or NULL; it belongs to the registry. A NULL table is empty. Lock-free. */
 void *metrics__table_find(const struct metrics__table *t, const struct metrics__words *w);
 
-/* Learn a handle. The registry's lock is held. Without memory nothing is learnt: the next find is slower. */
+/* Learn a handle. The caller holds r->lock. Without memory nothing is learnt, and the next find is slower. */
 void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle);
 
-/* Forget what the table says about a series, so that the next find looks into the segment. The lock is
- * held. */
+/* Forget the series of a handle: the next find looks into the segment. The caller holds r->lock. */
 void metrics__table_forget(metrics_registry_t *r, const void *handle);
 
 #endif

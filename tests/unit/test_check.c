@@ -226,14 +226,15 @@ UNIT(check, header_words)
     uint64_t size = word_at(HEAD(size)), next = word_at(HEAD(arena_next));
     expect(HEAD(arena_next), size + 64, HEAD(arena_next), "the arena ends");
     expect(HEAD(arena_next), next + 1, HEAD(arena_next), "the arena ends");
-    expect(HEAD(populated), next - 4096, HEAD(populated), "memory is said to end");
+    expect(HEAD(populated), next - 4096, HEAD(populated), "the memory ends");
     expect(HEAD(level), 4096, HEAD(level), "index level 0");
     expect(HEAD(level) + 8, next - 64, HEAD(level) + 8, "index level 1");
     expect(HEAD(cell_cursor), next >> 6 << 20 | 1, HEAD(cell_cursor), "points outside");
     expect(HEAD(cell_cursor) + 8, word_at(HEAD(cell_cursor) + 8) | 0xfffff, HEAD(cell_cursor) + 8,
-           "cells of a block");
+           "used cells of a block");
     expect(HEAD(group_cursor), size, HEAD(group_cursor), "is outside the arena");
-    expect(HEAD(group_cursor), word_at(HEAD(group_cursor)) | 63, HEAD(group_cursor), "gauges of a group");
+    expect(HEAD(group_cursor), word_at(HEAD(group_cursor)) | 63, HEAD(group_cursor),
+           "used gauges of a group");
     expect(HEAD(slot_block), size, HEAD(slot_block), "slot block 0");
     expect(HEAD(epoch), 99, HEAD(epoch), "interval 99");
     CHECK_EQ_I64(check(), 0); /* all was put back */
@@ -265,7 +266,7 @@ UNIT(check, index_entries)
     REQUIRE(at && empty && !word_at(at + 56));
     uint64_t entry = word_at(at), tag = entry >> 48 << 48, record = entry - tag;
     expect(at + 56, entry, at + 56, "gap");
-    expect(empty, entry, empty, "stands in line");
+    expect(empty, entry, empty, "is in line");
     expect(at, entry ^ UINT64_C(1) << 50, record, "hash");
     expect(at, tag | word_at(HEAD(arena_next)), at, "no whole record");
     expect(at, tag | (record + 8), at, "no whole record");
@@ -283,11 +284,11 @@ UNIT(check, families)
     uint64_t text = f + offsetof(struct metrics__family_record, text);
     uint64_t overflow = f + offsetof(struct metrics__family_record, overflow);
     expect(f, word_at(f) - KIND_histogram + 99, f, "kind 99, which");
-    expect(f, word_at(f) - KIND_histogram + KIND_timer, series + RECORD(kind), "its family of kind 6");
+    expect(f, word_at(f) - KIND_histogram + KIND_timer, series + RECORD(kind), "but its family of kind 6");
     expect(text, series, text, "unit and help");
     expect(text, 64, text, "unit and help");
     expect(overflow, family, overflow, "overflow series");
-    expect(settings, 0xff0000, settings, "make no sense");
+    expect(settings, 0xff0000, settings, "are invalid");
     uint64_t bounds = settings + 40; /* bound_count, series_limit */
     expect(bounds, 100000, family + RECORD(payload), "are not whole");
 }

@@ -15,25 +15,25 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* code, text. The numbers are part of the ABI: append only. */
-#define METRICS_ERRORS(X)                                                      \
-    X(METRICS_OK, "no error")                                                  \
-    X(METRICS_E_SYSTEM, "a system call failed")                                \
-    X(METRICS_E_MISSING, "there is no such segment")                           \
-    X(METRICS_E_UNSAFE, "the segment file is not safe to open")                \
-    X(METRICS_E_FORMAT, "the file is not an mtx segment")                      \
-    X(METRICS_E_VERSION, "the segment has another major version")              \
-    X(METRICS_E_ARCH, "the segment was made on another architecture")          \
-    X(METRICS_E_DAMAGED, "the segment is damaged")                             \
-    X(METRICS_E_LIMIT, "a limit of this process or file system is in the way") \
-    X(METRICS_E_MEMORY, "out of memory")                                       \
-    X(METRICS_E_FULL, "the segment is full")                                   \
-    X(METRICS_E_CARDINALITY, "the family has reached its limit of series")     \
-    X(METRICS_E_KIND, "the name is already used by another kind of metric")    \
-    X(METRICS_E_SETTINGS, "the family already has other settings")             \
-    X(METRICS_E_NAME, "the name or a tag is not valid")                        \
-    X(METRICS_E_SLOT, "no process slot is left")                               \
-    X(METRICS_E_BUSY, "somebody else holds it")                                \
-    X(METRICS_E_CLOSED, "the registry is closed")                              \
+#define METRICS_ERRORS(X)                                                   \
+    X(METRICS_OK, "no error")                                               \
+    X(METRICS_E_SYSTEM, "a system call failed")                             \
+    X(METRICS_E_MISSING, "there is no such segment")                        \
+    X(METRICS_E_UNSAFE, "the segment file is not safe to open")             \
+    X(METRICS_E_FORMAT, "the file is not an mtx segment")                   \
+    X(METRICS_E_VERSION, "the segment has another major version")           \
+    X(METRICS_E_ARCH, "the segment was made on another architecture")       \
+    X(METRICS_E_DAMAGED, "the segment is damaged")                          \
+    X(METRICS_E_LIMIT, "a limit of this process or file system is too low") \
+    X(METRICS_E_MEMORY, "out of memory")                                    \
+    X(METRICS_E_FULL, "the segment is full")                                \
+    X(METRICS_E_CARDINALITY, "the family has reached its limit of series")  \
+    X(METRICS_E_KIND, "the name is already used by another kind of metric") \
+    X(METRICS_E_SETTINGS, "the family already has other settings")          \
+    X(METRICS_E_NAME, "the name or a tag is not valid")                     \
+    X(METRICS_E_SLOT, "no process slot is left")                            \
+    X(METRICS_E_BUSY, "another process holds it")                           \
+    X(METRICS_E_CLOSED, "the registry is closed")                           \
     X(METRICS_E_ARGUMENT, "an argument is not valid")
 
 enum metrics_code {

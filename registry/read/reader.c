@@ -138,6 +138,8 @@ static uint64_t now_of(const struct metrics_reader *r)
 int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metrics_error_t *error)
 {
     struct segment_header h;
+    metrics_error_t dummy;
+    if (!error) error = &dummy;
     memset(info, 0, sizeof *info);
     if (view_head(&r->view, &h))
         return metrics__fail(error, METRICS_E_DAMAGED, 0, "%s can no longer be read: was it truncated?",
@@ -164,7 +166,7 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     info->loss_count = SEGMENT_LOSS_COUNT;
     /* Index entries are families and series; only a look at the catalog tells them apart. */
     metrics_snapshot_t *s = metrics__take(r, METRICS__TAKE_TOTALS, 0, 0, error);
-    if (!s) return METRICS_E_DAMAGED;
+    if (!s) return error->code;
     info->series = metrics_snapshot_count(s);
     info->families = r->catalog->family_count;
     metrics_snapshot_release(&s);

@@ -133,9 +133,11 @@ static int describe(metrics_registry_t *r, const char *name, const metrics_famil
     struct metrics__settings now;
     uint64_t offset = metrics__family(r, name, settings, from->bounds);
     struct metrics__family_record *f = offset ? metrics__family_at(r->seg, offset, &now, bounds) : NULL;
-    if (!f) {
-        metrics__refuse(r, offset ? LOSS_DAMAGE : LOSS_SEGMENT_FULL, METRICS_E_FULL, name,
-                        "no room for the settings of %s", name);
+    if (!offset) {
+        metrics__refuse(r, LOSS_SEGMENT_FULL, METRICS_E_FULL, name, "no room for the settings of %s", name);
+    } else if (!f) {
+        metrics__refuse(r, LOSS_DAMAGE, METRICS_E_DAMAGED, name,
+                        "the settings of %s in the segment are damaged", name);
     } else if (!same_settings(f, settings, from->bounds)) {
         metrics__refuse(
             r, LOSS_SETTINGS, METRICS_E_SETTINGS, name,
@@ -147,7 +149,7 @@ static int describe(metrics_registry_t *r, const char *name, const metrics_famil
     } else {
         metrics__refuse(r, LOSS_SEGMENT_FULL, METRICS_E_FULL, name, "no room for the help text of %s", name);
     }
-    if (error) *error = r->refusal;
+    *error = r->refusal;
     return r->refusal.code;
 }
 
@@ -159,6 +161,7 @@ int metrics_describe(metrics_registry_t *r, const char *name, const metrics_fami
     struct metrics__settings settings;
     metrics_error_t dummy;
     if (!error) error = &dummy;
+    memset(error, 0, sizeof *error);
     if (!r || !from || from->size < sizeof(size_t))
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "metrics_describe: set .size of metrics_family_t");
     memcpy(&f, from, from->size < sizeof f ? from->size : sizeof f);

@@ -7,6 +7,8 @@
 
 #include "../testing.h"
 
+#include "handle.h"
+
 /* Breaks if one series has two handles, or two series one. */
 UNIT(handle, one_for_each_series)
 {
@@ -38,6 +40,22 @@ UNIT(handle, refusals)
     metrics_snapshot_t *s = test_take();
     CHECK_EQ_U64(metrics_snapshot_count(s), 1);
     metrics_snapshot_release(&s);
+}
+
+/* Breaks if settings that are damaged in the segment are reported as a full segment, or their loss under that. */
+UNIT(handle, damaged_settings)
+{
+    metrics_error_t e;
+    metrics_registry_t *r = test_open(NULL);
+    metrics_family_t f = {.size = sizeof f, .unit = "bytes"};
+    REQUIRE(metrics_describe(r, "h", &f, &e) == 0);
+    uint64_t family = index_find(r->seg, "Fh", 3, index_hash("Fh", 3));
+    REQUIRE(family != 0);
+    record_at(r->seg, family)->payload_length = 8;
+    CHECK_EQ_I64(metrics_describe(r, "h", &f, &e), METRICS_E_DAMAGED);
+    CHECK_EQ_I64(e.code, METRICS_E_DAMAGED);
+    CHECK_EQ_U64(r->seg->head->loss[LOSS_DAMAGE], 1);
+    CHECK_EQ_U64(r->seg->head->loss[LOSS_SEGMENT_FULL], 0);
 }
 
 /* Breaks if settings can differ between processes that

@@ -41,9 +41,9 @@
  *
  * An ordered key is an integer that compares like the key: the bits of decay * tick + noise as f64, sign bit
  * flipped (negative numbers: all bits); in a sliding time window (n + 1) << 32 | the bits of noise as f32,
- * flipped in the same way. decay is alpha / 8 rounded to 21 significant bits: its product with a tick is then exact
- * in a double, so every compiler, with or without fused multiply-add, computes the same key. An empty slot
- * has ordered key 0, one whose noise is not a number between -64 and 64 has 1, and is replaced first.
+ * flipped in the same way. decay is alpha / 8 rounded to 21 significant bits: its product with a tick is then
+ * exact in a double, so every compiler, with or without fused multiply-add, computes the same key. An empty
+ * slot has ordered key 0, one whose noise is not a number between -64 and 64 has 1, and is replaced first.
  *
  * KILLED ANYWHERE, ALWAYS RIGHT. A slot is replaced whole by one 16-byte CAS, and only by a higher key. So
  * the keys of a slot only rise, and every lower bound that was ever computed from them (floors, floor, bound)

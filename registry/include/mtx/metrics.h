@@ -13,18 +13,26 @@
  * All processes that open the same segment write the same series: one counter, one histogram, whatever the
  * number of workers. mtx-exporter reads the segment and reports it.
  *
- * Promises, for every function below unless it says otherwise:
- *  - thread-safe and process-safe; handles stay valid across fork() in parent and child;
- *  - never NULL where a registry or a handle is returned: on failure you get a no-op that accepts everything;
- *  - [S] marks calls that are also async-signal-safe: no lock, no allocation, errno untouched, wait-free or
- *    lock-free. A process that is killed inside one of them harms nobody;
+ * Promises, for every function below:
+ *  - a registry or a handle that is returned is never NULL: on failure it is a no-op that accepts everything;
+ *  - registries and handles belong to the library and stay valid in the children of a fork; a handle stays
+ *    valid for ever, also after metrics_close();
  *  - no thread is started, nothing is written to stdout, the process is never aborted.
+ * Handles that are passed in must come from this library, and so are never NULL.
+ *
+ * Safety is said in these words, at the end of each comment, for all functions below that comment:
+ *  - thread-safe: any number of threads may call it at once, for the same registry or handle, too;
+ *  - process-safe: any number of processes may call it at once on one segment, and one that is killed inside
+ *    it harms no other;
+ *  - async-signal-safe: a signal handler may call it, whatever it interrupted. It waits for nothing that the
+ *    interrupted code may hold, allocates no memory and leaves errno alone. Only a process's first set of a
+ *    gauge ever waits, for another thread that is doing the same; all else is lock-free.
  * Do not update metrics between vfork() (or clone(CLONE_VM)) and exec: the child shares the parent's CPU
  * number. posix_spawn() is safe.
  *
- * Names: 1 to METRICS_NAME_MAX bytes of UTF-8 without control characters; tag keys likewise, tag values may
- * be empty. At most METRICS_TAGS_MAX tags, no key twice; their order does not matter. A name is kept whole or
- * refused, never cut.
+ * Names are 1 to METRICS_NAME_MAX bytes of UTF-8 without control characters, and so are tag keys. Tag values
+ * are 0 to METRICS_VALUE_MAX bytes of UTF-8. There are at most METRICS_TAGS_MAX tags, no key twice; their
+ * order does not matter. A name is kept whole or refused, never cut.
  *
  * -DMETRICS_OFF compiles every call away.
  */
@@ -61,10 +69,10 @@ typedef struct metrics_set metrics_set_t;             /* how many distinct thing
 enum metrics_attach {
     METRICS_KEEP,     /* an existing segment is continued (default) */
     METRICS_RESET,    /* an existing segment is replaced by an empty one, if nobody else is attached */
-    METRICS_EXISTING, /* an existing segment is continued; METRICS_E_MISSING if there is none */
+    METRICS_EXISTING, /* an existing segment is continued; METRICS_E_MISSING if it does not exist */
 };
 
-/* Set .size = sizeof(metrics_options_t) and what you want to differ; zero means the default. */
+/* Set .size = sizeof(metrics_options_t) and what should differ from the default; zero means the default. */
 typedef struct metrics_options {
     size_t size;            /* sizeof this struct: later versions append */
     const char *path;       /* segment file; default $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg */
@@ -81,40 +89,56 @@ typedef struct metrics_options {
 } metrics_options_t;
 
 /*
- * Open (create if missing) a segment. Both arguments may be NULL. Never returns NULL: on error a no-op
- * registry, with the reason in *error and in metrics_status(). Close with metrics_close(). Each call opens
- * anew; open once per process tree, before forking.
- * Errors: METRICS_E_SYSTEM, _UNSAFE, _FORMAT, _VERSION, _ARCH, _DAMAGED, _LIMIT, _MEMORY, _FULL, _ARGUMENT.
+ * Open a segment; create it if it does not exist. Both arguments may be NULL. Never returns NULL: on error a
+ * no-op registry, with the reason in *error and in metrics_status(). Close with metrics_close(). Each call
+ * opens the file anew: open once per process tree, before forking.
+ * Errors: METRICS_E_ARGUMENT, METRICS_E_MISSING (METRICS_EXISTING only), METRICS_E_UNSAFE, METRICS_E_FORMAT,
+ * METRICS_E_VERSION, METRICS_E_ARCH, METRICS_E_DAMAGED, METRICS_E_LIMIT, METRICS_E_FULL, METRICS_E_MEMORY,
+ * METRICS_E_BUSY (other processes keep replacing the file), METRICS_E_SYSTEM.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error);
 
 /*
- * The process-wide registry of $MTX_SEGMENT (or the default path), opened at first use and never closed. On
- * failure one line goes to stderr (none if MTX_QUIET=1) and everything recorded is a no-op.
+ * The process-wide registry of $MTX_SEGMENT (or the default path), opened at first use and never closed.
+ * Never NULL. On failure one line goes to stderr (none if MTX_QUIET=1), it is a no-op, and metrics_status()
+ * has one of the errors of metrics_open(). Leaves errno alone.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 metrics_registry_t *metrics_default(void);
 
 /*
- * Detach and release the registry; *registry becomes NULL. Handles live on as no-ops: using one is safe, for
- * ever. Other threads may be updating meanwhile. Not from a signal handler.
+ * Detach from the segment; *registry becomes NULL. Handles stay valid, as no-ops. Other threads may be
+ * updating meanwhile. The registry of metrics_default() stays open. Other processes are not affected. No
+ * errors.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 void metrics_close(metrics_registry_t **registry);
 
 /*
- * 0 if the registry works and nothing was refused. A negative code if it is a no-op (*error says why), else
- * the number of series or settings that this process was refused (*error tells the last one).
+ * 0 if the registry works and nothing was refused. A negative code if it is a no-op: an error of
+ * metrics_open(), METRICS_E_CLOSED, or METRICS_E_ARGUMENT if registry is NULL; *error says why. Else how many
+ * series and settings this process was refused, and *error describes the last refusal: METRICS_E_NAME,
+ * METRICS_E_KIND, METRICS_E_CARDINALITY, METRICS_E_FULL, METRICS_E_SETTINGS, METRICS_E_DAMAGED,
+ * METRICS_E_MEMORY. With 0, the text in *error is "" or a warning (METRICS_OK). error may be NULL.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 int metrics_status(metrics_registry_t *registry, metrics_error_t *error);
 
 /*
- * Runs this process's gauge callbacks and publishes their values. Call it from the process's own loop, once a
- * second or so. Values that were not refreshed for three of the exporter's intervals are taken for absent.
+ * Run this process's gauge callbacks, in this thread, and publish their values. Call it from the process's
+ * own loop, about once a second. Values that were not refreshed for three of the exporter's intervals count
+ * as absent. No errors: without a process slot the values are lost and counted in the segment. registry may
+ * be NULL.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 void metrics_poll(metrics_registry_t *registry);
 
 /*
- * Do all first-time system calls of this process now (process slot, random seed, page mappings): for programs
- * that enter a seccomp sandbox after it. Also worth calling in a fresh worker that sets gauges.
+ * Make all first-time system calls of this process now (process slot, random seed, page mappings): for
+ * programs that enter a seccomp sandbox afterwards, and for a new worker that sets gauges. No errors.
+ * registry may be NULL.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 void metrics_prepare(metrics_registry_t *registry);
 
@@ -122,15 +146,17 @@ void metrics_prepare(metrics_registry_t *registry);
 
 /*
  * metrics_counter(registry, name, "key", "value", ...): the handle of that series, created if new. The same
- * arguments always give the same handle; it is owned by the registry and never freed. Costs a hash and a
- * look-up: keep the handle where it matters. All arguments are const char *; a NULL among them or an odd
- * number of tag arguments is refused (METRICS_E_NAME).
+ * arguments always give the same handle; it belongs to the registry and is never freed. Costs a hash and a
+ * look-up: keep the handle where that matters. All strings are copied. registry may be NULL: a no-op.
  *
- * When the segment or the family is full, counters, updowns, meters, histograms and timers fall back to the
- * family's overflow series (same tag keys, every value "_overflow"), so the family's total stays exact; the
- * others become no-ops. Either is counted; see metrics_status().
+ * Errors are counted, and metrics_status() describes the last one: METRICS_E_NAME (an invalid name or tag,
+ * NULL among the strings, a tag key without a value), METRICS_E_KIND, METRICS_E_CARDINALITY, METRICS_E_FULL,
+ * METRICS_E_DAMAGED, METRICS_E_MEMORY. With METRICS_E_CARDINALITY and METRICS_E_FULL, counters, updowns,
+ * meters, histograms and timers with tags get the family's overflow series (same tag keys, every value
+ * "_overflow"), so the family's total stays exact. Otherwise the handle is a no-op.
  *
  * The _v forms take {name, key, value, key, value, ...} as an array of n strings, for bindings.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 #define metrics_counter(REGISTRY, ...)   METRICS__LIST(metrics_counter_v, REGISTRY, __VA_ARGS__)
 #define metrics_updown(REGISTRY, ...)    METRICS__LIST(metrics_updown_v, REGISTRY, __VA_ARGS__)
@@ -178,7 +204,11 @@ inline auto metrics__list(F find, metrics_registry_t *registry, S... strings)
       sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 #endif
 
-/* Hide a series from all readers, for good (until it is created again). Its handles stay usable. */
+/*
+ * Hide a series from all readers until it is created again. Its handles stay usable. Does nothing if the
+ * series does not exist or registry is NULL or a no-op. No errors.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 void metrics_retire(metrics_registry_t *, const char *const *name_tags, size_t n);
 
 #endif /* !METRICS_OFF */
@@ -207,7 +237,7 @@ enum metrics_reservoir {
 
 /*
  * Set .size = sizeof(metrics_family_t); zero means the default. Strings and arrays are copied. Units are the
- * field's: "seconds", "bytes", "requests"... (a timer's is seconds, whatever is said here).
+ * usual ones: "seconds", "bytes", "requests"... (a timer's is always seconds).
  */
 typedef struct metrics_family {
     size_t size;
@@ -228,24 +258,37 @@ typedef struct metrics_family {
 
 enum { METRICS_SAMPLES_DEFAULT = 1028 };
 
-/* What metrics_poll() asks for a gauge's value; see metrics_gauge_callback(). NaN = no value now. */
+/* Called by metrics_poll() for a gauge's value; see metrics_gauge_callback(). NaN = no value now. */
 typedef double metrics_gauge_fn(void *arg);
 
 #ifndef METRICS_OFF
 
 /*
- * Give the family's settings; before its first series is created. Repeating the same settings is fine, and
- * unit and help may be added later once. 0, or METRICS_E_SETTINGS if the family exists with others (they
- * stay, the refusal is counted), METRICS_E_NAME, _ARGUMENT, _FULL. error may be NULL.
+ * Give the family's settings, before its first series is created. The same settings may be repeated, and unit
+ * and help may be added later, once. error may be NULL. Returns 0 or, also in *error:
+ *   METRICS_E_SETTINGS  the family exists with other settings; they stay, and the refusal is counted
+ *   METRICS_E_FULL      the segment is full; counted
+ *   METRICS_E_DAMAGED   the family's bytes in the segment are damaged; counted
+ *   METRICS_E_NAME, METRICS_E_ARGUMENT   the name or a setting is not valid
+ *   METRICS_E_CLOSED    the registry is a no-op
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 int metrics_describe(metrics_registry_t *, const char *name, const metrics_family_t *,
                      metrics_error_t *error);
 
-/* Constant facts: metrics_info(r, "build", "version", "1.2", "commit", "abc"). A series whose value is 1. */
+/*
+ * Constant facts: metrics_info(r, "build", "version", "1.2", "commit", "abc"), a series whose value is 1.
+ * Errors as for the other series.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 #define metrics_info(REGISTRY, ...) METRICS__LIST(metrics_info_v, REGISTRY, __VA_ARGS__)
 void metrics_info_v(metrics_registry_t *, const char *const *name_tags, size_t n);
 
-/* --- Updates --- */
+/*
+ * --- Updates ---
+ *
+ * An update never fails. What cannot be recorded is dropped and counted in the segment (see <mtx/error.h>).
+ */
 
 /* Frozen: the first cache line of a counter, updown and meter. */
 struct metrics_counter {
@@ -258,7 +301,10 @@ struct metrics_meter {
     struct metrics__cells cells;
 };
 
-/* [S] Add to the total. Sums wrap at 2^64. */
+/*
+ * Add n, or 1, to the total. Totals wrap at 2^64.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 static inline void metrics_counter_add(metrics_counter_t *c, uint64_t n)
 {
     metrics__add(&c->cells, n);
@@ -267,7 +313,10 @@ static inline void metrics_counter_inc(metrics_counter_t *c)
 {
     metrics__add(&c->cells, 1);
 }
-/* [S] */
+/*
+ * Add n (which may be negative), 1 or -1 to the total.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 static inline void metrics_updown_add(metrics_updown_t *c, int64_t n)
 {
     metrics__add(&c->cells, (uint64_t)n);
@@ -280,47 +329,67 @@ static inline void metrics_updown_dec(metrics_updown_t *c)
 {
     metrics__add(&c->cells, (uint64_t)-1);
 }
-/* [S] n events happened. */
+/*
+ * Count n events.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 static inline void metrics_meter_mark(metrics_meter_t *m, uint64_t n)
 {
     metrics__add(&m->cells, n);
 }
 
-/* [S] The same as library calls, for bindings that cannot inline. */
+/*
+ * The same as library calls, for bindings that cannot inline.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 void metrics_counter_add_call(metrics_counter_t *, uint64_t n);
 void metrics_updown_add_call(metrics_updown_t *, int64_t n);
 void metrics_meter_mark_call(metrics_meter_t *, uint64_t n);
 
 /*
- * [S] This process's value. A gauge heals by itself: when the process dies its value leaves the merge. The
- * first set of a process (also after a fork) claims a process slot, with a few system calls. NaN = absent.
+ * Set this process's value, or add to it. NaN = absent. When the process dies, its value leaves the merge by
+ * itself. The first set of a process (also after a fork) claims a process slot, with a few system calls; if
+ * none is left, the value is dropped and counted.
+ * Safety: thread-safe; process-safe; async-signal-safe.
  */
 void metrics_gauge_set(metrics_gauge_t *, double value);
 void metrics_gauge_add(metrics_gauge_t *, double delta);
 
 /*
- * Let metrics_poll() ask fn for the value. fn must outlive the gauge's registry or be replaced by NULL (which
- * removes it). It returns NaN for "no value now". Runs in the process that registered it only, not in its
- * forked children. Not async-signal-safe.
+ * Let metrics_poll() call fn(arg) for the value. fn and arg stay the caller's: they must be valid until the
+ * callback is replaced, by NULL to remove it, and a poll that is under way has ended. fn returns NaN for "no
+ * value now". It runs only in the process that registered it, not in its forked children. No errors.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 void metrics_gauge_callback(metrics_gauge_t *, metrics_gauge_fn *fn, void *arg);
 
-/* [S] NaN and infinities are ignored and counted. */
+/*
+ * Record a value, in the family's unit. NaN and infinities are dropped and counted.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 void metrics_histogram_update(metrics_histogram_t *, double value);
 
-/* [S] A duration in nanoseconds. */
+/*
+ * Record a duration in nanoseconds.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 void metrics_timer_update(metrics_timer_t *, uint64_t nanoseconds);
 
 /*
- * [S] The fastest monotonic clock there is, in ticks of its own: only good for metrics_timer_since() and
- * metrics_elapsed_ns(), on the same machine. Keep it in the request object when start and stop are far apart.
+ * metrics_now() reads the fastest monotonic clock of the machine, in ticks of its own: use the result only
+ * for metrics_timer_since(), which records the time since then, and metrics_elapsed_ns(), on the same
+ * machine. Keep it in the request object when start and stop are far apart.
+ * Safety: thread-safe; process-safe; async-signal-safe.
  */
 uint64_t metrics_now(void);
 void metrics_timer_since(metrics_timer_t *, uint64_t start);
 uint64_t metrics_elapsed_ns(uint64_t start); /* nanoseconds from start to now; 0 if the clock went back */
 
-/* [S] The n bytes were seen. Distinct values of an interval are counted: exactly up to 256, then within 1.6
- * %. */
+/*
+ * Note that the value of n bytes was seen; only a hash of it is kept. The distinct values of an interval are
+ * counted: exactly up to 256, then with a standard error of 1.6 %.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 void metrics_set_add(metrics_set_t *, const void *bytes, size_t n);
 
 /* --- Macros --- */
@@ -332,13 +401,17 @@ void metrics_set_add(metrics_set_t *, const void *bytes, size_t n);
  *     ...
  *     metrics_timer_stop(t);          or metrics_timer_stop_as(t, other) when the series is known at the end
  *     metrics_timer_cancel(t);        or not at all
+ * Safety: thread-safe; process-safe; async-signal-safe.
  */
 #define metrics_timer_start(T)          const uint64_t metrics__started_##T = metrics_now()
 #define metrics_timer_stop(T)           metrics_timer_since((T), metrics__started_##T)
 #define metrics_timer_stop_as(T, OTHER) metrics_timer_since((OTHER), metrics__started_##T)
 #define metrics_timer_cancel(T)         ((void)metrics__started_##T)
 
-/* Time the rest of the enclosing scope, however it is left (return, break, C++ exception). */
+/*
+ * Time the rest of the enclosing scope, however it is left (return, break, C++ exception).
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 #define METRICS_TIME_SCOPE(T) METRICS__TIME_SCOPE(T, __COUNTER__)
 
 struct metrics__scope {
@@ -358,7 +431,10 @@ static inline void metrics__scope_end(struct metrics__scope *s)
  * One-line forms on the default registry:
  *     METRICS_INC("orders", "city", "nyc");      METRICS_ADD(7, "bytes", "dir", "in");
  * Name and tags must be string literals: the call site keeps the handle, so a variable there would count
- * every city under the first one. It does not compile. Variables go through metrics_counter().
+ * every city under the first one. It does not compile. Variables go through metrics_counter(). The first use
+ * of a call site finds the series, with the errors and the safety of metrics_counter(); later ones are
+ * updates.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 #define METRICS_INC(...)    METRICS__SITE(counter, metrics_counter_inc(metrics__h), __VA_ARGS__)
 #define METRICS_ADD(N, ...) METRICS__SITE(counter, metrics_counter_add(metrics__h, (N)), __VA_ARGS__)
@@ -370,12 +446,15 @@ static inline void metrics__scope_end(struct metrics__scope *s)
 /* METRICS_TIME(start, "name", tags...): the time since start = metrics_now(). */
 #define METRICS_TIME(START, ...) METRICS__SITE(timer, metrics_timer_since(metrics__h, (START)), __VA_ARGS__)
 
-/* One call site: its arguments, and the handle they resolved to. Zero-initialised but for the arguments. */
+/* One call site: the handle that its arguments resolved to. Zero at first. */
 struct metrics__site {
     void *handle;
     uint32_t generation;
 };
-/* Changes whenever the default registry is re-opened, so that every site resolves again. Accesses: ORD-15. */
+/*
+ * When it changes, every site resolves again. This header cannot include shm/atomic.h, so the macro below
+ * uses the compiler's atomic built-ins itself; their order is argued under ORD-15 in shm/layout.h.
+ */
 extern uint32_t metrics__generation;
 
 #ifdef __cplusplus
@@ -401,8 +480,7 @@ extern uint32_t metrics__generation;
                 &metrics__s, metrics__args, sizeof metrics__args / sizeof *metrics__args);      \
         CALL;                                                                                   \
     } while (0)
-/* A static array of pointers takes constants only; pasting "" in front makes anything but a literal an
- * error. */
+/* A static array of pointers takes constants only; with "" in front, anything but a literal is an error. */
 #define METRICS__LITERALS(...) METRICS__EACH(__VA_ARGS__)
 
 void *metrics__site_resolve_counter(struct metrics__site *, const char *const *, size_t);

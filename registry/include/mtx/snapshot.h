@@ -17,11 +17,21 @@
  *     }
  *
  * Words: a *reading* is one series in one snapshot. A *row* is one attribute of a reading (its count, its
- * 99th percentile...), with a *nature* that tells what may be done with the number. Code that reports metrics
+ * 99th percentile...), with a *nature* that says what may be done with the number. Code that reports metrics
  * branches on the nature and never needs to know what kind of metric it came from.
  *
- * Thread safety: a reader belongs to one thread at a time; a snapshot is immutable and may be shared.
- * Strings and arrays reached through a snapshot belong to it and live as long as it.
+ * Ownership: strings, arrays and readings that are reached through a snapshot belong to it and live as long
+ * as it. A snapshot does not change and does not need its reader, which may be closed before it.
+ *
+ * Errors: error may be NULL everywhere. Times are in nanoseconds, sizes in bytes.
+ *
+ * Safety is said in these words, at the end of each comment, for all functions below that comment:
+ *  - thread-safe: any number of threads may call it at once, for the same reader or snapshot, too;
+ *  - one thread per reader: calls with the same reader must not overlap; those with different readers may;
+ *  - process-safe: any number of processes may call it at once on one segment, beside its writers, and one
+ *    that is killed inside it harms no other;
+ *  - async-signal-safe: a signal handler may call it, whatever it interrupted. It waits for nothing that the
+ *    interrupted code may hold, allocates no memory and leaves errno alone.
  */
 #ifndef MTX_SNAPSHOT_H
 #define MTX_SNAPSHOT_H
@@ -58,20 +68,38 @@ typedef struct metrics_reader_options {
 } metrics_reader_options_t;
 
 /*
- * Open the segment at path (NULL: $MTX_SEGMENT, else the default path) for reading. Works while writers run,
- * and on a segment whose processes are all dead. NULL on error: METRICS_E_MISSING, _UNSAFE, _FORMAT,
- * _VERSION, _ARCH, _DAMAGED, _SYSTEM, _MEMORY.
+ * Open the segment at path (NULL: metrics_default_path()) for reading. Works while writers run, and on a
+ * segment whose processes are all dead. options may be NULL. The caller owns the reader and closes it. NULL
+ * on error: METRICS_E_MISSING, METRICS_E_UNSAFE, METRICS_E_FORMAT, METRICS_E_VERSION, METRICS_E_ARCH,
+ * METRICS_E_DAMAGED, METRICS_E_SYSTEM, METRICS_E_MEMORY.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 metrics_reader_t *metrics_reader_open(const char *path, const metrics_reader_options_t *options,
                                       metrics_error_t *error);
+
+/*
+ * Close the reader; *reader becomes NULL, and may be NULL. No errors.
+ * Safety: one thread per reader; process-safe; not async-signal-safe.
+ */
 void metrics_reader_close(metrics_reader_t **reader);
 
-/* The path that was opened, and the default one ($MTX_SEGMENT or /dev/shm/mtx-<uid>.seg; static buffer per
- * thread). */
+/*
+ * The path that was opened: it belongs to the reader.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 const char *metrics_reader_path(const metrics_reader_t *reader);
+
+/*
+ * $MTX_SEGMENT, else /dev/shm/mtx-<uid>.seg. It belongs to the environment or to this thread, and is valid
+ * until the next call.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 const char *metrics_default_path(void);
 
-/* Does the path now lead to another segment (deleted and made again) or to none? 1 = yes, 0 = no. */
+/*
+ * Does the path now lead to another segment (deleted and made again) or to none? 1 = yes, 0 = no. No errors.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 int metrics_reader_replaced(metrics_reader_t *reader);
 
 /* Facts about the segment itself. */
@@ -91,15 +119,33 @@ typedef struct metrics_segment_info {
     uint32_t loss_count;           /* reasons known to the segment */
 } metrics_segment_info_t;
 
+/*
+ * Fill in the caller's *info. 0, or METRICS_E_DAMAGED or METRICS_E_MEMORY with *error; *info is then
+ * incomplete.
+ * Safety: one thread per reader; process-safe; not async-signal-safe.
+ */
 int metrics_reader_info(metrics_reader_t *reader, metrics_segment_info_t *info, metrics_error_t *error);
-const char *metrics_loss_name(uint32_t reason); /* "segment_full", ...; NULL beyond the last */
 
-/* The most recent refused names (at most 64), oldest first; seq grows by one per refusal. */
+/*
+ * The name of a reason for losses: "segment_full", ...; a constant. NULL beyond the last reason.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
+const char *metrics_loss_name(uint32_t reason);
+
+/*
+ * Call fn for each of the latest refused names (at most 64), oldest first; seq grows by one per refusal. The
+ * strings are valid during the call. Calls nothing if the file cannot be read.
+ * Safety: one thread per reader; process-safe; not async-signal-safe.
+ */
 typedef void metrics_refusal_fn(void *arg, uint64_t seq, const char *reason, const char *name);
 void metrics_reader_refusals(metrics_reader_t *reader, metrics_refusal_fn *fn, void *arg);
 
-/* Processes that hold a slot: pid and name are information for humans, liveness is proven by a kernel
- * lock. */
+/*
+ * Call fn for each process that holds a slot, and for dead ones whose slot was not taken since; *process is
+ * valid during the call. pid and name are information for humans; whether it lives is proven by a kernel
+ * lock. Calls nothing if the file cannot be read.
+ * Safety: one thread per reader; process-safe; not async-signal-safe.
+ */
 typedef struct metrics_process {
     uint32_t slot, pid;
     int alive, weak; /* weak: its lock drops when the process closes any descriptor of the file */
@@ -112,13 +158,18 @@ void metrics_reader_processes(metrics_reader_t *reader, metrics_process_fn *fn, 
 /* --- Snapshots --- */
 
 /*
- * Read everything afresh. Touches no interval state: anybody may do it at any time, beside an exporter or
- * without one. Rates are extrapolated to now in private memory. NULL on error (METRICS_E_DAMAGED, _SYSTEM,
- * _MEMORY). Release with metrics_snapshot_release().
+ * Read everything afresh. It changes nothing in the segment, so any process may do it at any time, beside an
+ * exporter or without one. Rates are extrapolated to now in private memory. The caller owns one reference and
+ * releases it. NULL on error: METRICS_E_DAMAGED, METRICS_E_MEMORY.
+ * Safety: one thread per reader; process-safe; not async-signal-safe.
  */
 metrics_snapshot_t *metrics_snapshot_take(metrics_reader_t *reader, metrics_error_t *error);
 
-/* Snapshots are reference-counted (thread-safe); release sets *snapshot to NULL. */
+/*
+ * Snapshots are reference-counted. retain adds a reference and returns its argument; release drops one and
+ * sets *snapshot to NULL. The snapshot may be NULL in both. No errors.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 metrics_snapshot_t *metrics_snapshot_retain(metrics_snapshot_t *snapshot);
 void metrics_snapshot_release(metrics_snapshot_t **snapshot);
 
@@ -129,29 +180,40 @@ typedef struct metrics_snapshot_header {
     uint64_t monotonic_ns;    /* the same on the monotonic clock: lengths come from this one */
     uint64_t interval_ns;     /* length of the interval part of its readings; 0 = none */
     uint64_t created_wall_ns; /* of the segment */
-    uint64_t series_damaged;  /* readings left out because their bytes made no sense */
+    uint64_t series_damaged;  /* readings left out because their bytes were invalid */
     int first_export;         /* 1 = no exporter ever closed an interval of this segment before */
 } metrics_snapshot_header_t;
-const metrics_snapshot_header_t *metrics_snapshot_header(const metrics_snapshot_t *snapshot);
 
-/* Readings are sorted by name, then by tags (keys in byte order). */
+/*
+ * Facts about the snapshot, how many readings it has, and the i-th of these: NULL if there is none. Readings
+ * are sorted by name, then by tags (keys in byte order).
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
+const metrics_snapshot_header_t *metrics_snapshot_header(const metrics_snapshot_t *snapshot);
 size_t metrics_snapshot_count(const metrics_snapshot_t *snapshot);
 const metrics_reading_t *metrics_snapshot_reading(const metrics_snapshot_t *snapshot, size_t i);
 
-/* The same series (name, tags, start) in another snapshot of the same incarnation, or NULL. */
+/*
+ * The same series (name, tags, start) in another snapshot of the same incarnation, or NULL.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 const metrics_reading_t *metrics_snapshot_find(const metrics_snapshot_t *snapshot,
                                                const metrics_reading_t *like);
 
 /*
- * 1 = the same series, with the same texts, are at the same places in both: known of two snapshots of one
- * reader between which none came or went. 0 = that is not known. Takes no time; so what was made of the texts
- * of one can be used for the other.
+ * 1 = the same series, with the same texts, are at the same places in both: so it is in two snapshots of one
+ * reader if no series came or went between them. 0 = unknown. Takes constant time, so that what was made of
+ * the texts of one can be used for the other.
+ * Safety: thread-safe; process-safe; async-signal-safe.
  */
 int metrics_snapshot_alike(const metrics_snapshot_t *a, const metrics_snapshot_t *b);
 
 /*
- * Let newer stand for both intervals: a new snapshot with newer's cumulative values and an interval part that
- * covers older's interval too (extremes and samples merged). This is how a log is thinned. NULL on error.
+ * A new snapshot for both intervals, with newer's cumulative values and an interval part that covers older's
+ * interval, too (extremes and samples merged). Logs are thinned in this way. The caller owns one reference
+ * and releases it; older and newer stay the caller's. NULL on error: METRICS_E_ARGUMENT if they are of two
+ * segments, METRICS_E_MEMORY.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 metrics_snapshot_t *metrics_snapshot_merge(const metrics_snapshot_t *older, const metrics_snapshot_t *newer,
                                            metrics_error_t *error);
@@ -162,21 +224,24 @@ typedef struct metrics_tag {
     const char *key, *value;
 } metrics_tag_t;
 
+/*
+ * Facts about a reading. All belong to its snapshot and are never NULL. count is the value of the row
+ * METRICS_COUNT of lifetime scope; only for readings that have such a row. start is when the series was
+ * created, in wall clock ns since 1970: the start of its cumulative values.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 const char *metrics_reading_name(const metrics_reading_t *reading);
 const metrics_tag_t *metrics_reading_tags(const metrics_reading_t *reading, size_t *n); /* sorted by key */
 const char *metrics_reading_unit(const metrics_reading_t *reading);                     /* "" if none */
 const char *metrics_reading_help(const metrics_reading_t *reading);                     /* "" if none */
 const char *metrics_reading_kind(const metrics_reading_t *reading); /* "counter", ...: for humans */
-/* What the row METRICS_COUNT of lifetime scope says, without the row; of no meaning for a reading that has no
- * such row. */
 uint64_t metrics_reading_count(const metrics_reading_t *reading);
-/* When the series was created, on the wall clock: the start of its cumulative values. */
 uint64_t metrics_reading_start(const metrics_reading_t *reading);
 
 /* --- Rows --- */
 
 enum metrics_nature {
-    METRICS_TOTAL,        /* running total: cumulative, only grows; rates and deltas make sense */
+    METRICS_TOTAL,        /* running total: cumulative, only grows; has rates and deltas */
     METRICS_LEVEL,        /* a level now */
     METRICS_RATE,         /* per second */
     METRICS_STATISTIC,    /* min, max, mean, stddev: of a sample, not additive */
@@ -192,7 +257,7 @@ enum metrics_scope {
     METRICS_RECENT,   /* what the reservoir represents */
 };
 
-/* Attributes a row can have, and the suffix that Coda Hale's metrics made customary. */
+/* Attributes that a row can have, and their suffixes in Coda Hale's metrics. */
 #define METRICS_ATTRIBUTES(X)             \
     X(METRICS_VALUE, "value")             \
     X(METRICS_COUNT, "count")             \
@@ -215,6 +280,10 @@ enum metrics_attribute {
 #undef METRICS__ATTRIBUTE
         METRICS_ATTRIBUTE_COUNT
 };
+/*
+ * The suffix of an attribute; a constant. NULL beyond the last attribute.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 const char *metrics_attribute_name(enum metrics_attribute attribute);
 
 typedef struct metrics_centroid {
@@ -257,14 +326,21 @@ typedef struct metrics_row {
     int additive; /* a level that may be summed over hosts (updown, sum gauges) */
 } metrics_row_t;
 
-/* The value as a double, whatever its type. */
+/*
+ * The value as a double, whatever its type.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 double metrics_row_number(const metrics_row_t *row);
-/* The customary suffix: "count", "p99", "p999", "m1_rate"... into buf (at least 24 bytes); returns buf. */
+
+/*
+ * The suffix with the quantile: "count", "p99", "p999", "m1_rate"... into the caller's buf (n: at least 24
+ * bytes). Returns buf.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 const char *metrics_row_suffix(const metrics_row_t *row, char *buf, size_t n);
 
-enum {
-    METRICS_ROWS_MAX = 64
-}; /* enough for a reading with default options and up to 32 quantiles, no buckets */
+/* Enough for a reading with default options and up to 32 quantiles, without buckets. */
+enum { METRICS_ROWS_MAX = 64 };
 
 #define METRICS_ATTR(A) (UINT32_C(1) << (A))
 /* Everything but buckets and whole distributions. */
@@ -278,49 +354,64 @@ typedef struct metrics_row_options {
     const double *quantiles; /* NULL: 0.5 0.75 0.95 0.98 0.99 0.999 */
     size_t quantile_count;
     enum metrics_scope totals;  /* METRICS_LIFETIME (default) or METRICS_INTERVAL: count, sum, buckets */
-    enum metrics_scope sampled; /* METRICS_RECENT or METRICS_INTERVAL: min, max, mean, stddev, quantiles.
-                                   Zero (METRICS_LIFETIME) means METRICS_RECENT. */
-    int empty_zero;             /* 1 = sampled attributes of an empty sample are 0, as some vendors expect;
-                                   0 = they are absent */
+    enum metrics_scope sampled; /* METRICS_RECENT (also 0) or METRICS_INTERVAL: min ... quantiles */
+    int empty_zero;             /* 1 = sampled attributes of an empty sample are 0; 0 = they are absent */
 } metrics_row_options_t;
 
 /*
- * Expand a reading into rows (at most max; returns how many there are, which may be more than max: call again
- * with more room). base is the same series in an earlier snapshot, or NULL; totals of METRICS_INTERVAL scope
- * are now - base (base NULL: since the series began). options may be NULL. Reads no clock and changes
- * nothing: any number of threads may expand one snapshot. A METRICS_WHOLE row points to the lifetime buckets
- * or recent centroids, which belong to the snapshot; for intervals see metrics_reading_distribution().
+ * Expand a reading into the caller's rows (at most max). Returns how many rows there are, which may be more
+ * than max: call again with more room. base is the same series in an earlier snapshot, or NULL; totals of
+ * METRICS_INTERVAL scope are now - base (base NULL: since the series began). options may be NULL. Reads no
+ * clock and changes nothing. A METRICS_WHOLE row points to the lifetime buckets or recent centroids, which
+ * belong to the snapshot; for intervals see metrics_reading_distribution(). Without memory, the statistics of
+ * a reading with buckets are left out.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 size_t metrics_reading_rows(const metrics_reading_t *now, const metrics_reading_t *base,
                             const metrics_row_options_t *options, metrics_row_t *rows, size_t max);
 
 /*
- * The distribution of an interval: buckets now - base (into room, which takes bucket_count of the
- * METRICS_WHOLE row), or the centroids of the snapshot's own interval. Its count and sum are now - base. 0,
- * or -1 if the reading has no distribution or room is too small. Pure.
+ * The distribution of an interval, into the caller's *out: buckets now - base (into the caller's room, for as
+ * many as bucket_count in the METRICS_WHOLE row), or the centroids of the snapshot's own interval, which
+ * belong to it. Count and sum are now - base. 0, or -1 if the reading has no distribution or room is too
+ * small.
+ * Safety: thread-safe; process-safe; async-signal-safe.
  */
 int metrics_reading_distribution(const metrics_reading_t *now, const metrics_reading_t *base,
                                  metrics_bucket_t *room, size_t room_count, metrics_distribution_t *out);
 
-/* The elements of a small set as 48-bit hashes; *n = 0 when there are too many to be kept. */
+/*
+ * The elements of a small set as 48-bit hashes. NULL and *n = 0 if it is empty, too large, or not a set.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 const uint64_t *metrics_reading_elements(const metrics_reading_t *reading, size_t *n);
 
 /* --- Bytes --- */
 
 /*
- * msgpack, zlib level 1: a header object, then one object per reading; documented in docs/format.md. *bytes
- * is malloc()ed and the caller's to free(). Returns 0 or a metrics_code.
+ * A snapshot as bytes: msgpack, zlib level 1, a header object, then one object per reading; documented in
+ * docs/format.md. *bytes is from malloc(), and the caller frees it. Returns 0 or METRICS_E_MEMORY.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 int metrics_snapshot_encode(const metrics_snapshot_t *snapshot, void **bytes, size_t *n,
                             metrics_error_t *error);
-/* Refuses anything that is not such bytes, before allocating for it. NULL on error (METRICS_E_FORMAT,
- * ...). */
+
+/*
+ * And back. Anything that is not such bytes is refused before memory is allocated for it. The caller owns one
+ * reference and releases it. NULL on error: METRICS_E_FORMAT, METRICS_E_MEMORY.
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 metrics_snapshot_t *metrics_snapshot_decode(const void *bytes, size_t n, metrics_error_t *error);
 
 /* --- Checking --- */
 
+/*
+ * Examine every structure of the segment at path (NULL: metrics_default_path()). Calls fn (which may be NULL)
+ * for each damage; `what` is valid during the call. Returns how many there are, or -1 with *error: those of
+ * metrics_reader_open().
+ * Safety: thread-safe; process-safe; not async-signal-safe.
+ */
 typedef void metrics_damage_fn(void *arg, uint64_t offset, const char *what);
-/* Examine every structure of the file. Returns the number of damages (each told to fn), or -1 with *error. */
 int metrics_segment_check(const char *path, metrics_damage_fn *fn, void *arg, metrics_error_t *error);
 
 #pragma GCC visibility pop

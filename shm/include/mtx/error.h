@@ -3,8 +3,10 @@
  * <mtx/error.h> - how mtx says what went wrong.
  *
  * Calls that can fail take a metrics_error_t * (which may be NULL) and fill in a code and one sentence that
- * names what failed, where, and how to mend it. Update calls (inc, mark, set, ...) never fail: what they
+ * names what failed, where, and how to fix it. Update calls (inc, mark, set, ...) never fail: what they
  * cannot do is a no-op that is counted in the segment.
+ *
+ * Safety is said in the words of <mtx/metrics.h>: thread-safe, process-safe, async-signal-safe.
  */
 #ifndef MTX_ERROR_H
 #define MTX_ERROR_H
@@ -14,7 +16,10 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* code, text. The numbers are part of the ABI: append only. */
+/*
+ * code, text. The numbers are part of the ABI: append only. METRICS_E_SLOT is not returned by this version,
+ * which counts updates without a slot instead.
+ */
 #define METRICS_ERRORS(X)                                                   \
     X(METRICS_OK, "no error")                                               \
     X(METRICS_E_SYSTEM, "a system call failed")                             \
@@ -43,14 +48,17 @@ enum metrics_code {
         METRICS_CODES /* how many codes this version knows */
 };
 
-/* Filled in by the caller's choice; owned by the caller; text is always terminated. */
+/* Memory of the caller; text is always terminated. */
 typedef struct metrics_error {
     int code;       /* one of enum metrics_code */
     int sys;        /* the errno behind it, or 0 */
     char text[248]; /* one sentence */
 } metrics_error_t;
 
-/* The general text of a code; never NULL. Thread- and signal-safe. */
+/*
+ * The general text of a code, positive or negative; a constant, never NULL ("unknown error"). No errors.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
 const char *metrics_strerror(int code);
 
 #pragma GCC visibility pop

@@ -16,6 +16,9 @@
  *   unloaded, and the kernel reads a stale rseq_cs at the next preemption;
  * - the sections carry the '?' flag: they follow their function's COMDAT group, or C++ templates do not link;
  * - asm goto without outputs: older compilers miscompile outputs.
+ *
+ * All functions below take cells that <mtx/metrics.h> handed out, allocate nothing and have no errors.
+ * Safety: thread-safe; process-safe; async-signal-safe.
  */
 #ifndef MTX_RSEQ_H
 #define MTX_RSEQ_H
@@ -40,7 +43,7 @@ struct metrics__cells {
     uint32_t stripes; /* atomic lanes - 1 (a mask) */
 };
 
-/* The way without restartable sequences: a locked add in an atomic lane. Library call; same promises. */
+/* Add n without a restartable sequence: a locked add in an atomic lane. A library call. */
 void metrics__add_atomic(const struct metrics__cells *c, uint64_t n);
 
 #if defined(__x86_64__)
@@ -68,6 +71,7 @@ void metrics__add_atomic(const struct metrics__cells *c, uint64_t n);
     "4: jmp %l[aborted]\n\t"                \
     ".popsection\n\t"
 
+/* Tell the kernel that this thread is in no sequence. */
 static inline void metrics__rseq_clear(intptr_t rs)
 {
     __asm__ volatile("movq $0, %%fs:8(%0)" : : "r"(rs) : "memory");
@@ -150,8 +154,8 @@ outside:
 #endif
 
 /*
- * Add n to the series' first cell. Two aborted tries and the add goes to an atomic lane: under a debugger
- * that single-steps, a restartable sequence never ends.
+ * Add n to the series' first cell. After two aborted tries the add goes to an atomic lane, because under a
+ * debugger that single-steps a restartable sequence never ends.
  */
 static inline __attribute__((always_inline)) void metrics__add(const struct metrics__cells *c, uint64_t n)
 {

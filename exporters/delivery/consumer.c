@@ -12,8 +12,9 @@ static enum consumer_retired consumer_retired(struct consumer *c)
     return retired;
 }
 
-/* True if the thread is to end now. When its backend goes: as soon as it would have to wait. When it hands
- * over: at the end of an interval, too, since half of one is no good to a successor with another filter. */
+/* True if the thread is to end now. When its backend goes: as soon as it would have to wait. When it
+ * hands over: at the end of an interval, too, since a successor with another filter cannot go on in
+ * the middle of one. */
 static bool consumer_over(struct consumer *c, bool waits)
 {
     pthread_mutex_lock(&c->flags);
@@ -29,8 +30,8 @@ static bool consumer_open(struct consumer *c, struct buf *why)
     const struct backend_session *session = c->backend->session;
     if (c->account == LEDGER_NONE) {
         buf_printf(why,
-                   "%s: there have been %d names of backends since the start, and accounts of no more are "
-                   "kept: start anew",
+                   "%s: %d backends have had a name since the start, and accounts of no more are kept: start "
+                   "the exporter again",
                    c->settings->name, LEDGER_BACKENDS);
         return false;
     }
@@ -67,7 +68,7 @@ struct consumer *consumer_new(const struct consumer_options *options, struct buf
     return c;
 }
 
-/* All that a successor waits for, or that may take its time: done by the thread itself as far as it can. */
+/* What a successor waits for, or what may take long: done by the thread itself if it can. */
 static void consumer_release(struct consumer *c)
 {
     bool drop = consumer_retired(c) == CONSUMER_GOES;

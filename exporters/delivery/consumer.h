@@ -5,6 +5,9 @@
  *
  * consumer_step() does what is due and returns when it wants to be called again; it never sleeps. The thread
  * is a loop around it, and a test calls it with a clock of its own.
+ *
+ * Not thread-safe: its owner, one thread at a time, makes, starts, stops and frees a consumer. What that
+ * thread or another may call while the consumer's own thread runs says so: it is thread-safe.
  */
 #ifndef EXPORTERS_CONSUMER_H
 #define EXPORTERS_CONSUMER_H
@@ -16,8 +19,9 @@
 struct consumer;
 struct meta;
 
+/* What they point to must outlive the consumer. */
 struct consumer_options {
-    const struct config_backend *backend; /* with settings and selection it must outlive the consumer */
+    const struct config_backend *backend; /* with settings and selection */
     const struct option_tags *tags;       /* top level */
     struct ledger *ledger;
     struct meta *meta; /* may be NULL */
@@ -26,29 +30,32 @@ struct consumer_options {
     uint64_t seed; /* of the jitter */
 };
 
-/* NULL, with the reason, if its transport or session refuses the settings or memory is out. */
+/* NULL, with the reason, if its transport or session refuses the settings, if the ledger has no account
+ * left for it, or without memory. The caller frees it with consumer_free(). */
 struct consumer *consumer_new(const struct consumer_options *options, struct buf *why);
 
-/* Stops the thread if there is one, detaches from all logs, frees. The cursors stay in the logs, unless it
- * was retired otherwise. */
+/* Stops the thread if there is one (which waits for a payload that is under way), detaches from all logs,
+ * frees; *consumer becomes NULL. The cursors stay in the logs, unless it was retired without `keep`. */
 void consumer_free(struct consumer **consumer);
 
 /*
  * Begin to follow a log (a reference is kept), or leave it and drop its cursor for that reason. Thread-safe,
  * and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
  * While a predecessor of the same name still has the cursor, the snapshots wait for it to let go.
+ * consumer_follow() is false if the log has no cursor left, or without memory.
  */
 bool consumer_follow(struct consumer *consumer, struct log *log);
 void consumer_leave(struct consumer *consumer, struct log *log, enum ledger_reason reason);
 
-/* Does one thing that is due. Returns the monotonic time of the next, CLOCK_NEVER to wait for the logs. */
+/* Does one thing that is due. Returns the monotonic time of the next, CLOCK_NEVER to wait for the logs.
+ * For the owner where there is no thread: the consumer's thread calls it otherwise. */
 uint64_t consumer_step(struct consumer *consumer);
 
-/* Runs the steps in a thread of its own until consumer_free(). */
+/* Runs the steps in a thread of its own until consumer_free(). False if there can be no thread. */
 bool consumer_start(struct consumer *consumer);
 
-/* Ends the thread, waiting for a payload that is under way until that monotonic time at most. False if it is
- * still at it: then the consumer cannot be freed, only left to the end of the process. */
+/* Ends the thread, waiting for a payload that is under way until that monotonic time at most. False if the
+ * thread is still running then: the consumer cannot be freed, only left to the end of the process. */
 bool consumer_stop(struct consumer *consumer, uint64_t deadline);
 
 /*
@@ -59,8 +66,8 @@ bool consumer_stop(struct consumer *consumer, uint64_t deadline);
  */
 void consumer_retire(struct consumer *consumer, bool keep);
 
-/* Frees a retired consumer whose thread has ended; *consumer becomes NULL. False if it is still at it. Does
- * not wait. */
+/* Frees a retired consumer whose thread has ended; *consumer becomes NULL. False if the thread is still
+ * running. Does not wait. */
 bool consumer_reap(struct consumer **consumer);
 
 /* Open files anew before the next payload. Thread-safe. */

@@ -12,10 +12,9 @@ void consumer_let_go(struct consumer *c)
     c->work = (struct work){0};
 }
 
-/* Gives a log's cursor back, or ends it. Under the lock. */
 void consumer_quit(struct consumer *c, struct feed *f, bool drop)
 {
-    /* A predecessor may have left it behind before it could be taken over. */
+    /* A predecessor may have left the cursor before it could be taken over. */
     if (drop && f->cursor == LEDGER_NONE)
         f->cursor = log_attach(f->log, c->settings->name, &c->selection, true);
     if (f->cursor != LEDGER_NONE && drop)
@@ -51,7 +50,6 @@ bool consumer_follow(struct consumer *c, struct log *log)
     return true;
 }
 
-/* Under the lock, and nobody works on it. */
 void consumer_unlink(struct consumer *c, struct feed *gone)
 {
     struct feed **f = &c->feeds;
@@ -76,7 +74,6 @@ void consumer_leave(struct consumer *c, struct log *log, enum ledger_reason reas
     wake_call(c->options.wake);
 }
 
-/* True if some log holds back what was just appended. It calls when it is done with that. */
 bool consumer_held_back(struct consumer *c)
 {
     bool held = false;
@@ -86,8 +83,8 @@ bool consumer_held_back(struct consumer *c)
     return held;
 }
 
-/* Who is unpacking a snapshot just now, or counting a queue, says what he said last: the sampler does not
- * wait. */
+/* A consumer that is unpacking a snapshot just now, or counting a queue, returns the last values: the
+ * sampler does not wait for it. */
 struct log_lag consumer_lag(struct consumer *c)
 {
     struct log_lag sum = {0};

@@ -35,31 +35,39 @@ struct work {
 };
 
 struct consumer {
+    /* Never change: */
     struct consumer_options options;
     const struct backend *backend;
     const struct backend_common *settings;
     struct selection selection, replaced; /* `replaced`: for segments that have a successor */
     int account;
+
+    /* Of the consumer's thread, or of the owner while there is none: */
     void *link, *session;
-    struct work work;
+    struct work work; /* but work.feed is changed under `lock` */
     struct payload payloads[PAYLOADS];
     struct backoff backoff;
     uint64_t not_before;
     struct complain trouble, unprepared, undone, halves;
 
-    pthread_mutex_t lock; /* of the feeds and of work.feed, never held while a backend is waited for; logs are
-                             locked under it. The rest of `work` belongs to the consumer's thread. */
+    /* Of the list of feeds, what is in them, and work.feed. Never held while a backend is waited for; logs
+     * are locked under it. */
+    pthread_mutex_t lock;
     struct feed *feeds;
-    pthread_mutex_t flags; /* of the four below; a leaf */
+
+    /* Of `stop`, `reopen`, `lag` and `retired`. Nothing else is locked under it. */
+    pthread_mutex_t flags;
     bool stop, reopen;
-    struct log_lag lag; /* as it was told last */
+    struct log_lag lag; /* what consumer_lag() returned last */
     enum consumer_retired { CONSUMER_STAYS, CONSUMER_HANDS_OVER, CONSUMER_GOES } retired;
+
+    /* Of the owner: */
     pthread_t thread;
     bool started;
-    struct wake ended; /* called once, by the thread, as its last act */
+    struct wake ended; /* called once, by the thread, as its last act; thread-safe */
 };
 
-/* Sets a flag under its lock; returns what it was. */
+/* Sets a flag under its lock; returns what it was. Thread-safe. */
 static inline bool consumer_flag(struct consumer *c, bool *flag, bool value)
 {
     pthread_mutex_lock(&c->flags);
@@ -69,18 +77,19 @@ static inline bool consumer_flag(struct consumer *c, bool *flag, bool value)
     return was;
 }
 
-/* --- consumer_feed.c: under the consumer's lock unless it says otherwise --- */
+/* --- consumer_feed.c: called with consumer->lock held, unless it says otherwise --- */
 
 /* Gives back the snapshot that is being delivered, if there is one; it comes again. */
 void consumer_let_go(struct consumer *consumer);
 
-/* Gives a log's cursor back, or ends it, and frees the feed, which is in no list any more. */
+/* Frees a feed that is in no list any more; its cursor stays in the log, or (`drop`) ends as removed. */
 void consumer_quit(struct consumer *consumer, struct feed *feed, bool drop);
 
-/* Takes a feed that is not being worked on out of the list and frees it; its cursor ends. */
+/* Takes a feed that is not being worked on out of the list and frees it; its cursor ends
+ * for the feed's reason. */
 void consumer_unlink(struct consumer *consumer, struct feed *feed);
 
-/* True if some log holds back what was just appended. It calls when it is done with that. Takes the lock. */
+/* True if some log holds back what was just appended; `wake` is called after that. Takes the lock itself. */
 bool consumer_held_back(struct consumer *consumer);
 
 #endif

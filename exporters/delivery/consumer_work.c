@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * consumer_work.c - the delivery of one snapshot after the other: take the next one from a log, encode a stretch
- * of it, send, judge the answer, settle.
+ * consumer_work.c - the delivery of one snapshot after the other: take the next one from a log, encode a
+ * stretch of it, send, judge the answer, settle.
  */
 #include "consumer_inside.h"
 

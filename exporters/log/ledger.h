@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ledger.h - what became of every reading, per backend and signal:
+ * ledger.h - counts for each backend and signal where every reading went:
  *
  *     taken = delivered + merged + queued + dropped{reason}
  *
- * The functions that change it keep that equation, so it can only be broken by a bug in this file. One struct
- * under one lock; the lock is a leaf (nothing else is locked under it), so all calls are safe in any thread.
+ * The functions that change it keep that equation, so only a bug in ledger.c can break it. One lock protects
+ * the ledger; nothing else is locked under it. All functions are thread-safe unless they say otherwise.
  */
 #ifndef EXPORTERS_LEDGER_H
 #define EXPORTERS_LEDGER_H
@@ -15,33 +15,35 @@
 #include <stdint.h>
 
 /* Why a reading was never delivered. */
-#define LEDGER_REASONS(X)                                                                                    \
-    X(LEDGER_REFUSED, "refused")       /* the backend said never */                                          \
-    X(LEDGER_TOO_LARGE, "too_large")   /* alone already more than the backend takes */                       \
-    X(LEDGER_THINNED, "thinned")       /* a level between two others, lost when intervals were merged */     \
-    X(LEDGER_QUEUE_FULL, "queue_full") /* more than queue_bytes even as one interval */                      \
-    X(LEDGER_REMOVED, "removed")     /* its backend, or its name in the backend's filter, left the config */ \
-    X(LEDGER_SHUTDOWN, "shutdown")   /* still queued when the exporter had to end */                         \
-    X(LEDGER_AMBIGUOUS, "ambiguous") /* its answer never came, and on_ambiguous says drop */                 \
-    X(LEDGER_DAMAGED, "damaged")     /* its record in the log's file made no sense */                        \
-    X(LEDGER_ENCODE, "encode")       /* out of memory while it was turned into bytes */
+#define LEDGER_REASONS(X)                                                                                   \
+    X(LEDGER_REFUSED, "refused")       /* the backend refused it for good */                                \
+    X(LEDGER_TOO_LARGE, "too_large")   /* larger than the backend takes, even alone */                      \
+    X(LEDGER_THINNED, "thinned")       /* a level between two others, lost when intervals were merged */    \
+    X(LEDGER_QUEUE_FULL, "queue_full") /* more than queue_bytes even as one interval */                     \
+    X(LEDGER_REMOVED, "removed")       /* its backend, or its name in the filter, left the configuration */ \
+    X(LEDGER_SHUTDOWN, "shutdown")     /* still queued when the exporter had to end */                      \
+    X(LEDGER_AMBIGUOUS, "ambiguous")   /* its answer never came, and on_ambiguous says drop */              \
+    X(LEDGER_DAMAGED, "damaged")       /* its record in the log's file was damaged */                       \
+    X(LEDGER_ENCODE, "encode")         /* out of memory while it was turned into bytes */
 enum ledger_reason {
 #define LEDGER_REASON(ID, NAME) ID,
     LEDGER_REASONS(LEDGER_REASON)
 #undef LEDGER_REASON
         LEDGER_REASON_COUNT
 };
+/* A constant. */
 const char *ledger_reason_name(enum ledger_reason reason);
 
 /* What flows through it: the unit is the reading. */
 enum ledger_signal { LEDGER_METRICS, LEDGER_SIGNAL_COUNT };
+/* A constant. */
 const char *ledger_signal_name(enum ledger_signal signal);
 
 struct ledger_account {
     uint64_t taken, delivered, merged, queued, dropped[LEDGER_REASON_COUNT];
     /* Beside the equation: */
     uint64_t rebased; /* readings whose interval counted as zero, see view.h */
-    uint64_t points;  /* what went over the wire for them */
+    uint64_t points;  /* sent for the readings that were delivered */
     uint64_t retries; /* payloads that had to be sent again */
 };
 
@@ -50,24 +52,29 @@ enum {
     LEDGER_WORDS = sizeof(struct ledger_account) / sizeof(uint64_t),
     LEDGER_QUEUED = offsetof(struct ledger_account, queued) / sizeof(uint64_t)
 };
+/* A pointer into the account. Not thread-safe: the account is the caller's own. */
 uint64_t *ledger_word(struct ledger_account *account, size_t word);
-/* The name of such a number: that of its field, or "dropped." and the reason. */
+/* The name of such a number, a constant: that of its field, or "dropped." and the reason. */
 const char *ledger_word_name(size_t word);
 
 struct ledger;
+
+/* NULL without memory. The caller frees it with ledger_free(). */
 struct ledger *ledger_new(void);
+/* *ledger becomes NULL. Not thread-safe: nobody may be inside any other call. */
 void ledger_free(struct ledger **ledger);
 
 enum { LEDGER_BACKENDS = 64, LEDGER_NONE = -1 };
 
-/* The account of the backend of that name, opened if new; LEDGER_NONE when there are LEDGER_BACKENDS already.
- * An account is never closed: what was counted stays. */
+/* The account of the backend of that name (copied), opened if it is new; LEDGER_NONE when there are
+ * LEDGER_BACKENDS already, or without memory. An account is never closed: what was counted stays. The
+ * functions below do nothing for LEDGER_NONE. */
 int ledger_open(struct ledger *ledger, const char *name);
 
 /* n readings were queued. */
 void ledger_take(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
 
-/* n readings leave the queue: delivered, merged into a later interval, or dropped. */
+/* n readings leave the queue: delivered as so many points, merged into a later interval, or dropped. */
 void ledger_deliver(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n, uint64_t points);
 void ledger_merge(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
 void ledger_drop(struct ledger *ledger, int id, enum ledger_signal signal, enum ledger_reason reason,
@@ -78,19 +85,20 @@ void ledger_drop(struct ledger *ledger, int id, enum ledger_signal signal, enum 
 void ledger_restore(struct ledger *ledger, int id, enum ledger_signal signal,
                     const struct ledger_account *was);
 
+/* n readings counted as zero; one payload has to be sent again. */
 void ledger_rebased(struct ledger *ledger, int id, enum ledger_signal signal, uint64_t n);
 void ledger_retried(struct ledger *ledger, int id, enum ledger_signal signal);
 
-/* A copy of all accounts, taken at one moment; ids from 0. Returns how many there are (at most
- * LEDGER_BACKENDS). */
+/* A copy of all accounts, taken at one moment; the index is the id. Returns their
+ * number, at most LEDGER_BACKENDS. */
 struct ledger_page {
-    const char *name; /* lives as long as the ledger */
+    const char *name; /* the ledger's; it lives as long as the ledger */
     struct ledger_account account[LEDGER_SIGNAL_COUNT];
     struct ledger_account restored[LEDGER_SIGNAL_COUNT]; /* the part of it that ledger_restore() brought */
 };
 size_t ledger_read(struct ledger *ledger, struct ledger_page pages[LEDGER_BACKENDS]);
 
-/* All that was dropped, and whether the equation holds. */
+/* All that was dropped, and whether the equation holds. Not thread-safe: the account is the caller's own. */
 uint64_t ledger_dropped(const struct ledger_account *account);
 bool ledger_balanced(const struct ledger_account *account);
 

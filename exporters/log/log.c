@@ -7,13 +7,13 @@
 
 /* The newest snapshots stay as they are, for the backends that are up to date; the others are packed. */
 #define LOG_UNPACKED 2
-/* How long sampler and consumers wait for what they did to be in the file. A slower file is caught up with
- * later, and who is killed meanwhile is not followed exactly. */
+/* How long sampler and consumers wait until what they did is in the file. A slower file catches up later,
+ * and the successor of an exporter that is killed meanwhile may repeat or merge what it did last. */
 #define LOG_PATIENCE (5 * CLOCK_SECOND)
 
-static void log_wait(struct log *log, uint64_t ticket, uint64_t patience)
+static void log_wait(struct log *log, uint64_t ticket)
 {
-    if (ticket) store_wait(log->store, ticket, patience);
+    if (ticket) store_wait(log->store, ticket, LOG_PATIENCE);
 }
 
 /* --- Begin and end --- */
@@ -102,7 +102,7 @@ int log_append(struct log *log, metrics_snapshot_t *snapshot)
     uint64_t ticket = log_mirror_commit(log);
     log->appending = true;
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
+    log_wait(log, ticket);
     pthread_mutex_lock(&log->lock);
     log->appending = false;
     pthread_mutex_unlock(&log->lock);
@@ -152,7 +152,7 @@ void log_settled(struct log *log, int cursor, struct log_next *next, const struc
     log_advance(log, c, next, outcome->delivered + outcome->dropped);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
+    log_wait(log, ticket);
 }
 
 void log_done(struct log *log, int cursor, struct log_next *next)
@@ -169,7 +169,7 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     log_trim(log);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
-    log_wait(log, ticket, LOG_PATIENCE);
+    log_wait(log, ticket);
     if (next->base) metrics_snapshot_release(&next->base);
 }
 

@@ -13,9 +13,13 @@
  * is given up, and the totals come with a later one. Each cursor gets its snapshots strictly in order, and
  * never part of an interval twice.
  *
- * Newest snapshots are kept as they are, older ones packed. A log from log_new() ends with the process; one
- * from log_open() is mirrored in a file, and a successor goes on with its snapshots, cursors, bases and
- * accounts. All functions are thread-safe; each cursor is used by one thread.
+ * The newest snapshots are kept as they are, older ones packed. A log from log_new() ends with the process;
+ * one from log_open() is mirrored in a file, and a successor goes on with its snapshots, cursors, bases and
+ * accounts.
+ *
+ * All functions are thread-safe, but each cursor is used by one thread at a time. log_append(), log_settled()
+ * and log_done() wait for the file for 5 seconds at most, log_open() and the last log_release() for as long
+ * as it takes, no other function.
  */
 #ifndef EXPORTERS_LOG_H
 #define EXPORTERS_LOG_H
@@ -32,38 +36,40 @@ struct log_limits {
     uint64_t age_ns; /* a snapshot older than this is merged into the next */
 };
 
-/* The ledger must outlive the log. One reference; NULL without memory. */
+/* A log in memory, with one reference, the caller's. The ledger must outlive it. NULL without memory. */
 struct log *log_new(const struct log_limits *limits, struct ledger *ledger);
 
 /*
- * The same with a file (see store.h), and with what is in it already. `durable`: beyond a loss of power. NULL
- * in *out, with the reason, if another process has the file (STORE_BUSY) or it cannot be used.
+ * The same with a file (see store.h), and with what is in it already. `durable`: what is written survives a
+ * loss of power. Anything but STORE_OK comes with the reason, and *out is NULL: another process has the file
+ * (STORE_BUSY), or it cannot be used, or there is no memory (STORE_FAILED).
  */
 enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
                            bool durable, struct log **out, struct buf *why);
 
-/* Another segment has its segment's name and is followed, too: what is appended from now on stands beside the
- * other one's snapshots, and struct log_next says so. */
+/* The log's segment was replaced by another of the same name, which is followed, too: what is appended
+ * from now on is reported beside what is in that one, and struct log_next says so. */
 void log_set_replaced(struct log *log);
 
-/* Its segment is no more: the last release removes the file. */
+/* The log's segment is gone: the last release removes the file. */
 void log_spent(struct log *log);
 
 /* True if it has a file: what is queued need not be given up at the end. */
 bool log_is_durable(struct log *log);
 
-/* Transactions that could not be written to the file. */
+/* How many transactions could not be written to the file. */
 uint64_t log_failures(struct log *log);
 
-/* References, thread-safe. The last release frees the log; *log becomes NULL. */
+/* One reference more, the caller's. Returns the log. */
 struct log *log_retain(struct log *log);
+/* Gives a reference back; *log becomes NULL. The last one writes what the file lacks and frees the log. */
 void log_release(struct log **log);
 
 /* New bounds, from the next append on. */
 void log_set_limits(struct log *log, const struct log_limits *limits);
 
 /*
- * Appends a snapshot (keeps a reference of its own) and counts it as taken for every cursor. A snapshot that
+ * Appends a snapshot (with a reference of its own) and counts it as taken for every cursor. A snapshot that
  * closes the same interval of the same segment as the last one is refused: 0 then, 1 if appended, -1 without
  * memory (nothing was changed).
  */
@@ -71,38 +77,37 @@ int log_append(struct log *log, metrics_snapshot_t *snapshot);
 
 enum { LOG_CURSORS = LEDGER_BACKENDS };
 
-/* Makes sure that there is a cursor of that name: a new one begins after the last snapshot and has no base.
- * What is appended from now on waits for whoever attaches to it. False when there are LOG_CURSORS. */
+/* Makes sure that there is a cursor of that name: a new one begins after the last snapshot and has no
+ * base. What is appended from now on waits for whoever attaches to it. False when there are
+ * LOG_CURSORS, or without memory. */
 bool log_reserve(struct log *log, const char *name);
 
 /*
  * Takes the cursor of that name, which is made if there is none. What is queued is counted anew if the
  * selection passes other names than the one before did, which may take long, but keeps nobody else waiting;
  * `at_once`: not then. The selection must live until the cursor is detached or dropped. LEDGER_NONE while
- * somebody else is attached to it, when it would take long, or when there are LOG_CURSORS. Does not wait for
- * the file.
+ * somebody else is attached to it, when it would take long, when there are LOG_CURSORS, or without memory.
  */
 int log_attach(struct log *log, const char *name, const struct selection *sel, bool at_once);
 
-/* The cursor stays, with what is queued; what is appended from now on is counted by the next who attaches.
- * Waits for the file no more than log_attach() does. */
+/* The cursor stays, with what is queued; what is appended from now on is counted by the next who attaches. */
 void log_detach(struct log *log, int cursor);
 
-/* The cursor ends; what is queued for it is dropped for that reason. Does not wait for the file. */
+/* The cursor ends; what is queued for it is dropped for that reason. */
 void log_drop(struct log *log, int cursor, enum ledger_reason reason);
 
 /* Drops every cursor that nobody is attached to, but those that `keep` wants (NULL: none). It is called with
- * the log locked. Does not wait for the file. */
+ * the log locked, so it must not use the log. */
 void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name), void *arg,
                        enum ledger_reason reason);
 
-/* A snapshot as a cursor gets it. Both are references of the receiver's, given back by log_done() or
- * log_undo(). */
+/* A snapshot as a cursor gets it. The two references are the receiver's, given back
+ * by log_done() or log_undo(). */
 struct log_next {
     metrics_snapshot_t *snapshot;
     metrics_snapshot_t *base; /* NULL: none */
     size_t position;          /* readings that were accepted earlier */
-    uint64_t through;         /* the last entry that it stands for */
+    uint64_t through;         /* the last entry that it includes */
     bool replaced;            /* its segment had a successor by then, see log_set_replaced() */
     uint64_t last_stamp;      /* the time under which the snapshot before went out, 0 for the first */
     uint64_t stamp;           /* for the receiver to set: the time under which this one goes out */
@@ -110,39 +115,39 @@ struct log_next {
 
 /*
  * The next snapshot for the cursor. Intervals that ended longer than the backend's max_lag before the newest
- * one are merged into one, and so are the oldest ones if more than its queue_bytes wait; but for the first
- * that waits: an exporter that was killed may have sent it, and what comes again must be the same. False if
- * there is none. Until log_done() or log_undo() the cursor stays where it is.
+ * one are merged into one, and so are the oldest ones if more than its queue_bytes wait; but not the first
+ * that waits: an exporter that was killed may have sent it, and what is sent again must be the same. False if
+ * there is none, or without memory. Until log_done() or log_undo() the cursor stays where it is.
  */
 bool log_next(struct log *log, int cursor, struct log_next *next);
 
-/* What became of readings: so many were delivered, as so many points, and so many dropped for a reason. */
+/* What happened to readings: so many were delivered, as so many points, and so many dropped for a reason. */
 struct log_outcome {
     size_t delivered, points, dropped;
     enum ledger_reason reason;
 };
 
-/* The first of the readings still queued in `next` are settled, as many as were delivered and dropped. The
- * position and the ledger move together, and all of it at once: whoever is killed knows of both or of
- * neither. */
+/* The first of the readings still queued in `next` are settled, as many as were delivered and dropped.
+ * Position and ledger change in one transaction: an exporter that is killed has recorded both or neither. */
 void log_settled(struct log *log, int cursor, struct log_next *next, const struct log_outcome *outcome);
 
-/* All of `next` is settled: it becomes the base, the cursor moves on. */
+/* All of `next` is settled: it becomes the base, and the cursor moves on. Takes the references back. */
 void log_done(struct log *log, int cursor, struct log_next *next);
 
-/* Gives `next` back as it is; it comes again. */
+/* Takes the references back; the cursor stays, and the same comes again. */
 void log_undo(struct log *log, int cursor, struct log_next *next);
 
 /* True while the file has not caught up with the last append: log_next() gives out nothing until then. */
 bool log_is_appending(struct log *log);
 
-/* How far a cursor is behind: snapshots queued, and the age of the oldest against the newest. */
+/* How far a cursor is behind: snapshots queued, and the age of the oldest against
+ * the newest, in nanoseconds. */
 struct log_lag {
     uint64_t snapshots, ns;
 };
 struct log_lag log_lag(struct log *log, int cursor);
 
-/* Bytes of packed snapshots, how many snapshots there are, and what the file could not take (log_failures). */
+/* Bytes of packed snapshots, the number of snapshots, and what the file could not take (log_failures()). */
 struct log_size {
     uint64_t bytes, snapshots, failures;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_attach.c - what is queued for a cursor is counted under the selection of the backend that takes it up. */
+/* log_attach.c - what is queued for a cursor is counted under the selection of the backend
+ * that takes it up. */
 #include "log_inside.h"
 
 #include <stdlib.h>

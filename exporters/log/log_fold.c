@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log_fold.c - intervals become one for one cursor alone, when it comes to what is older than its max_lag, or to more
- * than its queue_bytes: another cursor still needs them one by one.
+ * log_fold.c - intervals become one for one cursor alone, when it comes to what is older than its max_lag, or
+ * to more than its queue_bytes: another cursor still needs them one by one.
  */
 #include "log_inside.h"
 

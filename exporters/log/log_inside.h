@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log_inside.h - what the log's sources share; for nobody else. From the bottom up: log_mirror.c (the file follows the
- * memory), log_entry.c (entries and accounts), log_thin.c (fewer entries for all), log_fold.c (fewer for one cursor),
- * log_cursor.c (cursors come and go), log_attach.c (what a cursor's queue holds), log.c (appending, reading, the log's
- * life), log_recover.c (a log from its file).
+ * log_inside.h - what the log's sources share; for nobody else. From the bottom up: log_mirror.c (the file
+ * follows the memory), log_entry.c (entries and accounts), log_thin.c (fewer entries for all), log_fold.c
+ * (fewer for one cursor), log_cursor.c (cursors come and go), log_attach.c (what a cursor's queue holds),
+ * log.c (appending, reading, the log's life), log_recover.c (a log from its file).
  *
- * Everything in these structs is protected by log->lock, unless a field says otherwise, and every function here is
- * called with it held. Those that say so unlock it and lock it again: they do what takes long, and the sampler does not
- * wait for them. The ledger's lock and those of the store are taken under it.
+ * Everything in these structs is protected by log->lock, unless a field says otherwise, and every function
+ * here is called with it held. Those that say so unlock it and lock it again: they do what takes long, and
+ * the sampler does not wait for them. The ledger's lock and those of the store are taken under it.
  */
 #ifndef EXPORTERS_LOG_INSIDE_H
 #define EXPORTERS_LOG_INSIDE_H
@@ -62,8 +62,8 @@ struct log {
     uint64_t next_seq, bytes, snapshots;
     uint64_t incarnation, epoch; /* of the last one appended */
     bool any;                    /* something was appended ever */
-    /* The file has not caught up with the last append. A backend that got what the file does not know would get it
-     * again, in other intervals, after a kill. */
+    /* The file has not caught up with the last append. A backend that got what the file does not know
+     * would get it again, in other intervals, after a kill. */
     bool appending;
     struct store *store; /* NULL: in memory only; never changes once the log is open */
     bool replaced;       /* see log_set_replaced(): so is what is appended from now on */
@@ -92,19 +92,20 @@ void log_mirror_rebase(struct log *log, uint64_t old_base);
 /* The cursor of that name has ended. */
 void log_mirror_drop(struct log *log, const char *name);
 
-/* Hands over what has changed, cursors and their accounts included. Returns the ticket, 0 for nothing. After a failure
- * everything is written anew from time to time. */
+/* Hands over what has changed, cursors and their accounts included. Returns the ticket, 0 for nothing.
+ * After a failure everything is written anew from time to time. */
 uint64_t log_mirror_commit(struct log *log);
 
 /* --- log_entry.c --- */
 
-/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the file. n
- * readings are taken; dropped for that reason; delivered as so many points. */
+/* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the
+ * file. n readings are taken; dropped for that reason; delivered as so many points. */
 void log_take(struct log *log, struct log_cursor *c, uint64_t n);
 void log_lose(struct log *log, struct log_cursor *c, enum ledger_reason reason, uint64_t n);
 void log_settle(struct log *log, struct log_cursor *c, uint64_t n, uint64_t points);
 
-/* An entry is merged into the next one before this cursor saw it: plain levels are lost, all else is in the next. */
+/* An entry is merged into the next one before this cursor saw it: plain levels are lost, all else
+ * is in the next. */
 void log_account_merge(struct log *log, struct log_cursor *c, const struct log_entry *e);
 
 /* Appends an entry to the list, which owns it; its snapshot or its bytes are counted by the caller. */
@@ -125,7 +126,8 @@ metrics_snapshot_t *log_unpack(const struct log_entry *e);
 /* How much older than the newest one, in nanoseconds; 0 if the wall clock was set back in between. */
 uint64_t log_age(const struct log *log, const struct log_entry *e);
 
-/* The packed bytes of an entry (NULL: none) and those after it, but for the newest, which others have not seen yet. */
+/* The packed bytes of an entry (NULL: none) and those after it, but for the newest, which others
+ * have not seen yet. */
 uint64_t log_bytes_from(const struct log *log, const struct log_entry *e);
 
 /* --- log_thin.c --- */
@@ -141,21 +143,22 @@ bool log_is_bounded(const struct log *log);
 
 /* --- log_fold.c --- */
 
-/* A reference to an entry's snapshot, the caller's; NULL without memory. Unlocks and locks again: the entry may be gone
- * then. */
+/* A reference to an entry's snapshot, the caller's; NULL without memory. Unlocks and locks again: the
+ * entry may be gone then. */
 metrics_snapshot_t *log_look(struct log *log, const struct log_entry *e);
 
-/* The snapshot that a cursor reads, from its entry `e`: a reference, the caller's; NULL without memory. The cursor is
- * busy. Unlocks and locks again. */
+/* The snapshot that a cursor reads, from its entry `e`: a reference, the caller's; NULL without memory.
+ * The cursor is busy. Unlocks and locks again. */
 metrics_snapshot_t *log_read(struct log *log, const struct log_cursor *c, const struct log_entry *e);
 
-/* A cursor that is busy has come to entry `e`: what follows is merged into it as far as max_lag and queue_bytes want,
- * into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
+/* A cursor that is busy has come to entry `e`: what follows is merged into it as far as max_lag and
+ * queue_bytes want, into c->sum, and the cursor moves to the last one. Unlocks and locks again. */
 void log_fold(struct log *log, struct log_cursor *c, const struct log_entry *e);
 
 /* --- log_cursor.c --- */
 
-/* The cursor of that name, which is made if there is none; NULL when there are LOG_CURSORS, or without memory. */
+/* The cursor of that name, which is made if there is none; NULL when there are
+ * LOG_CURSORS, or without memory. */
 struct log_cursor *log_cursor_named(struct log *log, const char *name);
 
 /* The cursor moves behind an entry, whose snapshot becomes the base; takes over the reference. */
@@ -166,8 +169,8 @@ void log_cursor_clear(struct log_cursor *c);
 
 /* --- log_attach.c --- */
 
-/* Counts the entry, whose snapshot this is, for a cursor under its selection: the difference to the earlier count is
- * taken, or dropped as removed. Without a selection or a snapshot the earlier count stays. */
+/* Counts the entry, whose snapshot this is, for a cursor under its selection: the difference to the earlier
+ * count is taken, or dropped as removed. Without a selection or a snapshot the earlier count stays. */
 void log_count(struct log *log, struct log_cursor *c, struct log_entry *e,
                const metrics_snapshot_t *snapshot);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log_recover.c - a log from the file that an earlier exporter left: its snapshots, cursors, bases and accounts.
+ * log_recover.c - a log from the file that an earlier exporter left: its snapshots, cursors, bases and
+ * accounts.
  */
 #include "log_inside.h"
 

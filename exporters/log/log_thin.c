@@ -59,8 +59,8 @@ static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t
     if (packed) log_pack(log, e);
 }
 
-/* True if the entry may be merged into its successor: no cursor stands between the two, or is reading
- * either. */
+/* True if the entry may be merged into its successor: no cursor stands between the two,
+ * or is reading either. */
 static bool log_mergeable(const struct log *log, const struct log_entry *e)
 {
     if (!e->next) return false;
@@ -96,8 +96,8 @@ static bool log_is_excess(const struct log *log, const struct log_entry *e)
     return true;
 }
 
-/* True if all who need the entry will merge it when they read it: it is behind them by more than their
- * max_lag. */
+/* True if all who need the entry will merge it when they read it: it is behind them by
+ * more than their max_lag. */
 static bool log_is_stale(const struct log *log, const struct log_entry *e)
 {
     uint64_t age = log_age(log, e);

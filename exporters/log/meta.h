@@ -3,7 +3,8 @@
  * meta.h - the exporter's metrics about itself: ordinary series, written with the public API into the first
  * segment that it leads, and so reported like all others. docs/exporter.md lists them.
  *
- * All functions are thread-safe. Without a segment they do nothing.
+ * All functions are thread-safe unless they say otherwise. Without a segment they do nothing. Durations are
+ * in nanoseconds.
  */
 #ifndef EXPORTERS_META_H
 #define EXPORTERS_META_H
@@ -12,28 +13,31 @@
 #include "log.h"
 
 struct meta;
+
+/* NULL without memory. The caller frees it with meta_free(). */
 struct meta *meta_new(void);
+/* *meta becomes NULL. Not thread-safe: nobody may be inside any other call. */
 void meta_free(struct meta **meta);
 
-/* Write into this segment from now on (NULL: into none). False, with the reason, if it cannot be written
- * to. */
+/* Writes into this segment from now on (NULL: into none). False, with the reason, if that segment cannot
+ * be written to: then nothing changes. */
 bool meta_attach(struct meta *meta, const char *path, struct buf *why);
 
 /*
- * Once, after the first meta_attach(): what an earlier exporter counted and did not live to tell the segment
- * is told with the next meta_ledger(); what it told and did not live to write to its log's file, so that it
- * happens again, is not told twice. What it had told is in the snapshot, a fresh one of that segment; what it
- * had counted is what ledger_restore() brought.
+ * After the first meta_attach(); later calls do nothing. What an earlier exporter counted, and was killed
+ * before it added it to the segment's counters, is added by the next meta_ledger(); what it added, and was
+ * killed before its log's file had it, so that it happens again, is not added twice. The snapshot, a fresh
+ * one of that segment, says what it had added; what it had counted is what ledger_restore() brought.
  */
 void meta_recall(struct meta *meta, struct ledger *ledger, const metrics_snapshot_t *snapshot);
 
-/* A payload went to a backend's transport and took this long. */
+/* A payload was given to a backend's transport, and sending it took this long. */
 void meta_sent(struct meta *meta, const char *backend, uint64_t ns);
 
 /* A snapshot was taken: this long to read it, this long to put it into the log. */
 void meta_sampled(struct meta *meta, uint64_t read_ns, uint64_t log_ns);
 
-/* A scrape was answered: how long, how many bytes. */
+/* A scrape was answered: how long that took, and how many bytes it was. */
 void meta_scraped(struct meta *meta, const char *backend, uint64_t ns, uint64_t bytes);
 
 /* What has happened according to the ledger since the last call is added to the counters. */

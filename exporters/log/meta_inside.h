@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * meta_inside.h - what meta.c (the segment that is written to, and single series), meta_ledger.c (the accounts) and
- * meta_recall.c (what an earlier exporter left) share; for nobody else.
+ * meta_inside.h - what meta.c (the segment that is written to, and single series), meta_ledger.c (the
+ * accounts) and meta_recall.c (what an earlier exporter left) share; for nobody else.
  */
 #ifndef EXPORTERS_META_INSIDE_H
 #define EXPORTERS_META_INSIDE_H
@@ -22,8 +22,8 @@ struct meta {
 
 /* --- meta_ledger.c --- */
 
-/* The number of an account that a counter of this name, with this reason (NULL: none), adds up. NULL if there is none,
- * or if the counter is a sum of others. Pure. */
+/* The number of an account that a counter of this name, with this reason (NULL: none), adds up. NULL if
+ * there is none, or if the counter is a sum of others. Pure. */
 uint64_t *meta_account_word(struct ledger_account *account, const char *name, const char *reason);
 
 #endif

@@ -38,7 +38,8 @@ struct meta_report {
     struct ledger_account more;
 };
 
-/* The series exists from the first call on, also while it counts nothing: a missing one cannot be alerted on. */
+/* The series exists from the first call on, also while it counts nothing: a missing one
+ * cannot be alerted on. */
 static void meta_count(const struct meta_report *to, enum meta_family_id family, uint64_t n)
 {
     metrics_counter_add(metrics_counter(to->registry, meta_families[family].name, "backend", to->backend,
@@ -46,7 +47,8 @@ static void meta_count(const struct meta_report *to, enum meta_family_id family,
                         n);
 }
 
-/* Reasons appear when they first happen, but for a refusal of the other side, which may be counted as zero. */
+/* Reasons appear when they first happen, but for a refusal of the other side, which may
+ * be counted as zero. */
 static void meta_count_reason(const struct meta_report *to, enum meta_family_id family,
                               enum ledger_reason reason)
 {
@@ -86,8 +88,8 @@ static struct ledger_account meta_own(const struct ledger_page *page, int signal
     return meta_difference(page->account[signal], page->restored[signal]);
 }
 
-/* What an exporter that was killed had added to the segment's counters before its file had it happens again, and is not
- * added again: see meta_recall(). */
+/* What an exporter that was killed had added to the segment's counters before its file had it happens
+ * again, and is not added again: see meta_recall(). */
 static void meta_hold_back(struct ledger_page *now, const struct ledger_page *reported, int signal)
 {
     struct ledger_account own = meta_own(now, signal), before = meta_own(reported, signal);

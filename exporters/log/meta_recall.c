@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * meta_recall.c - after an earlier exporter that was killed: the log's file and the segment's counters may have stopped
- * at different moments, and each reading is to be in the counters once.
+ * meta_recall.c - after an earlier exporter that was killed: the log's file and the segment's counters may
+ * have stopped at different moments, and each reading is to be in the counters once.
  */
 #include "meta_inside.h"
 
@@ -40,9 +40,10 @@ static struct ledger_account meta_in_segment(const metrics_snapshot_t *snapshot,
     return sum;
 }
 
-/* What one account owes the segment, as if so much less had been reported. Where the kill came after the counters and
- * before the file, the counters have more, which will happen again. But if they have more taken than the file, they may
- * also hold what other segments' logs took: then only that is owed which the file has more of. */
+/* What one account owes the segment, as if so much less had been reported. Where the kill came after the
+ * counters and before the file, the counters have more, which will happen again. But if they have more
+ * taken than the file, they may also hold what other segments' logs took: then only that is owed which the
+ * file has more of. */
 static void meta_owe(struct ledger_account restored, struct ledger_account in_segment,
                      struct ledger_account *reported)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store.c - the thread of a store, which writes one transaction after the other, and the store's life around it. */
+/* store.c - the thread of a store, which writes one transaction after the other, and the
+ * store's life around it. */
 #include "store_inside.h"
 
 #include "clock.h"
@@ -43,7 +44,8 @@ static void *write_all(void *arg)
 {
     struct store *s = arg;
     for (struct store_batch *batch; (batch = next_batch(s));) {
-        /* After a failure a transaction that holds only changes would leave the file wrong: it has to hold everything. */
+        /* After a failure a transaction that holds only changes would leave the file wrong: it
+         * has to hold everything. */
         bool try = !store_broken(s) || batch->clears;
         bool good = try && write_batch(s, batch);
         pthread_mutex_lock(&s->lock);

@@ -39,7 +39,8 @@ static struct store_op *new_op(enum store_op_type type, const void *bytes, size_
     return op;
 }
 
-/* The new last part of the transaction. Without memory it is NULL, and this transaction, or the next one, will be given up. */
+/* The new last part of the transaction. Without memory it is NULL, and this transaction, or the next one,
+ * will be given up. */
 static struct store_op *gather(struct store *s, enum store_op_type type, const void *bytes, size_t n,
                                const char *name)
 {

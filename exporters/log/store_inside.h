@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_file.c (the database and
- * its schema), store_recover.c (what is done when it is damaged), store_rows.c (entries, cursors and accounts as rows),
- * store_gather.c (a transaction in memory), store.c (the thread that writes transactions, and the store's life).
+ * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_file.c (the
+ * database and its schema), store_recover.c (what is done when it is damaged), store_rows.c (entries, cursors
+ * and accounts as rows), store_gather.c (a transaction in memory), store.c (the thread that writes
+ * transactions, and the store's life).
  */
 #ifndef EXPORTERS_STORE_INSIDE_H
 #define EXPORTERS_STORE_INSIDE_H
@@ -80,18 +81,18 @@ static inline uint64_t store_column(sqlite3_stmt *s, int i)
 }
 
 /*
- * All functions below need the database for themselves: they are called by the store's thread, or while there is none.
- * An int that they return is one of SQLite's codes, 0 (SQLITE_OK) for success.
+ * All functions below need the database for themselves: they are called by the store's thread, or while there
+ * is none. An int that they return is one of SQLite's codes, 0 (SQLITE_OK) for success.
  */
 
 /* --- store_file.c --- */
 
-/* Makes the file, mode 0600, if it is not there. False, with the reason, if it cannot, or if what is there is not a
- * plain file of this user. */
+/* Makes the file, mode 0600, if it is not there. False, with the reason, if it cannot, or if what is there
+ * is not a plain file of this user. */
 bool store_file_make(const char *path, struct buf *why);
 
-/* Opens the database at s->path, makes the tables if they are not there, prepares the statements. After a failure,
- * too, store_file_close() frees what there is. */
+/* Opens the database at s->path, makes the tables if they are not there, prepares the statements. After a
+ * failure, too, store_file_close() frees what there is. */
 int store_file_open(struct store *s, bool durable);
 void store_file_close(struct store *s);
 
@@ -104,15 +105,15 @@ int store_step(struct store *s, int statement);
 /* --- store_recover.c --- */
 
 /*
- * store_file_open(), and a check of the whole file. A damaged one is renamed to <path>.damaged, which is logged, and an
- * empty one takes its place. Anything but 0 comes with the reason.
+ * store_file_open(), and a check of the whole file. A damaged one is renamed to <path>.damaged, which is
+ * logged, and an empty one takes its place. Anything but 0 comes with the reason.
  */
 int store_recover(struct store *s, bool durable, struct buf *why);
 
 /* --- store_rows.c --- */
 
-/* Reads all entries, then all cursors, and hands them to the finder. A record whose checksum is wrong is handed over as
- * damaged. */
+/* Reads all entries, then all cursors, and hands them to the finder. A record whose checksum is wrong is
+ * handed over as damaged. */
 int store_read(struct store *s, const struct store_finder *finder);
 
 /* Writes one part of a transaction. */

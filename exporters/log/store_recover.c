@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_recover.c - opens a store's database even if it is damaged: the damaged file is set aside, so that somebody can
- * look at it, and the exporter goes on with an empty one. Single damaged records are found when they are read
- * (store_rows.c), and what the log does without them is in log_recover.c.
+ * store_recover.c - opens a store's database even if it is damaged: the damaged file is set aside, so that
+ * somebody can look at it, and the exporter goes on with an empty one. Single damaged records are found when
+ * they are read (store_rows.c), and what the log does without them is in log_recover.c.
  */
 #include "store_inside.h"
 

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <zlib.h>
 
-/* The next row of a query that was prepared with that code. False at the end and after an error; *code says which. */
+/* The next row of a query that was prepared with that code. False at the end and after an
+ * error; *code says which. */
 static bool next_row(sqlite3_stmt *q, int *code)
 {
     if (*code) return false;
@@ -63,7 +64,8 @@ static int read_entries(struct store *s, const struct store_finder *finder)
     return code;
 }
 
-/* --- Accounts: rows of a name and a number, so that a reason more or less does not matter to old files --- */
+/* --- Accounts: rows of a name and a number, so that a reason more or less does not matter
+ * to old files --- */
 
 static int write_word(struct store *s, const char *name, const char *what, uint64_t n)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <urcu-bp.h>
 
-/* The thread sanitizer does not understand liburcu's barriers; this tells it what they order. */
+/* The thread sanitizer does not understand liburcu's barriers; this declares what they order. */
 #ifdef __SANITIZE_THREAD__
 void __tsan_acquire(void *);
 void __tsan_release(void *);
@@ -63,7 +63,7 @@ static metrics_snapshot_t *fresh_published(struct fresh *fresh, uint64_t now, ui
     urcu_bp_read_lock();
     const struct fresh_node *node = rcu_dereference(fresh->published);
     FRESH_AFTER(&fresh->published);
-    /* It holds a reference of its own until every section that can see it has ended. */
+    /* The node holds a reference of its own until every section that can see it has ended. */
     if (node && (now < node->taken || now - node->taken < most))
         snapshot = metrics_snapshot_retain(node->snapshot);
     FRESH_BEFORE(&fresh->reader);
@@ -87,7 +87,7 @@ metrics_snapshot_t *fresh_get(struct fresh *fresh)
     metrics_snapshot_t *snapshot = fresh_published(fresh, clock_mono(fresh->clock), FRESH_NS);
     if (snapshot) return snapshot;
     pthread_mutex_lock(&fresh->lock);
-    /* Perhaps the one who held the lock has just made what we want. */
+    /* Perhaps the thread that held the lock has just published one. */
     uint64_t now = clock_mono(fresh->clock);
     snapshot = fresh_published(fresh, now, FRESH_NS);
     struct fresh_node *node = snapshot || !fresh->reader ? NULL : calloc(1, sizeof *node);

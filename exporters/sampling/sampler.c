@@ -35,8 +35,8 @@ void sampler_free(struct sampler **sampler)
 
 /* --- Segments that come --- */
 
-/* Other segments that lie about where the default one would: the usual mistake is another user or another
- * path. */
+/* Other segments that lie about where the default one would: the usual mistake is another
+ * user or another path. */
 static void sampler_others(struct buf *out)
 {
     glob_t seen;

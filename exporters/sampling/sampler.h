@@ -3,7 +3,10 @@
  * sampler.h - finds the segments, leads them, and takes a snapshot of each on every multiple of the interval.
  *
  * One thread calls sampler_step(); it never sleeps and says when it wants to be called again. What else
- * happens when a segment comes or goes is the owner's, through the hooks, which are called in that thread.
+ * happens when a segment comes or goes is for the owner to do, in the hooks, which are called in that thread.
+ *
+ * Not thread-safe: the functions belong to that one thread, the sampler's. Those that any thread may call say
+ * so: they are thread-safe.
  */
 #ifndef EXPORTERS_SAMPLER_H
 #define EXPORTERS_SAMPLER_H
@@ -17,40 +20,43 @@ struct sampler_hooks {
     void (*ended)(void *arg, struct source *source); /* its log is empty; it is freed after this */
     void (*sampling)(void *arg);                     /* just before all segments are sampled */
     void (*sampled)(void *arg);                      /* and after it */
-    void (*looked)(void *arg, bool busy); /* about once a second; busy: another exporter leads one */
+    void (*looked)(void *arg, bool busy); /* about once a second; busy: another exporter leads one of them */
     void *arg;
 };
 
+/* What they point to must outlive the sampler. */
 struct sampler_options {
     const metrics_clock_t *clock;
     struct ledger *ledger;
-    struct meta *meta;
+    struct meta *meta; /* may be NULL */
     struct sampler_hooks hooks;
 };
 
-/* NULL without memory. */
+/* NULL without memory. The caller frees it with sampler_free(), which lets go of the
+ * segments; *sampler becomes NULL. */
 struct sampler *sampler_new(const struct sampler_options *options);
 void sampler_free(struct sampler **sampler);
 
-/* Which segments (paths, patterns; none = the default path), how often, how much log. Copies what it needs.
- * Thread-safe; a segment that is no longer named is sampled a last time and ends. False without memory. */
+/* Which segments (paths, patterns; none = the default path), how often (nanoseconds), how much log. Copies
+ * what it needs. A segment that is no longer named is sampled a last time and ends. False without memory:
+ * then nothing changes. Thread-safe. */
 bool sampler_configure(struct sampler *sampler, const struct option_list *segments, uint64_t interval,
                        const struct source_log *log);
 
 /* Does what is due. Returns the monotonic time at which it wants to be called again. */
 uint64_t sampler_step(struct sampler *sampler);
 
-/* Samples everything now, whatever the time: the last words before the end. */
+/* Samples everything now, whatever the time: for the end. */
 void sampler_finish(struct sampler *sampler);
 
 /* How many segments are being followed. Thread-safe. */
 size_t sampler_attached(struct sampler *sampler);
 
-/* References to a fresh snapshot of each segment (not of replaced ones). At most `most`; returns how many.
- * Thread-safe. */
+/* A fresh snapshot of each segment (not of replaced ones), at most `most`; the references are the
+ * caller's. Returns their number. Thread-safe. */
 size_t sampler_fresh(struct sampler *sampler, metrics_snapshot_t **snapshots, size_t most);
 
-/* Calls fn with each source while none can go. Thread-safe; fn must not call back. */
+/* Calls fn with each source while none can go; fn must not call the sampler. Thread-safe. */
 void sampler_each(struct sampler *sampler, void (*fn)(void *arg, struct source *source), void *arg);
 
 #endif

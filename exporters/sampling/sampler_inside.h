@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sampler_inside.h - what the sampler's sources share; for nobody else. From the bottom up: sampler_wishes.c (what was
- * asked for), sampler_list.c (the segments that are followed), sampler_recover.c (logs that earlier exporters left),
- * sampler.c (segments that come and go, and time).
+ * sampler_inside.h - what the sampler's sources share; for nobody else. From the bottom up: sampler_wishes.c
+ * (what was asked for), sampler_list.c (the segments that are followed), sampler_recover.c (logs that earlier
+ * exporters left), sampler.c (segments that come and go, and time).
  */
 #ifndef EXPORTERS_SAMPLER_INSIDE_H
 #define EXPORTERS_SAMPLER_INSIDE_H
@@ -15,8 +15,8 @@
 struct sampler {
     struct sampler_options options; /* never change */
 
-    /* Of `sources`, `replaced` and `ended` of each, and all down to `look_at`. Only the sampler's thread changes the
-     * first three, so it reads them without the lock. Locks of logs are taken under it. */
+    /* Of `sources`, `replaced` and `ended` of each, and all down to `look_at`. Only the sampler's thread
+     * changes the first three, so it reads them without the lock. Locks of logs are taken under it. */
     pthread_mutex_t lock;
     struct source *sources;
     struct option_list wishes; /* segments that were asked for: paths and patterns */
@@ -54,8 +54,8 @@ void sampler_reap(struct sampler *s);
 
 /* --- sampler_recover.c: of the sampler's thread --- */
 
-/* Delivers the logs of incarnations that are gone before their files go. To be called once the segments that are there
- * have their own logs open, so that none of these can be taken for a rest. */
+/* Delivers the logs of incarnations that are gone before their files go. To be called once the segments
+ * that are there have their own logs open, so that none of these can be taken for a rest. */
 void sampler_recover(struct sampler *s);
 
 #endif

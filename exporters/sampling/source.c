@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A replaced segment to which some process is still attached counts as drained after so many still
- * intervals. */
+/* A replaced segment to which some process is still attached counts as drained after
+ * so many still intervals. */
 #define SOURCE_QUIET 6
 
 /* --- Begin and end --- */

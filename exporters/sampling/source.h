@@ -3,8 +3,9 @@
  * source.h - one segment that is followed: the leader's hold on it, its log, its fresh snapshots.
  *
  * A source is one incarnation of a segment. When its file is replaced the old source goes on until its
- * writers are done, beside a new one. All functions belong to the sampler's thread, unless they say
- * otherwise.
+ * writers are done, beside a new one.
+ *
+ * Not thread-safe: all functions belong to the sampler's thread.
  */
 #ifndef EXPORTERS_SOURCE_H
 #define EXPORTERS_SOURCE_H
@@ -17,43 +18,48 @@
 typedef struct metrics_leader metrics_leader_t; /* leader.h */
 
 struct source {
-    struct source *next;
+    struct source *next; /* changes under the sampler's lock */
     char *path;
     char *log_path;           /* NULL: in memory */
     metrics_leader_t *leader; /* NULL once it has ended */
-    struct log *log;
-    struct fresh *fresh;
-    bool replaced;  /* the path leads elsewhere now; this and the next change under the sampler's lock */
-    bool ended;     /* nothing more comes; the log may still hold something */
+    struct log *log;          /* thread-safe */
+    struct fresh *fresh;      /* thread-safe; NULL for what an earlier exporter left */
+    bool replaced;            /* the path leads elsewhere now; changes under the sampler's lock */
+    bool ended; /* nothing more comes; the log may still hold something; changes under the sampler's lock */
     unsigned quiet; /* intervals in a row without any change, while replaced */
     metrics_snapshot_t *last;
     struct complain trouble;
 };
 
-/* Leads the segment at path. NULL with *error: METRICS_E_MISSING, _BUSY (another exporter leads it)... */
+/* Leads the segment at path. Without a file for its log, which is logged, the log is in memory. NULL with
+ * *error: METRICS_E_MISSING, METRICS_E_BUSY (another exporter leads it, or writes its log's file), and
+ * others. Freed by source_free(). */
 struct source *source_open(const char *path, const metrics_clock_t *clock, const struct source_log *log,
                            struct ledger *ledger, metrics_error_t *error);
 
-/* What an earlier exporter left of a segment that is no more: only its log, already ended. NULL if the file
- * is in use or no good, which is told. */
+/* What an earlier exporter left of a segment that is gone: only its log, already ended. NULL if another
+ * exporter has the file, or if it cannot be read, which is logged. Freed by source_free(). */
 struct source *source_open_rest(const char *path, const char *log_path, const struct source_log *log,
                                 struct ledger *ledger);
 
 /* Does the leader's chores; returns after how many nanoseconds again. */
 uint64_t source_tick(struct source *source);
 
-/* Closes the interval, reads everything, appends it to the log. False if that failed: it is told and the
+/* Closes the interval, reads everything, appends it to the log. False if that failed: that is logged, and the
  * interval stays open. `meta` may be NULL. */
 bool source_sample(struct source *source, const metrics_clock_t *clock, struct meta *meta);
 
 /* True if the file was replaced or removed. */
 bool source_was_replaced(const struct source *source);
 
-/* True if a replaced segment's writers are done with it: nobody attached, or nothing moved for a while. */
+/* True if a replaced segment's writers are done with it: nobody is attached, or nothing moved for a while. */
 bool source_is_drained(struct source *source);
 
 /* Lets go of the segment; the log stays until source_free(). */
 void source_end(struct source *source);
+
+/* Frees it and its reference to the log; *source becomes NULL. The log's file is removed if
+ * the segment was replaced. */
 void source_free(struct source **source);
 
 #endif

@@ -255,8 +255,8 @@ UNIT(consumer, partial)
     rig_close(&r);
 }
 
-/* A consumer made anew over the same log goes on from the base of the first: no total is lost or told
- * twice. */
+/* A consumer made anew over the same log goes on from the base of the first: no total is
+ * lost or told twice. */
 UNIT(consumer, successor)
 {
     struct rig r;

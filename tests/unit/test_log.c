@@ -294,8 +294,8 @@ UNIT(log, queue_bytes_is_kept)
     rig_close(&rig);
 }
 
-/* Another backend needs the intervals one by one: they stay for that one, and the one with the bound gets
- * few. */
+/* Another backend needs the intervals one by one: they stay for that one, and the one with
+ * the bound gets few. */
 UNIT(log, queue_bytes_is_its_own)
 {
     struct rig rig;
@@ -403,8 +403,8 @@ UNIT(log, filter_changes_in_the_middle)
 
 /* --- With a file --- */
 
-/* Breaks if a successor repeats, skips or recounts what its predecessor had queued, delivered or half
- * delivered. */
+/* Breaks if a successor repeats, skips or recounts what its predecessor had queued,
+ * delivered or half delivered. */
 UNIT(log, goes_on_from_its_file)
 {
     struct rig rig;
@@ -502,8 +502,8 @@ UNIT(log, two_do_not_share_a_file)
     rig_close(&rig);
 }
 
-/* Breaks if a backend that was killed sends a time again that it has sent: the stamp of a snapshot is known when the next
- * one is given out, by a successor, too, and not that of one that was given back. */
+/* Breaks if a backend that was killed sends a time again that it has sent: the stamp of a snapshot is
+ * known when the next one is given out, by a successor, too, and not that of one that was given back. */
 UNIT(log, the_last_stamp_is_known)
 {
     struct rig rig;

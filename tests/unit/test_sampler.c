@@ -133,8 +133,8 @@ UNIT(sampler, configured_while_it_runs)
     rig_close(&r);
 }
 
-/* The wall clock set back an hour or forward a day: one snapshot at the next multiple, no flood and no hour
- * of silence. */
+/* The wall clock set back an hour or forward a day: one snapshot at the next multiple, no flood and
+ * no hour of silence. */
 static int64_t wall_shift;
 static uint64_t shifted_wall(void *f)
 {

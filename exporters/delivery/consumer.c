@@ -29,9 +29,7 @@ static bool consumer_open(struct consumer *c, struct buf *why)
 {
     const struct backend_session *session = c->backend->session;
     if (c->account == LEDGER_NONE) {
-        buf_printf(why,
-                   "%s: %d backends have had a name since the start, and accounts of no more are kept: start "
-                   "the exporter again",
+        buf_printf(why, "%s: the exporter keeps accounts of at most %d names of backends: start it again",
                    c->settings->name, LEDGER_BACKENDS);
         return false;
     }

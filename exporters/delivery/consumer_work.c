@@ -13,8 +13,8 @@ static size_t consumer_most(const struct consumer *c)
     return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
 }
 
-/* Two intervals with one time would be one to the other side: the later wins, or both are added. It happens
- * where an exporter ends, and takes its last snapshot in the same second as the one before. */
+/* Two intervals with the same time would be one to the service: the later one wins, or both are added. It
+ * happens when an exporter ends and takes its last snapshot in the same second as the one before. */
 static uint64_t consumer_stamp(const struct consumer *c, uint64_t wall_ns, uint64_t last)
 {
     uint64_t resolution = c->backend->wants.resolution_ns;
@@ -23,7 +23,7 @@ static uint64_t consumer_stamp(const struct consumer *c, uint64_t wall_ns, uint6
     return (last / resolution + 1) * resolution;
 }
 
-/* Takes the next snapshot of the first feed that has one; that feed goes to the end of the line. */
+/* Takes the next snapshot of the first feed that has one; that feed goes to the end of the list. */
 static bool consumer_take(struct consumer *c)
 {
     struct work *w = &c->work;
@@ -93,8 +93,8 @@ static void consumer_encode(struct consumer *c)
     w->refused = 0;
 }
 
-/* The line for a payload that did not go through whole: the same for all that can come of one. `repeated`: as
- * many like it before went without a line. */
+/* The log line for a payload that was not accepted whole: the same for every outcome. `repeated`: as many
+ * like it before went without a line. */
 static void consumer_tell(struct consumer *c, enum say_level level, const char *what,
                           const struct answer *answer, size_t refused, uint64_t repeated)
 {
@@ -107,7 +107,7 @@ static void consumer_tell(struct consumer *c, enum say_level level, const char *
         repeated ? SAY_U64(repeated) : NULL, "reason", buf_text(&answer->why), NULL);
 }
 
-/* The same at growing intervals, for what may go on for long and loses nothing. */
+/* The same at growing intervals, for trouble that may last and loses nothing. */
 static void consumer_tell_rarely(struct consumer *c, struct complain *trouble, uint64_t now, const char *what,
                                  const struct answer *answer)
 {
@@ -115,14 +115,14 @@ static void consumer_tell_rarely(struct consumer *c, struct complain *trouble, u
     if (complain_due(trouble, now, &repeated)) consumer_tell(c, SAY_WARN, what, answer, SIZE_MAX, repeated);
 }
 
-/* Half of it; false if it is a single reading. */
+/* Prepares half of the payload; false if it is a single reading. */
 static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer *answer)
 {
     struct work *w = &c->work;
     size_t n = w->to - w->from;
     if (n < 2) return false;
     w->halved = true;
-    consumer_tell_rarely(c, &c->halves, now, "a payload was refused whole, it goes in halves", answer);
+    consumer_tell_rarely(c, &c->halves, now, "a payload was refused whole; it is sent in halves", answer);
     if (w->sending && w->first_to < w->to) w->first_to = w->to;
     w->most = n / 2;
     w->to = w->from;
@@ -133,8 +133,8 @@ static void consumer_lose(struct consumer *c, const struct answer *answer, enum 
 {
     bool silence = reason == LEDGER_AMBIGUOUS;
     consumer_tell(c, SAY_WARN,
-                  silence ? "readings are given up, their answer never came" : "readings were refused",
-                  answer, SIZE_MAX, 0);
+                  silence ? "readings are given up because no answer came" : "readings were refused", answer,
+                  SIZE_MAX, 0);
     consumer_settle(c, false, reason);
 }
 
@@ -154,7 +154,7 @@ static void consumer_pause(struct consumer *c, uint64_t now, const struct answer
     c->not_before = now + backoff_next(&c->backoff, answer->retry_after_ns);
 }
 
-/* The first time at once, for that is how a login ends; then as any other trouble. */
+/* Without a pause the first time, since logins end; after that like any other trouble. */
 static void consumer_login(struct consumer *c, uint64_t now, const struct answer *answer)
 {
     struct work *w = &c->work;
@@ -166,7 +166,7 @@ static void consumer_login(struct consumer *c, uint64_t now, const struct answer
         c->backoff.tries = 1;
         consumer_tell(c, SAY_INFO, "logs in again", answer, SIZE_MAX, 0);
     }
-    /* What is encoded holds the old login. */
+    /* The encoded payloads hold the old login. */
     if (w->sending && w->first_to < w->to) w->first_to = w->to;
     w->to = w->from;
 }
@@ -218,15 +218,14 @@ static bool consumer_session(struct consumer *c, struct complain *loss,
     uint64_t now = clock_mono(c->options.clock);
     bool on = answer.outcome == OUTCOME_SENT;
     if (on) {
-        complain_over(loss, now, "the backend takes again what it is told about the metrics", "backend",
-                      c->settings->name);
+        complain_over(loss, now, "the backend accepts metadata again", "backend", c->settings->name);
     } else if (answer.outcome == OUTCOME_RETRY) {
         consumer_pause(c, now, &answer);
     } else if (answer.outcome == OUTCOME_LOGIN) {
         consumer_login(c, now, &answer);
     } else {
-        complain(loss, now, "the backend refuses what it was told about the metrics", "backend",
-                 c->settings->name, buf_text(&answer.why));
+        complain(loss, now, "the backend refuses metadata", "backend", c->settings->name,
+                 buf_text(&answer.why));
         on = true;
     }
     answer_free(&answer);
@@ -272,10 +271,10 @@ static void consumer_work(struct consumer *c)
     }
     while (w->sending < PAYLOADS && !c->payloads[w->sending].body.len) w->sending++;
     if (w->sending == PAYLOADS) {
-        consumer_settle(c, true, LEDGER_REFUSED); /* nothing (more) of these is to be told */
+        consumer_settle(c, true, LEDGER_REFUSED); /* nothing (more) of these has to be sent */
     } else if (most && c->payloads[w->sending].body.len > most) {
         struct answer answer = {.outcome = OUTCOME_SPLIT};
-        buf_str(&answer.why, "longer than the backend's limit");
+        buf_str(&answer.why, "longer than the backend accepts");
         consumer_judged(c, clock_mono(c->options.clock), &answer);
         answer_free(&answer);
     } else {

@@ -134,7 +134,7 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
     return next->snapshot != NULL;
 }
 
-/* The position moves on, beside the account that moved already. */
+/* The position moves on, as the account already did. */
 static void log_advance(struct log *log, struct log_cursor *c, struct log_next *next, size_t n)
 {
     struct log_entry *e = log_at(log, c->at);
@@ -162,7 +162,7 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     log_pass(log, c, next->through, next->snapshot);
     next->snapshot = NULL;
     c->last_stamp = next->stamp;
-    /* In the transaction in which it moves on: what it gives out next does not depend on when. */
+    /* In the same transaction, so that what comes next does not depend on when it is asked for. */
     struct log_entry *e = log_at(log, c->at);
     if (e) log_fold(log, c, e);
     c->busy = false;

@@ -19,9 +19,9 @@ void log_count(struct log *log, struct log_cursor *c, struct log_entry *e, const
 
 /* --- The queue that was there before --- */
 
-/* A snapshot that was accepted in part under another selection, or, if it comes from the file, under one that
- * took another number of its readings: where to go on is unknown, so the rest of it is given up. It becomes
- * the base: from the one before, the next deltas would tell again what was accepted. */
+/* A snapshot was accepted in part under another selection, or, if it comes from the file, under one that took
+ * another number of its readings. Where to go on is unknown, so the rest of it is given up. It becomes the
+ * base: deltas from the one before would send again what was accepted. */
 static void log_resume(struct log *log, struct log_cursor *c)
 {
     struct log_entry *e = c->position ? log_at(log, c->at) : NULL;
@@ -36,7 +36,7 @@ static void log_resume(struct log *log, struct log_cursor *c)
 }
 
 /* Counts what is queued under the cursor's selection, from an entry on. Unlocks while it unpacks: what is
- * appended meanwhile is counted then, what is merged into the next one meanwhile needs no count any more. */
+ * appended meanwhile is counted by log_append(), and what is merged into the next one needs no count. */
 static void log_recount(struct log *log, struct log_cursor *c, uint64_t from)
 {
     const uint64_t end = log->next_seq;
@@ -51,8 +51,8 @@ static void log_recount(struct log *log, struct log_cursor *c, uint64_t from)
     }
 }
 
-/* A cursor from the file knows how much was queued, but not of which entry: the difference to what is there
- * now has gone with damaged records, or with names that the filter no longer lets pass. */
+/* A cursor from the file knows how much was queued, but not how much of each entry. The difference to what is
+ * there now went with damaged records, or with names that the filter no longer passes. */
 static void log_recount_loaded(struct log *log, struct log_cursor *c)
 {
     uint64_t had = c->account_here.queued, has = 0;

@@ -36,7 +36,7 @@ void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_s
     c->base_seq = through;
     c->at = c->gap_to > through ? c->gap_to : through + 1;
     struct log_entry *e = log_at(log, c->at);
-    if (e) c->at = e->seq; /* not that of one that was merged into it */
+    if (e) c->at = e->seq; /* the entry of that number may have been merged into this one */
     c->gap_from = c->gap_to = 0;
     c->position = 0;
     c->dirty = true;

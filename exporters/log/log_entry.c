@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * log_entry.c - the entries of a log's list, packed or not, and the account that each cursor keeps of them.
- * All functions are called with the log locked.
- */
+/* log_entry.c - the entries of a log's list, packed or not, and the account that each cursor keeps of them. */
 #include "log_inside.h"
 
 #include <stdlib.h>

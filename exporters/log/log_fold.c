@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * log_fold.c - intervals become one for one cursor alone, when it comes to what is older than its max_lag, or
- * to more than its queue_bytes: another cursor still needs them one by one.
- */
+/* log_fold.c - intervals become one for one cursor alone, when it reads what is older than its max_lag or more
+ * than its queue_bytes: another cursor still needs them one by one. */
 #include "log_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What it takes to unpack an entry when it may be gone. */
+/* What is needed to unpack an entry that may be gone by then. */
 struct parcel {
     metrics_snapshot_t *snapshot;
     void *bytes;

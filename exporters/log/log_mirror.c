@@ -5,7 +5,7 @@
  * the order of the changes.
  *
  * A cursor's base is kept in the file for as long as it is some cursor's base, though its entry has left the
- * list. A base that stands for several entries is filed under the last of them: the totals are the same.
+ * list. A base that covers several entries is stored as the last of them: the totals are the same.
  */
 #include "log_inside.h"
 
@@ -77,7 +77,7 @@ static void put_cursor(struct log *log, const struct log_cursor *c)
                                                         .account = c->account_here});
 }
 
-/* A base has a snapshot of its own, perhaps of a shape that no entry has any more. */
+/* A base may be a snapshot that no entry holds any more, or holds merged with others. */
 static void put_base(struct log *log, const struct log_cursor *c)
 {
     const metrics_snapshot_header_t *h = metrics_snapshot_header(c->base);
@@ -88,7 +88,7 @@ static void put_base(struct log *log, const struct log_cursor *c)
     free(e.packed);
 }
 
-/* All of it anew, after the file lacked something. */
+/* Writes everything anew, after the file lacked something. */
 static void rewrite(struct log *log)
 {
     store_clear(log->store);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * log_recover.c - a log from the file that an earlier exporter left: its snapshots, cursors, bases and
- * accounts.
- */
+/* log_recover.c - a log from the file that an earlier exporter left: snapshots, cursors, bases, accounts. */
 #include "log_inside.h"
 
 #include "say.h"
@@ -12,7 +9,7 @@
 
 struct loading {
     struct log *log;
-    struct log_entry *bases; /* entries that are not queued any more */
+    struct log_entry *bases; /* entries that are no longer queued */
 };
 
 static bool load_bytes(struct log_entry *e, const struct store_entry *found)
@@ -30,7 +27,7 @@ static void load_damaged(void *arg, uint64_t seq)
 {
     struct loading *l = arg;
     l->log->damaged++;
-    say(SAY_WARN, "a record of the log's file is damaged and left out; the next one covers its interval",
+    say(SAY_WARN, "a record in the log's file is damaged and left out; the next one covers its interval",
         "record", SAY_U64(seq), NULL);
 }
 

@@ -31,7 +31,7 @@ static bool log_is_needed(const struct log *log, const struct log_entry *e)
     return false;
 }
 
-/* Mostly it is the oldest ones that are no longer needed. (The bases have references of their own.) */
+/* Mostly the oldest ones are no longer needed. (Cursors have references of their own to their bases.) */
 void log_trim(struct log *log)
 {
     while (log->first && !log_is_needed(log, log->first)) log_entry_free(log, log->first);
@@ -59,7 +59,7 @@ static void log_replace(struct log *log, struct log_entry *e, metrics_snapshot_t
     if (packed) log_pack(log, e);
 }
 
-/* True if the entry may be merged into its successor: no cursor stands between the two,
+/* True if the entry may be merged into its successor: no cursor is between the two,
  * or is reading either. */
 static bool log_mergeable(const struct log *log, const struct log_entry *e)
 {
@@ -67,7 +67,7 @@ static bool log_mergeable(const struct log *log, const struct log_entry *e)
     for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
         if (!c->name || c->at > e->next->seq) continue;
         if (c->at == e->next->seq || (c->at > e->seq && c->at < e->next->seq)) return false;
-        if (c->at == e->seq) return false; /* perhaps sent already, see above */
+        if (c->at == e->seq) return false; /* it may have been sent, see above */
         if (c->busy && c->busy_through >= e->seq) return false;
     }
     return true;
@@ -88,7 +88,7 @@ static bool log_merge(struct log *log, struct log_entry *e)
     return true;
 }
 
-/* True if the entry is needed by none but backends whose parts are too large. */
+/* True if only backends whose parts are too large need the entry. */
 static bool log_is_excess(const struct log *log, const struct log_entry *e)
 {
     for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
@@ -135,7 +135,7 @@ bool log_is_bounded(const struct log *log)
 }
 
 /* The first entry that waits behind the one that the cursor is at, which is being sent or is the next to be;
- * NULL if there is none but perhaps the newest. */
+ * NULL if there is none, or only the newest. */
 static struct log_entry *log_waiting(const struct log *log, const struct log_cursor *c)
 {
     struct log_entry *e = log_at(log, c->at);
@@ -144,7 +144,7 @@ static struct log_entry *log_waiting(const struct log *log, const struct log_cur
     return e == log->last ? NULL : e;
 }
 
-/* Even as one interval it is too much: the totals will come with a later one, as if there had been none. */
+/* Even as one interval it is too much: its totals will come with a later one, as if it had not existed. */
 static void log_give_up(struct log *log, struct log_cursor *c, struct log_entry *e)
 {
     struct selection_count *count = &e->counts[c - log->cursors];

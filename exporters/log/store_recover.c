@@ -35,8 +35,8 @@ static void set_aside(const char *path, const char *why)
     buf_printf(&name, "%s.damaged", path);
     if (rename(path, buf_text(&name))) unlink(path);
     store_file_remove(path); /* the write-ahead log belongs to the damaged file */
-    say(SAY_WARN, "the log's file is damaged; it is set aside and a new one begun", "file", path, "kept_as",
-        buf_text(&name), "reason", why, NULL);
+    say(SAY_WARN, "the log's file is damaged; it was renamed, and an empty one takes its place", "file", path,
+        "kept_as", buf_text(&name), "reason", why, NULL);
     buf_free(&name);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* sampler.c - segments that come and go, and the times at which they are sampled. */
 #include "sampler_inside.h"
 
 #include "say.h"
@@ -35,13 +36,12 @@ void sampler_free(struct sampler **sampler)
 
 /* --- Segments that come --- */
 
-/* Other segments that lie about where the default one would: the usual mistake is another
- * user or another path. */
+/* Other segments in the folder of the default one: the usual mistake is another user or another path. */
 static void sampler_others(struct buf *out)
 {
     glob_t seen;
     if (glob("/dev/shm/mtx-*.seg", 0, NULL, &seen)) return;
-    buf_str(out, "; there are");
+    buf_str(out, "; others are");
     for (size_t i = 0; i < seen.gl_pathc; i++) buf_printf(out, "%s %s", i ? "," : "", seen.gl_pathv[i]);
     globfree(&seen);
 }
@@ -51,7 +51,7 @@ static void sampler_wait(struct sampler *s, const char *path, const metrics_erro
     struct buf reason = {0};
     buf_str(&reason, error->text);
     if (error->code == METRICS_E_MISSING) {
-        buf_str(&reason, "; it is followed as soon as a program makes it");
+        buf_str(&reason, "; it is followed as soon as a program creates it");
         if (!strcmp(path, metrics_default_path())) sampler_others(&reason);
     }
     complain(&s->waiting, clock_mono(s->options.clock),

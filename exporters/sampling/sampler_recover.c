@@ -24,7 +24,7 @@ static void sampler_rest(struct sampler *s, const char *log_path, const struct s
     struct source *rest = unsure ? NULL : source_open_rest(buf_text(&path), log_path, log, s->options.ledger);
     buf_free(&path);
     if (!rest) return;
-    say(SAY_INFO, "delivering what was left of an earlier segment", "file", log_path, NULL);
+    say(SAY_INFO, "delivering what an earlier exporter left of a segment", "file", log_path, NULL);
     sampler_add(s, rest);
 }
 

@@ -32,8 +32,8 @@ static bool source_open_log(struct source *s, const struct source_log *log, stru
         snprintf(error->text, sizeof error->text, "another exporter writes %s", s->log_path);
     } else if (opened == STORE_FAILED) {
         if (s->log_path)
-            say(SAY_WARN, "no file for the log; it is kept in memory and ends with the exporter", "segment",
-                s->path, "reason", buf_text(&why), NULL);
+            say(SAY_WARN, "the log's file cannot be used; the log is in memory and ends with the exporter",
+                "segment", s->path, "reason", buf_text(&why), NULL);
         free(s->log_path);
         s->log_path = NULL;
         s->log = log_new(&log->limits, ledger);
@@ -66,7 +66,8 @@ struct source *source_open_rest(const char *path, const char *log_path, const st
     s->ended = s->replaced = true;
     if (s->path && s->log_path &&
         log_open(&log->limits, ledger, log_path, log->state_dir != NULL, &s->log, &why) == STORE_FAILED)
-        say(SAY_WARN, "an earlier log cannot be read", "file", log_path, "reason", buf_text(&why), NULL);
+        say(SAY_WARN, "the log of an earlier exporter cannot be read", "file", log_path, "reason",
+            buf_text(&why), NULL);
     buf_free(&why);
     if (!s->log) source_free(&s);
     return s;

@@ -145,7 +145,7 @@ class Bench:
 
 def judge_case(name, action, ledger, log):
     """Whether what the table says was done, and told."""
-    told = any(t in log for t in ("cannot deliver", "refuses what", "logs in again"))
+    told = any(t in log for t in ("cannot deliver", "refuses metadata", "logs in again"))
     refused = "readings were refused" in log
     check(told == (action == answers_table.RETRIED), f"{name}: {action}: trouble is told, or there is none: {log}")
     check(refused == (action == answers_table.PARTLY), f"{name}: {action}: a refusal is told, or there is none: {log}")

@@ -4,7 +4,7 @@
  *   stop_at PLACE COUNT HOLD_MS LIMIT_MS PROGRAM ARGUMENT...
  * PLACE is FUNCTION, FUNCTION@return, or either with LIBRARY: before it (libcurl:curl_easy_perform@return).
  * The COUNT-th thread that comes there is held for HOLD_MS while the others go on; then the process gets
- * SIGKILL. The last line of standard output says what became of it: "hit", "missed" (killed after LIMIT_MS
+ * SIGKILL. The last line of standard output says what happened: "hit", "missed" (killed after LIMIT_MS
  * without having come there), "ended STATUS". Exit status 0; 2 if there is no such function, or nothing can
  * be traced here.
  *

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: a service that accepts connections and never answers, and one that answers 429 to everything, cost their
 healthy neighbour nothing: it gets each interval within the interval after; the exporter's memory stays flat once the
-log is full; taking a snapshot takes as long as beside healthy neighbours alone; and when the two come to themselves they
-are told the exact totals.
+log is full; taking a snapshot takes as long as beside healthy neighbours alone; and when the two recover they are sent the
+exact totals.
 
 Two exporters run at the same time, each with a segment and a load of its own: one with sick neighbours, one without.
 
@@ -172,7 +172,7 @@ def judge(sick, alone):
 
 
 def recover(sick, hole, storm):
-    """The sick ones come to themselves, and are told everything."""
+    """The sick ones recover, and are sent everything."""
     want = sick.end_load()
     hole.well = storm.well = True
     for s in hole.held:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: an exporter that is killed anywhere, again and again, while its backends fail at random, loses nothing and
-doubles nothing. Several processes count; five backends of one exporter are told, of increments and of totals. At
-the end all of them know the exact totals; what came twice was in flight at a kill or had lost its answer; what was
-refused stands in the ledger, each reading once; after every kill the ledger in the log's file is balanced.
+doubles nothing. Several processes count; five backends of one exporter are sent increments or totals. At the end all
+of them know the exact totals; what came twice was in flight at a kill or had lost its answer; what was refused is in the
+ledger, each reading once; after every kill the ledger in the log's file is balanced.
 
 It was seen to fail: with the delivered and the refused of a batch settled in two transactions (one refused reading more
 than the ledger said), and with snapshots delivered before they are in the file (held for 2 s in pwrite64: 359 of 388
@@ -40,8 +40,8 @@ BUILD, LONG = harness.BUILD, harness.LONG
 STOP_AT, LOAD = f"{BUILD}/tests/delivery/stop_at", f"{BUILD}/tests/delivery/load"
 RETRY = "timeout: 2s, connect_timeout: 1s, retry_least: 10ms, retry_most: 100ms"
 
-# Where the exporter is killed: between sampling, appending, sending and moving the cursor. With the highest number of
-# the time that is waited for: how often it is come to in a second or two.
+# Where the exporter is killed: between sampling, appending, sending and moving the cursor. The number is the
+# highest for COUNT: how often a thread comes there in a second or two.
 PLACES = [
     # begin: what an earlier exporter left
     ("log_open", 1), ("store_open", 1), ("store_open@return", 1), ("ledger_restore", 3), ("log_attach", 5),
@@ -307,7 +307,7 @@ class Round:
             equal((a.get("queued", 0), 0 if self.merging else a["merged"]), (0, 0), f"{name}: nothing waits, nothing was merged: {a}")
             tally[f"readings merged for {name}"] += a["merged"]
             tally[f"readings taken by {name}"] += a["taken"]
-            self.judge_told(name, a)
+            self.judge_own_metrics(name, a)
         equal(sorted(dropped), sorted(s.book.name for s in self.services), "all backends end with a ledger")
         for word in ("damaged", "cannot be written", "runtime error", "Sanitizer"):
             check(word not in log, f"the log says {word!r}")
@@ -315,7 +315,7 @@ class Round:
         for s in self.services:
             self.judge_service(s, dropped.get(s.book.name))
 
-    def told(self):
+    def own_metrics(self):
         """{backend: {word: number}} of the exporter's own metrics in the segment."""
         out = collections.defaultdict(collections.Counter)
         for r in json.loads(self.bench.ctl("get", "--json", "mtx.exporter.*"))["readings"]:
@@ -324,11 +324,11 @@ class Round:
                 out[r["tags"]["backend"]][what] += sum(v["value"] for v in r["values"] if v["attribute"] == "count")
         return out
 
-    def judge_told(self, name, a):
+    def judge_own_metrics(self, name, a):
         """The metrics in the segment say what the ledger says, whatever the kills came between."""
-        told = self.told()[name]
+        own = self.own_metrics()[name]
         for what, n in (("taken", a["taken"]), ("send.successful", a["delivered"]), ("merged", a["merged"]), ("dropped", a["dropped"])):
-            equal(told[what], n, f"{name}: mtx.exporter.{what} against the ledger")
+            equal(own[what], n, f"{name}: mtx.exporter.{what} against the ledger")
 
     def wrong(self, s):
         """Totals that a service does not know as the load does."""

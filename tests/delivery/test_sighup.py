@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: SIGHUP under load changes what has changed and nothing else. A backend that nobody touches gets every interval
-and the exact totals; one that is stuck in a request all the while stays in that very request, and is told the exact totals
-once it is answered; one that moves between two services each time has told them the exact totals together; one that
-comes and goes has been told what it was there for. A bad configuration changes nothing and says why. A file is opened anew.
+and the exact totals; one that is stuck in a request all the while stays in that very request, and is sent the exact totals
+once it is answered; one that moves between two services each time has sent them the exact totals together; one that
+comes and goes was sent what happened while it was there. A bad configuration changes nothing and says why. A file is opened anew.
 
     test_sighup.py                     some 15 seconds, 20 changes
     MTX_CAMPAIGN=long test_sighup.py   100 changes
@@ -65,12 +65,12 @@ def change(w):
     for turn in range(1, CHANGES + 1):
         w.configure(turn, turn % 3 == 1)
         said = w.hangup("configuration read again")
-        check("changed=moves" in said and re.search("unchanged=[34]", said), f"what changed is told: {said}")
+        check("changed=moves" in said and re.search("unchanged=[34]", said), f"what changed is logged: {said}")
         if turn % 3 == 1:
             check("added=anodot20" in said, f"what came: {said}")
         if turn % 3 == 2:
             check("removed=anodot20" in said, f"what went: {said}")
-        if turn % 2:  # a moment, so that each has something to tell its service
+        if turn % 2:  # a moment, so that each has something to send
             n = len(w.calm.requests)
             until(3, lambda: len(w.calm.requests) > n)
     equal(len(w.hole.held), 1, "the stuck one is in its first request still")
@@ -119,7 +119,7 @@ def judge(w):
         equal(sums, int(e["taken"]), f"the ledger of {e['backend']}")
         equal((int(e["dropped"]), int(e.get("queued", 0))), (0, 0), f"{e['backend']} has lost nothing")
     written = sum(json.loads(line)["count_delta"] for path in (w.file + ".1", w.file) for line in open(path))
-    equal(written, want["load.refused", ()], "what stands in the two files")
+    equal(written, want["load.refused", ()], "what is in the two files")
     print(f"{CHANGES} changes, {len(times)} intervals, {len(want)} totals exact; "
           f"requests: {[len(s.requests) for s in (w.calm, *w.moves, w.comes, w.hole)]}")
 

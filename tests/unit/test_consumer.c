@@ -5,7 +5,7 @@
 #include "consumer.h"
 #include "say.h"
 
-/* --- A backend that writes the changes of totals as text, and a transport that does as it is told --- */
+/* --- A backend that writes the changes of totals as text, and a transport whose answers are scripted --- */
 
 static enum outcome script[64];
 static size_t script_n, script_at;
@@ -30,13 +30,13 @@ static void fake_send(void *link, const struct payload *payload, struct answer *
         strncat(sent, buf_text(&payload->body), sizeof sent - strlen(sent) - 1);
         answer->refused = refused;
     } else {
-        buf_str(&answer->why, "as told");
+        buf_str(&answer->why, "as scripted");
         answer->ambiguous = ambiguous;
     }
     answer->response.status = status;
     if (answer->refused) {
         buf_reset(&answer->why);
-        buf_str(&answer->why, "one was no good");
+        buf_str(&answer->why, "one was bad");
     }
 }
 static void fake_close(void **link)
@@ -256,7 +256,7 @@ UNIT(consumer, partial)
 }
 
 /* A consumer made anew over the same log goes on from the base of the first: no total is
- * lost or told twice. */
+ * lost or sent twice. */
 UNIT(consumer, successor)
 {
     struct rig r;
@@ -299,9 +299,9 @@ UNIT(consumer, newcomer_is_rebased)
     rig_close(&r);
 }
 
-/* What is appended once the segment has a successor stands apart where totals are told, else two of them
- * would take turns in one series; increments go on under the series' own name, for they add up. */
-UNIT(consumer, replaced_segment_stands_apart)
+/* What is appended once the segment has a successor has a tag of its own where totals are sent, else two of
+ * them would take turns in one series; increments keep the series' own tags, since they add up. */
+UNIT(consumer, replaced_segment_is_kept_apart)
 {
     for (int totals = 0; totals < 2; totals++) {
         struct rig r;
@@ -321,8 +321,8 @@ UNIT(consumer, replaced_segment_stands_apart)
     fake.wants.totals = METRICS_INTERVAL;
 }
 
-/* Whatever becomes of a payload that did not go through whole, one line says backend, status, how many were
- * taken and how many not, and the words of the other side. */
+/* Whatever happens to a payload that was not accepted whole, one line says backend, status, how many readings
+ * were taken and how many not, and the reason that the service gave. */
 UNIT(consumer, every_failure_has_its_line)
 {
     struct rig r;
@@ -337,44 +337,43 @@ UNIT(consumer, every_failure_has_its_line)
          1,
          400,
          false,
-         "warn  readings were refused backend=fake status=400 successful=0 failed=2 reason=\"as told\"\n"},
+         "warn  readings were refused backend=fake status=400 successful=0 failed=2 reason=\"as scripted\"\n"},
         {{OUTCOME_RETRY},
          1,
          503,
          false,
-         "warn  cannot deliver, will try again backend=fake status=503 successful=0 failed=2 reason=\"as "
-         "told\"\n"
+         "warn  cannot deliver, will try again backend=fake status=503 successful=0 failed=2 reason=\"as scripted\"\n"
          "info  delivers again backend=fake after=0s\n"},
         {{OUTCOME_RETRY},
          1,
          0,
          false,
-         "warn  cannot deliver, will try again backend=fake successful=0 failed=2 reason=\"as told\"\n"
+         "warn  cannot deliver, will try again backend=fake successful=0 failed=2 reason=\"as scripted\"\n"
          "info  delivers again backend=fake after=0s\n"},
         {{OUTCOME_RETRY},
          1,
          0,
          true,
-         "warn  readings are given up, their answer never came backend=fake successful=0 failed=2 "
-         "reason=\"as told\"\n"},
+         "warn  readings are given up because no answer came backend=fake successful=0 failed=2 "
+         "reason=\"as scripted\"\n"},
         {{OUTCOME_LOGIN},
          1,
          401,
          false,
-         "info  logs in again backend=fake status=401 successful=0 failed=2 reason=\"as told\"\n"},
+         "info  logs in again backend=fake status=401 successful=0 failed=2 reason=\"as scripted\"\n"},
         {{OUTCOME_SPLIT},
          1,
          413,
          false,
-         "warn  a payload was refused whole, it goes in halves backend=fake status=413 successful=0 failed=2 "
-         "reason=\"as told\"\n"},
+         "warn  a payload was refused whole; it is sent in halves backend=fake status=413 successful=0 failed=2 "
+         "reason=\"as scripted\"\n"},
         {{OUTCOME_BAD, OUTCOME_SENT, OUTCOME_BAD},
          3,
          422,
          false,
-         "warn  a payload was refused whole, it goes in halves backend=fake status=422 successful=0 failed=2 "
-         "reason=\"as told\"\n"
-         "warn  readings were refused backend=fake status=422 successful=0 failed=1 reason=\"as told\"\n"},
+         "warn  a payload was refused whole; it is sent in halves backend=fake status=422 successful=0 failed=2 "
+         "reason=\"as scripted\"\n"
+         "warn  readings were refused backend=fake status=422 successful=0 failed=1 reason=\"as scripted\"\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rig_open(&r, cases[i].outcomes, cases[i].n);
@@ -395,7 +394,7 @@ UNIT(consumer, every_failure_has_its_line)
     rig_append(&r, 5);
     rig_run(&r);
     CHECK_STR(lines, "warn  readings were refused backend=fake status=200 successful=1 failed=1 "
-                     "reason=\"one was no good\"\n");
+                     "reason=\"one was bad\"\n");
     rig_close(&r);
 }
 
@@ -406,9 +405,9 @@ static size_t lines_with(const char *text)
     return n;
 }
 
-/* Trouble that lasts a day is told at growing intervals, each line says how many it stands for, and the end
- * is told once. */
-UNIT(consumer, lasting_trouble_is_told_rarely)
+/* Trouble that lasts a day is logged at growing intervals, each line says how many failures it covers, and
+ * the end is logged once. */
+UNIT(consumer, lasting_trouble_is_logged_rarely)
 {
     struct rig r;
     rig_open(&r, NULL, 0);
@@ -428,10 +427,10 @@ UNIT(consumer, lasting_trouble_is_told_rarely)
     rig_append(&r, 7);
     rig_run(&r);
     /* At once, after 10, 20, 40 s ... 1 h, then every hour: 9 and 23. */
-    size_t told = lines_with("cannot deliver");
+    size_t logged = lines_with("cannot deliver");
     CHECK(tries > 1000);
-    CHECK(told >= 28 && told <= 34);
-    CHECK(lines_with("repeated=") >= told - 3); /* of the first ones some stand for themselves alone */
+    CHECK(logged >= 28 && logged <= 34);
+    CHECK(lines_with("repeated=") >= logged - 3); /* some of the first ones cover one failure */
     CHECK_EQ_U64(lines_with("delivers again backend=fake after="), 1);
     CHECK_EQ_U64(lines_with("delivers again"), 1);
     rig_close(&r);

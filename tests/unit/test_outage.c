@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 /* A day of snapshots every 10 s, taken under a clock that the test moves, with one backend that accepts and
- * one that refuses until the day is over. */
-#if defined __SANITIZE_THREAD__ || \
-    !defined __x86_64__ /* many times slower; elsewhere than here it is emulated */
+ * one that refuses until the day is over. An eighth of a day where that is many times slower: under the thread
+ * sanitizer, and elsewhere than on x86-64, which is emulated. */
+#if defined __SANITIZE_THREAD__ || !defined __x86_64__
 enum { DAY = 8640, WHOLE = DAY / 8, STRETCH = 500 };
 #else
 enum { DAY = 8640, WHOLE = DAY, STRETCH = 500 };
@@ -43,7 +43,7 @@ static void fake_send(void *link, const struct payload *payload, struct answer *
     sink->requests++;
     if (sink->refuses) {
         answer->outcome = OUTCOME_RETRY;
-        buf_str(&answer->why, "as told");
+        buf_str(&answer->why, "as scripted");
         return;
     }
     answer->outcome = OUTCOME_SENT;
@@ -113,9 +113,9 @@ struct day {
     char path[80];
     uint64_t length, began, ended; /* in intervals; monotonic times */
     double jobs, seconds;
-    uint64_t most_bytes, most_snapshots,
-        one_bytes;      /* the log's largest; the largest snapshot that is not merged */
-    uint64_t cost[DAY]; /* of the append, in nanoseconds of this thread */
+    uint64_t most_bytes, most_snapshots; /* of the log */
+    uint64_t one_bytes;                  /* the largest snapshot that is not merged */
+    uint64_t cost[DAY];                  /* of the append, in nanoseconds of this thread */
 };
 
 static void quiet(const char *line, size_t n)
@@ -306,8 +306,8 @@ UNIT(outage, day_in_memory)
     day_end(&d);
 }
 
-/* The same with a file, and a backend that wants no more than the last hour one by one: that it gets, for
- * what is older is merged first. */
+/* The same with a file, and a backend that wants only the last hour one by one. It gets that, since what is
+ * older is merged first. */
 UNIT(outage, day_in_a_file)
 {
     static struct day d;

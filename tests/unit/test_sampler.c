@@ -34,10 +34,10 @@ static void looked(void *arg, bool busy)
 {
     ((struct seen *)arg)->busy = busy;
 }
-static char told[65536];
+static char lines[65536];
 static void sink(const char *line, size_t n)
 {
-    strncat(told, line, n < sizeof told - strlen(told) - 1 ? n : 0);
+    strncat(lines, line, n < sizeof lines - strlen(lines) - 1 ? n : 0);
 }
 
 struct rig {
@@ -57,7 +57,7 @@ static void configure(struct rig *r, const char *path, uint64_t interval)
 static void rig_open(struct rig *r)
 {
     say_to(sink);
-    told[0] = '\0';
+    lines[0] = '\0';
     memset(r, 0, sizeof *r);
     fixture_create(&r->f);
     r->ledger = ledger_new();
@@ -170,12 +170,12 @@ UNIT(sampler, waits_for_the_segment)
     configure(&r, later, 10 * second);
     sampler_step(r.sampler);
     CHECK_EQ_U64(sampler_attached(r.sampler), 0);
-    CHECK(strstr(told, "waiting for the segment") != NULL);
+    CHECK(strstr(lines, "waiting for the segment") != NULL);
     REQUIRE(rename(r.f.path, later) == 0);
     r.f.ahead += 2 * second;
     sampler_step(r.sampler);
     CHECK_EQ_U64(sampler_attached(r.sampler), 1);
-    CHECK(strstr(told, "following segment=") != NULL);
+    CHECK(strstr(lines, "following segment=") != NULL);
     CHECK_EQ_I64(r.seen.busy, 0);
     unlink(later);
     rig_close(&r);
@@ -224,7 +224,7 @@ UNIT(sampler, replaced)
     pass(&r, 5 * second);
     CHECK_EQ_I64(r.seen.began, 2);
     CHECK_EQ_U64(sampler_attached(r.sampler), 1);
-    CHECK(strstr(told, "the segment was replaced") != NULL);
+    CHECK(strstr(lines, "the segment was replaced") != NULL);
     pass(&r, 100 * second);
     CHECK_EQ_I64(r.seen.ended, 1);
     metrics_close(&old);

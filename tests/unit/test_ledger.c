@@ -4,6 +4,7 @@
 #include "ledger.h"
 
 #include <pthread.h>
+#include <string.h>
 
 /* Every reading that is taken ends in exactly one place, and the page shows it. */
 UNIT(ledger, balance)
@@ -83,4 +84,26 @@ UNIT(ledger, balance_under_threads)
     CHECK_EQ_U64(pages[0].account[LEDGER_METRICS].taken, 240000);
     CHECK_EQ_U64(pages[0].account[LEDGER_METRICS].queued, 0);
     ledger_free(&ledger);
+}
+
+/* Breaks if an account has a number without a name of its own, or one that another is known by in old
+ * files. */
+UNIT(ledger, words_have_names)
+{
+    struct ledger_account a = {.taken = 1, .delivered = 2, .merged = 3, .queued = 4};
+    a.dropped[LEDGER_REFUSED] = 5;
+    a.rebased = 6;
+    a.points = 7;
+    a.retries = 8;
+    static const char *const names[] = {"taken",           "delivered", "merged", "queued",
+                                        "dropped.refused", "rebased",   "points", "retries"};
+    uint64_t found = 0;
+    for (size_t w = 0; w < LEDGER_WORDS; w++)
+        for (uint64_t n = 0; n < 8; n++)
+            if (!strcmp(ledger_word_name(w), names[n])) {
+                CHECK_EQ_U64(*ledger_word(&a, w), n + 1);
+                found++;
+            }
+    CHECK_EQ_U64(found, 8);
+    CHECK_STR(ledger_word_name(LEDGER_QUEUED), "queued");
 }

@@ -9,6 +9,7 @@
 #include "say.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool is_damage(int code)
@@ -17,16 +18,23 @@ static bool is_damage(int code)
     return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
 }
 
-/* A header that was cut shows as an error of a statement, damage within as a failed check. */
-static int open_and_check(struct store *s, bool durable)
+/* A row of the check is "ok" or says what is wrong. */
+static int note_damage(void *damage, int n, char **columns, char **names)
 {
-    int code = store_file_open(s, durable);
-    return code ? code : sqlite3_exec(s->db, "PRAGMA quick_check(1)", NULL, NULL, NULL);
+    (void)n, (void)names;
+    if (!columns[0] || strcmp(columns[0], "ok")) buf_str(damage, columns[0] ? columns[0] : "damaged");
+    return 0;
 }
 
-static const char *reason(const struct store *s, int code)
+/* A header that was cut shows as an error of a statement, damage within as what the check says, or as its
+ * error. Anything but 0 comes with the reason. */
+static int open_and_check(struct store *s, bool durable, struct buf *reason)
 {
-    return s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code);
+    int code = store_file_open(s, durable);
+    if (!code) code = sqlite3_exec(s->db, "PRAGMA quick_check(1)", note_damage, reason, NULL);
+    if (code) buf_reset(reason);
+    if (code) buf_str(reason, s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
+    return !code && reason->len ? SQLITE_CORRUPT : code;
 }
 
 static void set_aside(const char *path, const char *why)
@@ -40,21 +48,17 @@ static void set_aside(const char *path, const char *why)
     buf_free(&name);
 }
 
-/* Sets the file aside for that reason and opens an empty one. */
-static int begin_anew(struct store *s, bool durable, int damage, struct buf *why)
-{
-    struct buf text = {0};
-    buf_str(&text, reason(s, damage));
-    store_file_close(s);
-    set_aside(s->path, buf_text(&text));
-    buf_free(&text);
-    return store_file_make(s->path, why) ? store_file_open(s, durable) : SQLITE_CANTOPEN;
-}
-
 int store_recover(struct store *s, bool durable, struct buf *why)
 {
-    int code = open_and_check(s, durable);
-    if (is_damage(code)) code = begin_anew(s, durable, code, why);
-    if (code && !why->len) buf_printf(why, "%s: %s", s->path, reason(s, code));
+    struct buf reason = {0};
+    int code = open_and_check(s, durable, &reason);
+    if (is_damage(code)) {
+        store_file_close(s);
+        set_aside(s->path, buf_text(&reason));
+        buf_reset(&reason);
+        code = store_file_make(s->path, why) ? open_and_check(s, durable, &reason) : SQLITE_CANTOPEN;
+    }
+    if (code && !why->len) buf_printf(why, "%s: %s", s->path, buf_text(&reason));
+    buf_free(&reason);
     return code;
 }

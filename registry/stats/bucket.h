@@ -69,7 +69,7 @@ uint32_t metrics__bucket_exp_outside(const metrics__bucket_exp_t *e, double x);
 
 /*
  * The bucket of x less one if x is inside the octaves, else e->inner or more: then it is negative, zero,
- * small, large, infinite or no number. Pure, async-signal-safe.
+ * small, large, infinite or not a number. Pure, async-signal-safe.
  */
 static inline uint32_t metrics__bucket_exp_inside(const metrics__bucket_exp_t *e, double x)
 {

@@ -6,8 +6,8 @@
  *
  *     key = decay * tick + noise        noise = -ln(-ln(1 - q)), q uniform in (0, 1): a Gumbel variable
  *
- * This is weighted sampling without replacement with weights w = exp(decay * tick), in the log domain: there
- * is no landmark to move and nothing to rescale, and keys computed by different processes compare. With decay
+ * This is weighted sampling without replacement with weights w = exp(decay * tick), in the log domain: no
+ * landmark moves and nothing is rescaled, and keys computed by different processes compare. With decay
  * 0 the sample is uniform. A sliding time window is eight uniform reservoirs of K/8, each for a seventh of
  * the window, so that the eight always cover all of it; readers cut off what is older. A sliding window is a
  * ring of the last K events, placed by a ticket.

@@ -8,12 +8,11 @@
 #include "view.h"
 
 /* prepare() or done() of a session, through the test's sink; a session need not have one. It must succeed. */
-static inline void session_talk(void (*fn)(void *, void *, const struct view *, struct answer *),
-                                void *session, const struct view *view)
+static inline void session_talk(backend_talk_fn *fn, void *session, const struct view *view)
 {
     struct answer answer = {.outcome = OUTCOME_DROP};
     if (!fn) return;
-    fn(session, NULL, view, &answer);
+    fn(session, view->selection->settings, NULL, view, &answer);
     CHECK_EQ_I64(answer.outcome, OUTCOME_SENT);
     answer_free(&answer);
 }

@@ -4,8 +4,8 @@
  * the registry's series need), anodot30_schema.c (schemas and the second API, which knows and makes them) and
  * anodot30_hand.c (points by hand).
  *
- * A session belongs to one thread at a time. What takes a link sends requests over it and blocks for as long
- * as they take; it leaves in *answer, if it fails, what became of the request. Nothing here is safe in a
+ * A session belongs to one thread at a time. What takes a talk sends requests over its link and blocks for as
+ * long as they take; it leaves in its answer, if it fails, what became of the request. Nothing here is safe in a
  * signal handler. Without memory a schema is made again, or is missing, and its points are told of.
  */
 #ifndef EXPORTERS_ANODOT30_H
@@ -32,13 +32,20 @@ struct anodot30_schema {
 
 /* A session. */
 struct anodot30 {
-    const struct anodot30_settings *settings;
     struct anodot30_schema *schemas;
     void *newest;                /* tree of them by name */
     struct anodot30_mark *marks; /* by hand: watermarks that are due */
     bool listed;
     char *bearer;
     uint64_t login_at; /* monotonic, ns */
+};
+
+/* What a request needs that is made for a session: of all that a hook was given. */
+struct anodot30_talk {
+    struct anodot30 *session;
+    const struct anodot30_settings *settings;
+    void *link;
+    struct answer *answer;
 };
 
 /* --- anodot30_schema.c --- */
@@ -57,12 +64,12 @@ bool anodot30_covers(const struct anodot30_schema *s, json_t *dimensions, json_t
 
 /* Sees to it that there is a bearer that is not too old, and the list of schemas. False, with the answer to
  * be handed on. */
-bool anodot30_know(struct anodot30 *a, void *link, struct answer *answer);
+bool anodot30_know(const struct anodot30_talk *talk);
 
 /* Makes a schema, which is found from then on; both needs are shared, not taken over. False, with the
  * answer. */
-bool anodot30_create(struct anodot30 *a, void *link, const char *name, int64_t version, json_t *dimensions,
-                     json_t *measurements, struct answer *answer);
+bool anodot30_create(const struct anodot30_talk *talk, const char *name, int64_t version, json_t *dimensions,
+                     json_t *measurements);
 
 /* The numbers of a point; one that has a value has it under its own name, as the registry's have, in *one. */
 const struct point_field *anodot30_fields_of(const struct point *p, struct point_field *one, size_t *n);
@@ -74,8 +81,7 @@ const char *anodot30_given_id(const struct point *p);
 const char *anodot30_schema_id(const struct point *p, const struct anodot30 *a);
 
 /* Tells that all of a schema up to that wall time has been sent; *answer says what became of it. */
-void anodot30_send_watermark(struct anodot30 *a, void *link, const char *id, uint64_t time_ns,
-                             struct answer *answer);
+void anodot30_send_watermark(const struct anodot30_talk *talk, const char *id, uint64_t time_ns);
 
 /* --- anodot30_hand.c --- */
 

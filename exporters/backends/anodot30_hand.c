@@ -22,7 +22,7 @@ static const char *units_of(const struct point *p, const char *field)
 }
 
 /* What a point needs of its schema. */
-static void need_point(const struct anodot30 *a, const struct point *p, json_t *dimensions,
+static void need_point(const struct anodot_settings *s, const struct point *p, json_t *dimensions,
                        json_t *measurements)
 {
     struct point_field one;
@@ -31,7 +31,7 @@ static void need_point(const struct anodot30 *a, const struct point *p, json_t *
     struct buf name = {0};
     for (size_t i = 0; i < p->tag_count; i++) {
         buf_reset(&name);
-        anodot_text(&a->settings->anodot, p->tags[i].key, &name);
+        anodot_text(s, p->tags[i].key, &name);
         if (!anodot30_has_dimension(dimensions, buf_text(&name)))
             json_array_append_new(dimensions, json_string(buf_text(&name)));
     }
@@ -40,7 +40,7 @@ static void need_point(const struct anodot30 *a, const struct point *p, json_t *
         json_t *m =
             json_pack("{s:s, s:s}", "aggregation", fields[i].delta ? "sum" : "average", "countBy", "none");
         buf_reset(&name);
-        anodot_text(&a->settings->anodot, fields[i].name, &name);
+        anodot_text(s, fields[i].name, &name);
         if (units) json_object_set_new(m, "units", json_string(units));
         json_object_set_new(measurements, buf_text(&name), m);
     }
@@ -48,18 +48,17 @@ static void need_point(const struct anodot30 *a, const struct point *p, json_t *
 }
 
 /* The schema of at[0]'s name, found or made for all points of that name. */
-static bool prepare_name(struct anodot30 *a, void *link, const struct point *at, size_t n,
-                         struct answer *answer)
+static bool prepare_name(const struct anodot30_talk *t, const struct point *at, size_t n)
 {
     json_t *dimensions = json_array(), *measurements = json_object();
     for (size_t i = 0; i < n; i++)
         if (!anodot30_given_id(&at[i]) && !strcmp(at[i].name, at->name))
-            need_point(a, &at[i], dimensions, measurements);
-    struct anodot30_schema *s = anodot30_find(a, at->name);
+            need_point(&t->settings->anodot, &at[i], dimensions, measurements);
+    struct anodot30_schema *s = anodot30_find(t->session, at->name);
     bool there = s && anodot30_covers(s, dimensions, measurements);
     if (!there)
-        there = anodot30_create(a, link, at->name, s ? s->version + 1 : a->settings->anodot.version,
-                                dimensions, measurements, answer);
+        there = anodot30_create(t, at->name, s ? s->version + 1 : t->settings->anodot.version, dimensions,
+                                measurements);
     json_decref(dimensions);
     json_decref(measurements);
     return there;
@@ -97,39 +96,40 @@ void anodot30_forget_marks(struct anodot30 *a)
 }
 
 /* Points that name their schema need no login: the data collection key is enough for them. */
-static void prepare_by_hand(void *session, void *link, const struct point *at, size_t n,
-                            struct answer *answer)
+static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at,
+                            size_t n, struct answer *answer)
 {
-    struct anodot30 *a = session;
+    const struct anodot30_talk talk = {session, settings, link, answer};
+    const char *key = talk.settings->access_key;
     bool good = true;
     answer->outcome = OUTCOME_SENT;
     for (size_t i = 0; i < n && good; i++) {
         if (anodot30_given_id(&at[i]) || is_earlier(at, i)) continue;
-        if (!a->settings->access_key || !*a->settings->access_key) {
+        if (!key || !*key) {
             buf_str(&answer->why, "access_key is missing: it is needed to find or make the schema of a point "
                                   "that has no schemaId");
             answer->outcome = OUTCOME_DROP;
             return;
         }
         answer_free(answer);
-        good = anodot30_know(a, link, answer);
+        good = anodot30_know(&talk);
         if (!good) return;
         answer_free(answer);
-        good = prepare_name(a, link, &at[i], n - i, answer);
+        good = prepare_name(&talk, &at[i], n - i);
     }
-    for (size_t i = 0; i < n && good; i++) note_mark(a, anodot30_schema_id(&at[i], a), at[i].time_ns);
+    for (size_t i = 0; i < n && good; i++) note_mark(session, anodot30_schema_id(&at[i], session), at[i].time_ns);
     if (!good) return;
     answer_free(answer);
     answer->outcome = OUTCOME_SENT;
 }
 
-static void done_by_hand(void *session, void *link, struct answer *answer)
+static void done_by_hand(void *session, const void *settings, void *link, struct answer *answer)
 {
-    struct anodot30 *a = session;
+    const struct anodot30_talk talk = {session, settings, link, answer};
+    const struct anodot30_mark *m = talk.settings->watermark ? talk.session->marks : NULL;
     answer->outcome = OUTCOME_SENT;
-    for (struct anodot30_mark *m = a->marks; m && a->settings->watermark && answer->outcome == OUTCOME_SENT;
-         m = m->next)
-        anodot30_send_watermark(a, link, m->id, m->time_ns, answer);
+    for (; m && answer->outcome == OUTCOME_SENT; m = m->next)
+        anodot30_send_watermark(&talk, m->id, m->time_ns);
 }
 
 const struct point_word anodot30_words[] = {

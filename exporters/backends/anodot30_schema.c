@@ -103,13 +103,15 @@ bool anodot30_covers(const struct anodot30_schema *s, json_t *dimensions, json_t
 /* --- The second API --- */
 
 /* Sends a request; the answer's JSON, or NULL with *answer to be handed on. 401 asks for a login. */
-static json_t *exchange(struct anodot30 *a, void *link, struct payload *request, struct answer *answer)
+static json_t *exchange(const struct anodot30_talk *t, struct payload *request)
 {
+    const char *bearer = t->session->bearer;
+    struct answer *answer = t->answer;
     json_t *root = NULL;
-    if (a->bearer) buf_printf(&request->secret, "Authorization: Bearer %s\n", a->bearer);
+    if (bearer) buf_printf(&request->secret, "Authorization: Bearer %s\n", bearer);
     if (request->body.len) request->content_type = "application/json";
-    transport_http.send(link, request, answer);
-    if (answer->response.status == 401 && a->bearer) answer->outcome = OUTCOME_LOGIN;
+    transport_http.send(t->link, request, answer);
+    if (answer->response.status == 401 && bearer) answer->outcome = OUTCOME_LOGIN;
     if (answer->outcome == OUTCOME_SENT) {
         root = json_loadb(buf_text(&answer->response.body), answer->response.body.len, JSON_DECODE_ANY, NULL);
         if (!root) {
@@ -122,37 +124,40 @@ static json_t *exchange(struct anodot30 *a, void *link, struct payload *request,
     return root;
 }
 
-static bool begin_login(struct anodot30 *a, void *link, struct answer *answer)
+static bool begin_login(const struct anodot30_talk *t)
 {
+    struct anodot30 *a = t->session;
+    const char *key = t->settings->access_key;
     struct payload request = {.points = 0};
     struct json j;
     jsonw_begin(&j, &request.body);
     jsonw_object(&j);
-    jsonw_key_str(&j, "refreshToken", a->settings->access_key ? a->settings->access_key : "");
+    jsonw_key_str(&j, "refreshToken", key ? key : "");
     jsonw_object_end(&j);
     buf_str(&request.path, "/api/v2/access-token");
-    json_t *root = exchange(a, link, &request, answer);
+    json_t *root = exchange(t, &request);
     const char *token = json_string_value(root);
     if (!token) token = json_string_value(json_object_get(root, "token"));
     if (token && *token) {
         a->bearer = strdup(token);
         a->login_at = clock_mono(&clock_system);
     } else if (root) {
-        answer->outcome = OUTCOME_RETRY;
-        buf_str(&answer->why, "the login's answer holds no token");
+        t->answer->outcome = OUTCOME_RETRY;
+        buf_str(&t->answer->why, "the login's answer holds no token");
     }
     json_decref(root);
     payload_free(&request);
     return a->bearer != NULL;
 }
 
-static bool list_schemas(struct anodot30 *a, void *link, struct answer *answer)
+static bool list_schemas(const struct anodot30_talk *t)
 {
+    struct anodot30 *a = t->session;
     struct payload request = {.method = "GET"};
     json_t *one;
     size_t i;
     buf_str(&request.path, "/api/v2/stream-schemas/schemas?excludeCubes=True");
-    json_t *root = exchange(a, link, &request, answer);
+    json_t *root = exchange(t, &request);
     json_array_foreach(root, i, one)
     {
         json_t *s = json_object_get(json_object_get(one, "streamSchemaWrapper"), "schema");
@@ -179,21 +184,21 @@ static json_t *schema_json(const struct anodot30_settings *s, const char *name, 
                      "dimensions", dimensions, "measurements", measurements, "missingDimPolicy", policy);
 }
 
-bool anodot30_create(struct anodot30 *a, void *link, const char *name, int64_t version, json_t *dimensions,
-                     json_t *measurements, struct answer *answer)
+bool anodot30_create(const struct anodot30_talk *t, const char *name, int64_t version, json_t *dimensions,
+                     json_t *measurements)
 {
     struct payload request = {.points = 0};
-    json_t *body = schema_json(a->settings, name, version, dimensions, measurements);
+    json_t *body = schema_json(t->settings, name, version, dimensions, measurements);
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     bool good = false;
     buf_str(&request.body, text ? text : "");
     buf_str(&request.path, "/api/v2/stream-schemas");
-    json_t *root = exchange(a, link, &request, answer);
+    json_t *root = exchange(t, &request);
     const char *id = json_string_value(json_object_get(json_object_get(root, "schema"), "id"));
-    if (id) good = add_schema(a, name, id, version, dimensions, measurements) != NULL;
+    if (id) good = add_schema(t->session, name, id, version, dimensions, measurements) != NULL;
     if (root && !good) {
-        answer->outcome = OUTCOME_RETRY;
-        buf_printf(&answer->why, "the schema of %s got no id", name);
+        t->answer->outcome = OUTCOME_RETRY;
+        buf_printf(&t->answer->why, "the schema of %s got no id", name);
     }
     json_decref(root);
     json_decref(body);
@@ -203,15 +208,16 @@ bool anodot30_create(struct anodot30 *a, void *link, const char *name, int64_t v
 }
 
 /* A bearer that is not too old, and the list of schemas. False, with the answer to be handed on. */
-bool anodot30_know(struct anodot30 *a, void *link, struct answer *answer)
+bool anodot30_know(const struct anodot30_talk *t)
 {
+    struct anodot30 *a = t->session;
     if (a->bearer && clock_mono(&clock_system) - a->login_at > BEARER_LIFE) {
         free(a->bearer);
         a->bearer = NULL;
     }
-    if (!a->bearer && !begin_login(a, link, answer)) return false;
-    answer_free(answer);
-    return a->listed || list_schemas(a, link, answer);
+    if (!a->bearer && !begin_login(t)) return false;
+    answer_free(t->answer);
+    return a->listed || list_schemas(t);
 }
 
 /* --- Points and their schemas --- */
@@ -238,8 +244,7 @@ const char *anodot30_schema_id(const struct point *p, const struct anodot30 *a)
     return given ? given : s ? s->id : NULL;
 }
 
-void anodot30_send_watermark(struct anodot30 *a, void *link, const char *id, uint64_t time_ns,
-                             struct answer *answer)
+void anodot30_send_watermark(const struct anodot30_talk *t, const char *id, uint64_t time_ns)
 {
     struct payload request = {.points = 0};
     struct json j;
@@ -248,8 +253,8 @@ void anodot30_send_watermark(struct anodot30 *a, void *link, const char *id, uin
     jsonw_key_str(&j, "schemaId", id);
     jsonw_key_u64(&j, "watermark", time_ns / 1000000000);
     jsonw_object_end(&j);
-    anodot_request(&request, &a->settings->anodot, "/api/v1/metrics/watermark", "anodot30");
-    answer_free(answer);
-    transport_http.send(link, &request, answer);
+    anodot_request(&request, &t->settings->anodot, "/api/v1/metrics/watermark", "anodot30");
+    answer_free(t->answer);
+    transport_http.send(t->link, &request, t->answer);
     payload_free(&request);
 }

@@ -75,26 +75,27 @@ static bool is_new_need(struct needs *needs, const struct item *item, const stru
     return true;
 }
 
-static void need_dimensions(const struct anodot30_settings *s, const struct item *item, json_t *dimensions)
+static void need_dimensions(const struct anodot_settings *s, const struct item *item, json_t *dimensions)
 {
     for (size_t i = 0; i < item->tag_count; i++) {
         struct buf key = {0};
-        anodot_text(&s->anodot, item->tags[i].key, &key);
+        anodot_text(s, item->tags[i].key, &key);
         if (!anodot30_has_dimension(dimensions, buf_text(&key)))
             json_array_append_new(dimensions, json_string(buf_text(&key)));
         buf_free(&key);
     }
 }
 
-static void need_measurements(struct anodot30 *a, const struct view *view, const struct item *item,
-                              const struct rows *rows, json_t *dimensions, json_t *measurements)
+static void need_measurements(const struct anodot_settings *s, const struct view *view,
+                              const struct item *item, const struct rows *rows, json_t *dimensions,
+                              json_t *measurements)
 {
     struct points points = {0};
-    anodot_map(&points, view, item, rows, &a->settings->anodot, NULL);
+    anodot_map(&points, view, item, rows, s, NULL);
     for (size_t i = 0; i < points.n; i++) {
         const struct point *p = &points.at[i];
         struct buf name = {0};
-        anodot_text(&a->settings->anodot, p->name, &name);
+        anodot_text(s, p->name, &name);
         json_t *m = json_pack("{s:s, s:s}", "aggregation", p->type == POINT_DELTA ? "sum" : "average",
                               "countBy", "none");
         if (p->unit && *p->unit) json_object_set_new(m, "units", json_string(p->unit));
@@ -108,25 +109,24 @@ static void need_measurements(struct anodot30 *a, const struct view *view, const
 }
 
 /* Items [from, to) have one name. */
-static bool prepare_family(struct anodot30 *a, void *link, const struct view *view, size_t from, size_t to,
-                           struct answer *answer)
+static bool prepare_family(const struct anodot30_talk *t, const struct view *view, size_t from, size_t to)
 {
+    const char *name = view->items[from].name;
     json_t *dimensions = json_array(), *measurements = json_object();
     struct needs needs = {.n = 0};
     struct rows rows = {0};
     for (size_t i = from; i < to; i++) {
         const struct item *item = &view->items[i];
         if (!item_rows(view, item, METRICS_INTERVAL, &rows) || !is_new_need(&needs, item, &rows)) continue;
-        need_dimensions(a->settings, item, dimensions);
-        need_measurements(a, view, item, &rows, dimensions, measurements);
+        need_dimensions(&t->settings->anodot, item, dimensions);
+        need_measurements(&t->settings->anodot, view, item, &rows, dimensions, measurements);
     }
     rows_free(&rows);
-    struct anodot30_schema *s = anodot30_find(a, view->items[from].name);
+    struct anodot30_schema *s = anodot30_find(t->session, name);
     bool there = !json_object_size(measurements) || (s && anodot30_covers(s, dimensions, measurements));
     if (!there)
-        there =
-            anodot30_create(a, link, view->items[from].name, s ? s->version + 1 : a->settings->anodot.version,
-                            dimensions, measurements, answer);
+        there = anodot30_create(t, name, s ? s->version + 1 : t->settings->anodot.version, dimensions,
+                                measurements);
     json_decref(dimensions);
     json_decref(measurements);
     return there;
@@ -139,27 +139,29 @@ static size_t family_end(const struct view *view, size_t from)
     return to;
 }
 
-static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+static void prepare_session(void *session, const void *settings, void *link, const struct view *view,
+                            struct answer *answer)
 {
-    struct anodot30 *a = session;
-    if (!anodot30_know(a, link, answer)) return;
+    const struct anodot30_talk talk = {session, settings, link, answer};
+    if (!anodot30_know(&talk)) return;
     for (size_t from = 0, to; from < view->n; from = to) {
         to = family_end(view, from);
         answer_free(answer);
-        if (!prepare_family(a, link, view, from, to, answer)) return;
+        if (!prepare_family(&talk, view, from, to)) return;
     }
     answer_free(answer);
     answer->outcome = OUTCOME_SENT;
 }
 
-static void tell_watermark(void *session, void *link, const struct view *view, struct answer *answer)
+static void tell_watermark(void *session, const void *settings, void *link, const struct view *view,
+                           struct answer *answer)
 {
-    struct anodot30 *a = session;
+    const struct anodot30_talk talk = {session, settings, link, answer};
     answer->outcome = OUTCOME_SENT;
-    for (size_t from = 0; from < view->n && a->settings->watermark; from = family_end(view, from)) {
-        const struct anodot30_schema *s = anodot30_find(a, view->items[from].name);
+    for (size_t from = 0; from < view->n && talk.settings->watermark; from = family_end(view, from)) {
+        const struct anodot30_schema *s = anodot30_find(session, view->items[from].name);
         if (!s) continue;
-        anodot30_send_watermark(a, link, s->id, view->wall_ns, answer);
+        anodot30_send_watermark(&talk, s->id, view->wall_ns);
         if (answer->outcome != OUTCOME_SENT) break;
     }
     if (answer->outcome == OUTCOME_BAD || answer->outcome == OUTCOME_SPLIT) answer->outcome = OUTCOME_DROP;
@@ -168,10 +170,8 @@ static void tell_watermark(void *session, void *link, const struct view *view, s
 static void *open_session(const void *settings, struct buf *why)
 {
     struct anodot30 *a = calloc(1, sizeof *a);
-    if (a)
-        a->settings = settings;
-    else
-        buf_str(why, "out of memory");
+    (void)settings;
+    if (!a) buf_str(why, "out of memory");
     return a;
 }
 

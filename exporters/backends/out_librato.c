@@ -438,14 +438,14 @@ static bool tell(void *link, const struct item *item, const char *name, const st
 }
 
 /* Best effort: a failure is tried again with the next interval, and keeps no number waiting. */
-static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+static void prepare_session(void *session, const void *settings, void *link, const struct view *view,
+                            struct answer *answer)
 {
     struct librato *l = session;
-    const struct librato_settings *s =
-        view->selection->settings ? (const void *)view->selection->settings : NULL;
+    const struct librato_settings *s = settings;
     int told = 0;
     answer->outcome = OUTCOME_SENT;
-    if (!s || !s->descriptions || s->mode == MODE_METRICS) return;
+    if (!s->descriptions || s->mode == MODE_METRICS) return;
     for (size_t i = 0; i < view->n && told < TOLD_AT_ONCE; i++) {
         const struct item *item = &view->items[i];
         struct points scratch = {0};

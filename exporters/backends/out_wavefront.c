@@ -502,12 +502,12 @@ static const struct point_own wavefront_own[] = {
     {.name = NULL}};
 
 /* The login at the platform; no heartbeat, for that is the exporter's. */
-static void prepare_by_hand(void *session, void *link, const struct point *at, size_t n,
-                            struct answer *answer)
+static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at,
+                            size_t n, struct answer *answer)
 {
     const struct view nothing = {.n = 0};
     (void)at, (void)n;
-    wavefront_session.prepare(session, link, &nothing, answer);
+    wavefront_session.prepare(session, settings, link, &nothing, answer);
 }
 
 static const struct points_by_hand wavefront_hand = {.prepare = prepare_by_hand};

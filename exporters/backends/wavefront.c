@@ -147,11 +147,11 @@ const struct transport transport_wavefront = {.name = "wavefront",
 static void *open_session(const void *settings, struct buf *why)
 {
     struct wavefront *w = calloc(1, sizeof *w);
+    (void)settings;
     if (!w) {
         buf_str(why, "out of memory");
         return NULL;
     }
-    w->settings = settings;
     host_name(w->host);
     return w;
 }
@@ -194,10 +194,10 @@ static void login_request(const struct wavefront_settings *s, struct payload *re
 }
 
 /* The platform is another host than the service: a link of its own, for one request. */
-static bool exchange(struct wavefront *w, const struct payload *request, struct answer *answer)
+static bool exchange(const struct wavefront_settings *s, const struct payload *request, struct answer *answer)
 {
-    struct http_settings there = w->settings->http;
-    there.url = w->settings->csp_url;
+    struct http_settings there = s->http;
+    there.url = s->csp_url;
     there.compression = HTTP_PLAIN;
     there.timeout = LOGIN_LIMIT;
     void *link = transport_http.open(&there, &answer->why);
@@ -210,11 +210,11 @@ static bool exchange(struct wavefront *w, const struct payload *request, struct 
     return false;
 }
 
-static bool log_in(struct wavefront *w, struct answer *answer)
+static bool log_in(struct wavefront *w, const struct wavefront_settings *s, struct answer *answer)
 {
     struct payload request = {.points = 0};
-    login_request(w->settings, &request);
-    bool good = exchange(w, &request, answer);
+    login_request(s, &request);
+    bool good = exchange(s, &request, answer);
     json_t *root =
         good ? json_loadb(buf_text(&answer->response.body), answer->response.body.len, 0, NULL) : NULL;
     const char *token = json_string_value(json_object_get(root, "access_token"));
@@ -234,10 +234,11 @@ static bool log_in(struct wavefront *w, struct answer *answer)
     return w->bearer != NULL;
 }
 
-static void prepare_session(void *session, void *link, const struct view *view, struct answer *answer)
+static void prepare_session(void *session, const void *settings, void *link, const struct view *view,
+                            struct answer *answer)
 {
     struct wavefront *w = session;
-    const struct wavefront_settings *s = w->settings;
+    const struct wavefront_settings *s = settings;
     bool platform = (s->csp_api_token && *s->csp_api_token) || (s->csp_app_id && *s->csp_app_id);
     (void)link;
     if (s->application && *s->application) {
@@ -245,7 +246,7 @@ static void prepare_session(void *session, void *link, const struct view *view, 
         if (w->heartbeat_ns) w->last_beat_ns = view->wall_ns;
     }
     bool fresh = w->bearer && clock_mono(&clock_system) < w->renew_at;
-    if (platform && !fresh && !log_in(w, answer)) return;
+    if (platform && !fresh && !log_in(w, s, answer)) return;
     answer_free(answer);
     answer->outcome = OUTCOME_SENT;
 }

@@ -22,7 +22,6 @@ struct wavefront_settings {
 
 /* The session: who we are, whether a heartbeat is due, the token of the cloud-services platform. */
 struct wavefront {
-    const struct wavefront_settings *settings;
     char host[HOST_NAME];
     uint64_t heartbeat_ns; /* wall time of the one that is due; 0 = none */
     uint64_t last_beat_ns;

@@ -55,17 +55,21 @@ struct backend_wants {
 };
 
 /*
- * State that outlives one payload: a login, a schema, whether there is a terminal. encode only reads it.
- * prepare and done talk to the other side through the backend's link, for a bounded time, and fill in an
- * answer as a transport does: anything but OUTCOME_SENT is treated like a payload with that answer
- * (OUTCOME_RETRY: again after a pause; OUTCOME_DROP: told, and the interval goes on without).
+ * What prepare and done of a session are: they talk to the other side through the backend's link, for a
+ * bounded time, and fill in an answer as a transport does. Anything but OUTCOME_SENT is treated like a payload
+ * with that answer (OUTCOME_RETRY: again after a pause; OUTCOME_DROP: told, and the interval goes on without).
+ * `settings` is the backend's whole settings struct, the one that open() was given.
  */
+typedef void backend_talk_fn(void *session, const void *settings, void *link, const struct view *view,
+                             struct answer *answer);
+
+/* State that outlives one payload: a login, a schema, whether there is a terminal. encode only reads it. */
 struct backend_session {
     void *(*open)(const void *settings, struct buf *why);
     /* Before an interval's first payload, and after expire(); NULL = nothing to do. */
-    void (*prepare)(void *session, void *link, const struct view *view, struct answer *answer);
+    backend_talk_fn *prepare;
     /* After an interval's last payload; NULL = nothing to do. */
-    void (*done)(void *session, void *link, const struct view *view, struct answer *answer);
+    backend_talk_fn *done;
     /* OUTCOME_LOGIN came. */
     void (*expire)(void *session);
     void (*close)(void **session);

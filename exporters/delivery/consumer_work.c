@@ -210,11 +210,10 @@ static void consumer_send(struct consumer *c)
 }
 
 /* Before the first or after the last payload of an interval. True if the work can go on. */
-static bool consumer_session(struct consumer *c, struct complain *loss,
-                             void (*talk)(void *, void *, const struct view *, struct answer *))
+static bool consumer_session(struct consumer *c, struct complain *loss, backend_talk_fn *talk)
 {
     struct answer answer = {.outcome = OUTCOME_SENT};
-    talk(c->session, c->link, &c->work.view, &answer);
+    talk(c->session, c->settings, c->link, &c->work.view, &answer);
     uint64_t now = clock_mono(c->options.clock);
     bool on = answer.outcome == OUTCOME_SENT;
     if (on) {

@@ -174,9 +174,10 @@ struct points_by_hand {
     const char *const *constants; /* what true, false and null are as tags; NULL: true, false, and no null */
     const char *duration;         /* the type in which a length of time is sent; NULL = the first */
     /* Before points are written, and again after expire(): a login, a schema. NULL = nothing to do. */
-    void (*prepare)(void *session, void *link, const struct point *at, size_t n, struct answer *answer);
+    void (*prepare)(void *session, const void *settings, void *link, const struct point *at, size_t n,
+                    struct answer *answer);
     /* When all were sent; the times are those of the newest points. NULL = nothing to do. */
-    void (*done)(void *session, void *link, struct answer *answer);
+    void (*done)(void *session, const void *settings, void *link, struct answer *answer);
     /* True if an answer that else means "mend the configuration" passes by itself. NULL = none does. */
     bool (*passes)(const struct answer *answer);
     /* True if one that else would be tried again does mean that. NULL = none does. */

@@ -109,10 +109,10 @@ static void send_one(struct run *run, const struct payload *payload)
     answer_free(&answer);
 }
 
-static void talk(struct run *run, void (*fn)(void *, void *, const struct view *, struct answer *))
+static void talk(struct run *run, backend_talk_fn *fn)
 {
     struct answer answer = {.outcome = OUTCOME_SENT};
-    if (fn) fn(run->session, run->link, &run->view, &answer);
+    if (fn) fn(run->session, run->backend->settings, run->link, &run->view, &answer);
     must(answer.outcome == OUTCOME_SENT, run->backend->type->name, &answer.why);
     answer_free(&answer);
 }

@@ -105,7 +105,7 @@ static bool delivery_prepare(struct sending *s, const struct point *at, size_t n
     bool good = !hand || !hand->prepare;
     for (bool again = !good; again;) {
         struct answer answer = {.outcome = OUTCOME_SENT};
-        hand->prepare(s->session, s->link, at, n, &answer);
+        hand->prepare(s->session, s->settings, s->link, at, n, &answer);
         good = answer.outcome == OUTCOME_SENT;
         again = !good && delivery_told(s, &d, &answer);
         answer_free(&answer);
@@ -353,7 +353,7 @@ void sending_done(struct sending *s)
     struct delivery d = delivery_begin(s);
     for (bool again = hand && hand->done && s->state == SENDING_WELL; again;) {
         struct answer answer = {.outcome = OUTCOME_SENT};
-        hand->done(s->session, s->link, &answer);
+        hand->done(s->session, s->settings, s->link, &answer);
         again = answer.outcome != OUTCOME_SENT && delivery_told(s, &d, &answer);
         answer_free(&answer);
     }

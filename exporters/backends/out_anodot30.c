@@ -100,9 +100,9 @@ static void need_measurements(const struct anodot_settings *s, const struct view
                               "countBy", "none");
         if (p->unit && *p->unit) json_object_set_new(m, "units", json_string(p->unit));
         json_object_set_new(measurements, buf_text(&name), m);
-        for (size_t t = item->tag_count; t < p->tag_count + 1 && p->tag_count > item->tag_count; t++)
-            if (!anodot30_has_dimension(dimensions, "worker"))
-                json_array_append_new(dimensions, json_string("worker"));
+        /* A level that is not merged has one more tag than its item: the worker. */
+        if (p->tag_count > item->tag_count && !anodot30_has_dimension(dimensions, "worker"))
+            json_array_append_new(dimensions, json_string("worker"));
         buf_free(&name);
     }
     points_free(&points);

@@ -96,8 +96,8 @@ void anodot30_forget_marks(struct anodot30 *a)
 }
 
 /* Points that name their schema need no login: the data collection key is enough for them. */
-static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at,
-                            size_t n, struct answer *answer)
+static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at, size_t n,
+                            struct answer *answer)
 {
     const struct anodot30_talk talk = {session, settings, link, answer};
     const char *key = talk.settings->access_key;
@@ -117,7 +117,8 @@ static void prepare_by_hand(void *session, const void *settings, void *link, con
         answer_free(answer);
         good = prepare_name(&talk, &at[i], n - i);
     }
-    for (size_t i = 0; i < n && good; i++) note_mark(session, anodot30_schema_id(&at[i], session), at[i].time_ns);
+    for (size_t i = 0; i < n && good; i++)
+        note_mark(session, anodot30_schema_id(&at[i], session), at[i].time_ns);
     if (!good) return;
     answer_free(answer);
     answer->outcome = OUTCOME_SENT;

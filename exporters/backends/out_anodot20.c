@@ -10,7 +10,6 @@
 #include "attribute.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <string.h>
 
 static const struct option anodot20_options[] = {ANODOT_OPTIONS, {.name = NULL}};
@@ -49,10 +48,6 @@ static bool anodot20_add(struct payload *payloads, const struct point *p, const 
     size_t before = body->len;
     struct json j;
     (void)session;
-    if (!isfinite(point_number(p)) || !*p->name) {
-        buf_str(why, *p->name ? "its value is not a finite number" : "it has no name");
-        return false;
-    }
     buf_str(body, payloads[0].points ? ",\n" : "[");
     jsonw_begin(&j, body);
     jsonw_object(&j);

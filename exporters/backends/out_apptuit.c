@@ -16,7 +16,6 @@
 
 #include <ctype.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,10 +398,6 @@ static bool apptuit_add(struct payload *payloads, const struct point *p, const v
     struct buf name = {0};
     struct json j;
     size_t before = out->body.len;
-    if (!isfinite(point_number(p)) || !*p->name) {
-        buf_str(why, *p->name ? "its value is not a finite number" : "it has no name");
-        return false;
-    }
     buf_str(&out->body, out->points ? ",\n" : "[");
     jsonw_begin(&j, &out->body);
     jsonw_object(&j);

@@ -23,7 +23,6 @@
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,12 +208,8 @@ static bool chouette_add(struct payload *payloads, const struct point *p, const 
     const struct chouette *c = session;
     struct buf *out = &payloads[0].scratch;
     const char *type = type_names[p->type];
-    if (!type || !*p->name) {
-        buf_str(why, *p->name ? "Chouette has no such type" : "it has no name");
-        return false;
-    }
-    if (p->type != POINT_SET && !isfinite(point_number(p))) {
-        buf_str(why, "its value is not a finite number");
+    if (!type) {
+        buf_str(why, "Chouette has no such type");
         return false;
     }
     uint64_t score = (p->time_ns - p->time_ns % s->window) / 1000000000;

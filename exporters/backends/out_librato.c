@@ -333,20 +333,14 @@ static bool librato_add(struct payload *payloads, const struct point *p, const v
     struct points scratch = {0};
     bool measurement =
         p->extra ? p->tag_count || json_object_get(p->extra, "tags") : s->mode == MODE_MEASUREMENTS;
-    bool good = p->type == POINT_SUMMARY ? isfinite(p->summary.sum) : isfinite(point_number(p));
-    if (!good) {
-        buf_str(why, "its value is not a finite number");
-    } else if (!*p->name) {
-        buf_str(why, "it has no name");
-        good = false;
-    } else if (measurement) {
+    (void)why;
+    if (measurement)
         put_measurement(&payloads[MEASUREMENTS], &scratch, p, s);
-    } else {
+    else
         put_metric(&payloads[METRICS], &scratch, p, s, l->host);
-    }
     if (scratch.failed) payloads[0].body.failed = true;
     points_free(&scratch);
-    return good;
+    return true;
 }
 
 static void put_auth(struct payload *out, const struct librato_settings *s)

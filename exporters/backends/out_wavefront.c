@@ -350,14 +350,9 @@ static bool put_metric(struct buf *out, const struct point *p, const struct wave
                        const struct wavefront *session, struct buf *why)
 {
     bool delta = p->type == POINT_DELTA || delta_prefix(p->name);
-    double v = point_number(p);
-    if (!isfinite(v)) {
-        buf_str(why, "its value is not a finite number");
-        return false;
-    }
     put_name(out, p->name, delta);
     buf_char(out, ' ');
-    buf_float(out, v);
+    buf_float(out, point_number(p));
     if (p->time_ns) buf_printf(out, " %llu", (unsigned long long)(p->time_ns / 1000000000));
     return put_tail(out, p, s, session, why);
 }
@@ -502,8 +497,8 @@ static const struct point_own wavefront_own[] = {
     {.name = NULL}};
 
 /* The login at the platform; no heartbeat, for that is the exporter's. */
-static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at,
-                            size_t n, struct answer *answer)
+static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at, size_t n,
+                            struct answer *answer)
 {
     const struct view nothing = {.n = 0};
     (void)at, (void)n;

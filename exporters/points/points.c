@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "points.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,22 @@ static size_t count_points(const struct payload *payloads)
     return n;
 }
 
+/* What a wire of points never carries. A sample of several fields may go by another identity than a name, and
+ * its backend looks at each field. */
+static bool is_sound(const struct point *point, struct buf *why)
+{
+    bool valued =
+        point->type != POINT_SET && point->type != POINT_DISTRIBUTION && point->type != POINT_FIELDS;
+    double v = point->type == POINT_SUMMARY ? point->summary.sum : point_number(point);
+    if (valued && !isfinite(v))
+        buf_str(why, "its value is not a finite number");
+    else if (!*point->name && point->type != POINT_FIELDS)
+        buf_str(why, "it has no name");
+    else
+        return true;
+    return false;
+}
+
 static void note(const struct batch *batch, const struct point *point, const struct buf *why)
 {
     if (batch->notes) buf_printf(batch->notes, "%s: %s\n", point->name, buf_text(why));
@@ -163,10 +180,10 @@ static void write_points(const struct batch *batch, const struct points *points,
 {
     const struct backend_points *backend = batch->view->selection->backend->points;
     struct buf why = {0};
-    for (size_t i = 0; i < points->n; i++) {
+    for (const struct point *p = points->at, *end = p + points->n; p < end; p++) {
         buf_reset(&why);
-        if (!backend->add(payloads, &points->at[i], batch->settings, batch->session, &why))
-            note(batch, &points->at[i], &why);
+        if (!is_sound(p, &why) || !backend->add(payloads, p, batch->settings, batch->session, &why))
+            note(batch, p, &why);
     }
     buf_free(&why);
 }
@@ -211,7 +228,7 @@ size_t points_write(const struct backend_points *backend, const struct point *at
     for (; i < n && !is_full(backend, payloads, 1); i++) {
         for (int p = 0; p < PAYLOADS; p++) before[p] = payloads[p].points;
         buf_reset(&why);
-        if (backend->add(payloads, &at[i], settings, session, &why)) {
+        if (is_sound(&at[i], &why) && backend->add(payloads, &at[i], settings, session, &why)) {
             where[i] = grown(payloads, before);
         } else {
             where[i] = POINTS_LEFT_OUT;

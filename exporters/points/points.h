@@ -38,7 +38,8 @@ struct point_field {
 
 struct point_summary {
     uint64_t count;
-    double sum, min, max, sum_squares; /* NaN = not known */
+    double sum;
+    double min, max, sum_squares; /* NaN = not known */
 };
 
 struct point {
@@ -105,8 +106,9 @@ struct backend_points {
     /* Begins PAYLOADS empty payloads. NULL = nothing to do. */
     void (*begin)(struct payload *payloads, const void *settings, const void *session);
     /*
-     * Writes one point into one of the payloads and counts it there. False, with the reason, if the wire
-     * cannot carry it (not a number, too many tags): it is left out and told. Names are made fit for the wire
+     * Writes one point into one of the payloads and counts it there. The point has a name, and its value (a
+     * summary's sum) is finite; of POINT_FIELDS neither is known. False, with the reason, if the wire cannot
+     * carry it (too many tags, too long a name): it is left out and reported. Names are made fit for the wire
      * here, so that points by hand get the same treatment.
      */
     bool (*add)(struct payload *payloads, const struct point *point, const void *settings,

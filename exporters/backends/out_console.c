@@ -14,6 +14,7 @@
  * VALUE is the total or the level now; CHANGE and PER SECOND are of the interval. Colour on a terminal only.
  */
 #include "descriptor.h"
+#include "grid.h"
 #include "view.h"
 
 #include <math.h>
@@ -45,37 +46,36 @@ static const struct option console_options[] = {
 enum { CONSOLE_SERIES, CONSOLE_VALUE, CONSOLE_CHANGE, CONSOLE_RATE, CONSOLE_DETAIL, CONSOLE_COLUMNS };
 static const char *const console_heads[] = {"SERIES", "VALUE", "CHANGE", "PER SECOND", ""};
 
-struct console_line {
-    struct buf cells[CONSOLE_COLUMNS];
-};
+/* The table, and its line in work. */
 struct console_table {
-    struct console_line *lines;
-    size_t n, room;
-    size_t width[CONSOLE_COLUMNS];
-    bool failed;
+    struct grid grid;
+    struct buf cells[CONSOLE_COLUMNS];
+    bool colour, failed;
 };
 
-/* Columns that a text takes on a terminal, counting one per character. */
-static size_t console_width(const struct buf *text)
+/* A cell; on a terminal in a colour, unless it is empty. */
+static void console_cell(struct console_table *t, const char *text, const char *colour)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < text->len; i++) n += (text->data[i] & 0xc0) != 0x80;
-    return n;
+    bool lit = t->colour && *colour && *text;
+    buf_printf(&t->grid.text, "%s%s%s", lit ? colour : "", text, lit ? "\033[0m" : "");
+    grid_end_cell(&t->grid);
 }
 
-static struct console_line *console_line(struct console_table *t)
+static void console_heads_out(struct console_table *t)
 {
-    if (t->n == t->room) {
-        size_t room = t->room ? t->room * 2 : 64;
-        struct console_line *lines = realloc(t->lines, room * sizeof *lines);
-        if (!lines) {
-            t->failed = true;
-            return NULL;
-        }
-        t->lines = lines;
-        t->room = room;
+    for (int c = 0; c < CONSOLE_COLUMNS; c++) console_cell(t, console_heads[c], "\033[2m");
+}
+
+/* Ends the line in work, if there is one. */
+static void console_line_out(struct console_table *t)
+{
+    static const char green[] = "\033[32m";
+    if (!t->cells[CONSOLE_SERIES].len) return;
+    for (int c = 0; c < CONSOLE_COLUMNS; c++) {
+        console_cell(t, buf_text(&t->cells[c]), c == CONSOLE_CHANGE || c == CONSOLE_RATE ? green : "");
+        t->failed |= !buf_ok(&t->cells[c]);
+        buf_reset(&t->cells[c]);
     }
-    return memset(&t->lines[t->n++], 0, sizeof *t->lines);
 }
 
 /* Text from a segment must not steer the terminal: control characters (also the two-byte ones) become '?'. */
@@ -125,9 +125,9 @@ static void console_number(struct buf *out, const metrics_row_t *row, double v)
         buf_f64_short(out, v, 6);
 }
 
-static void console_series(struct buf *out, const struct item *item, const metrics_row_t *row,
-                           struct console_table *t)
+static void console_series(struct console_table *t, const struct item *item, const metrics_row_t *row)
 {
+    struct buf *out = &t->cells[CONSOLE_SERIES];
     struct tags tags = {0};
     console_text(out, item->name);
     if (!item_tags(item, row, &tags)) t->failed = true;
@@ -144,13 +144,13 @@ static void console_series(struct buf *out, const struct item *item, const metri
 /* --- One series --- */
 
 /* What was added in the interval, and that per second. */
-static void console_delta(struct console_line *line, const metrics_row_t *delta, uint64_t interval_ns)
+static void console_delta(struct console_table *t, const metrics_row_t *delta, uint64_t interval_ns)
 {
     double v = metrics_row_number(delta);
-    struct buf *change = &line->cells[CONSOLE_CHANGE];
+    struct buf *change = &t->cells[CONSOLE_CHANGE];
     if (v >= 0) buf_char(change, '+');
     console_number(change, delta, v);
-    if (interval_ns) buf_f64_short(&line->cells[CONSOLE_RATE], v * 1e9 / (double)interval_ns, 4);
+    if (interval_ns) buf_f64_short(&t->cells[CONSOLE_RATE], v * 1e9 / (double)interval_ns, 4);
 }
 
 static bool console_leads(const metrics_row_t *row)
@@ -158,35 +158,38 @@ static bool console_leads(const metrics_row_t *row)
     return row->attribute == METRICS_VALUE || row->attribute == METRICS_COUNT;
 }
 
-static void console_row(struct console_table *t, struct console_line *line, const struct view *view,
-                        const struct item *item, const metrics_row_t *row, const struct rows *interval)
+static void console_row(struct console_table *t, const struct view *view, const struct item *item,
+                        const metrics_row_t *row, const struct rows *interval)
 {
-    struct buf *detail = &line->cells[CONSOLE_DETAIL];
+    struct buf *value = &t->cells[CONSOLE_VALUE], *detail = &t->cells[CONSOLE_DETAIL];
     char suffix[24];
-    if (console_leads(row) && !line->cells[CONSOLE_VALUE].len) {
+    if (console_leads(row) && !value->len) {
         const metrics_row_t *delta =
             row->nature == METRICS_TOTAL ? rows_find(interval, row->attribute) : NULL;
-        console_series(&line->cells[CONSOLE_SERIES], item, row, t);
-        if (row->nature != METRICS_FACT)
-            console_number(&line->cells[CONSOLE_VALUE], row, metrics_row_number(row));
-        if (delta && !item->rebased) console_delta(line, delta, view->interval_ns);
+        if (row->nature != METRICS_FACT) console_number(value, row, metrics_row_number(row));
+        if (delta && !item->rebased) console_delta(t, delta, view->interval_ns);
     } else if (row->nature != METRICS_BUCKET && row->nature != METRICS_DISTRIBUTION) {
         buf_printf(detail, "%s%s ", detail->len ? "  " : "", metrics_row_suffix(row, suffix, sizeof suffix));
         console_number(detail, row, metrics_row_number(row));
     }
 }
 
-static void console_item(struct console_table *t, const struct view *view, const struct item *item,
-                         const struct rows *rows, const struct rows *interval)
+/* A line, or one for each worker. Returns how many. */
+static size_t console_item(struct console_table *t, const struct view *view, const struct item *item,
+                           const struct rows *rows, const struct rows *interval)
 {
-    struct console_line *line = NULL;
+    size_t lines = 0;
     for (size_t i = 0; i < rows->n; i++) {
         const metrics_row_t *row = &rows->at[i];
-        if (!line || row->worker != rows->at[i - 1].worker) line = console_line(t);
-        if (!line) return;
-        console_row(t, line, view, item, row, interval);
-        if (!line->cells[CONSOLE_SERIES].len) console_series(&line->cells[CONSOLE_SERIES], item, row, t);
+        if (!i || row->worker != rows->at[i - 1].worker) {
+            console_line_out(t);
+            console_series(t, item, row);
+            lines++;
+        }
+        console_row(t, view, item, row, interval);
     }
+    console_line_out(t);
+    return lines;
 }
 
 /* --- The table --- */
@@ -195,48 +198,14 @@ struct console_session {
     bool colour;
 };
 
-static void console_cell(struct buf *out, const char *text, size_t n, size_t pad, bool right)
-{
-    if (right) buf_fill(out, ' ', pad);
-    buf_mem(out, text, n);
-    if (!right) buf_fill(out, ' ', pad);
-}
-
-static void console_print(const struct console_table *t, bool colour, struct buf *out)
-{
-    buf_str(out, colour ? "\033[2m" : "");
-    for (int c = 0; c < CONSOLE_DETAIL; c++) {
-        size_t n = strlen(console_heads[c]);
-        buf_str(out, c ? "  " : "");
-        console_cell(out, console_heads[c], n, t->width[c] - n, c > 0);
-    }
-    buf_str(out, colour ? "\033[0m\n" : "\n");
-    for (size_t i = 0; i < t->n; i++) {
-        const struct buf *cells = t->lines[i].cells;
-        size_t last = CONSOLE_COLUMNS - 1;
-        while (last && !cells[last].len) last--;
-        for (size_t c = 0; c <= last; c++) {
-            bool lit = colour && (c == CONSOLE_CHANGE || c == CONSOLE_RATE) && cells[c].len;
-            size_t pad =
-                c == CONSOLE_DETAIL || (c == last && !c) ? 0 : t->width[c] - console_width(&cells[c]);
-            buf_str(out, c ? "  " : "");
-            buf_str(out, lit ? "\033[32m" : "");
-            console_cell(out, buf_text(&cells[c]), cells[c].len, pad, c > 0);
-            buf_str(out, lit ? "\033[0m" : "");
-        }
-        buf_char(out, '\n');
-    }
-    buf_char(out, '\n');
-}
-
 static void console_title(const struct view *view, size_t n, bool colour, struct buf *out)
 {
     size_t from;
     buf_str(out, colour ? "\033[1m" : "");
     from = out->len;
     buf_time(out, view->wall_ns);
-    if (out->len - from ==
-        24) { /* 2026-11-21T01:20:30.123Z: people read a blank better, and no milliseconds */
+    /* 2026-11-21T01:20:30.123Z: people read a blank better, and no milliseconds. */
+    if (out->len - from == 24) {
         out->data[from + 10] = ' ';
         buf_cut(out, from + 19);
     }
@@ -253,28 +222,23 @@ static void console_title(const struct view *view, size_t n, bool colour, struct
 static size_t console_encode(const struct batch *batch, struct payload *payload)
 {
     const struct console_session *session = batch->session;
-    struct console_table t = {0};
+    struct console_table t = {.grid = {.columns = CONSOLE_COLUMNS,
+                                       .right = 1 << CONSOLE_VALUE | 1 << CONSOLE_CHANGE | 1 << CONSOLE_RATE},
+                              .colour = session->colour};
     struct rows rows = {0}, interval = {0};
+    size_t n = 0;
+    console_heads_out(&t);
     for (size_t i = batch->from; i < batch->to && !t.failed; i++) {
         const struct item *item = &batch->view->items[i];
         t.failed = !item_rows(batch->view, item, METRICS_LIFETIME, &rows) ||
                    !item_rows(batch->view, item, METRICS_INTERVAL, &interval);
-        if (!t.failed) console_item(&t, batch->view, item, &rows, &interval);
+        if (!t.failed) n += console_item(&t, batch->view, item, &rows, &interval);
     }
-    for (int c = 0; c < CONSOLE_COLUMNS; c++) t.width[c] = strlen(console_heads[c]);
-    for (size_t i = 0; i < t.n; i++)
-        for (int c = 0; c < CONSOLE_COLUMNS; c++) {
-            size_t width = console_width(&t.lines[i].cells[c]);
-            if (width > t.width[c]) t.width[c] = width;
-            t.failed |= t.lines[i].cells[c].failed;
-        }
-    console_title(batch->view, batch->to - batch->from, session->colour, &payload->body);
-    console_print(&t, session->colour, &payload->body);
+    console_title(batch->view, batch->to - batch->from, t.colour, &payload->body);
+    grid_print(&t.grid, 0, &payload->body);
+    buf_char(&payload->body, '\n');
     if (t.failed) payload->body.failed = true;
-    for (size_t i = 0; i < t.n; i++)
-        for (int c = 0; c < CONSOLE_COLUMNS; c++) buf_free(&t.lines[i].cells[c]);
-    size_t n = t.n;
-    free(t.lines);
+    for (int c = 0; c < CONSOLE_COLUMNS; c++) buf_free(&t.cells[c]);
     rows_free(&rows);
     rows_free(&interval);
     return n;

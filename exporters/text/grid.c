@@ -3,11 +3,18 @@
 
 #include <string.h>
 
-/* The number of characters: of all bytes that do not continue one. */
+/* The columns that a text takes: a character of UTF-8 is every byte that does not continue one, and a colour
+ * (ESC [ ... m) takes none. */
 static size_t grid_width(const char *s)
 {
     size_t n = 0;
-    for (; *s; s++) n += ((unsigned char)*s & 0xc0) != 0x80;
+    while (*s) {
+        size_t colour = strncmp(s, "\033[", 2) ? 0 : 2 + strspn(s + 2, "0123456789;");
+        if (colour && s[colour] == 'm')
+            s += colour + 1;
+        else
+            n += ((unsigned char)*s++ & 0xc0) != 0x80;
+    }
     return n;
 }
 

@@ -1,42 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../fixture.h"
-#include "config_load.h"
-#include "view.h"
-
-static const char *no_env(const char *name)
-{
-    (void)name;
-    return NULL;
-}
-
-/* One interval of that family as the lines that are sent. */
-static void lines_of(struct fixture *f, const char *yaml, struct buf *out)
-{
-    struct payload payloads[PAYLOADS] = {{.points = 0}};
-    struct buf why = {0};
-    struct selection sel;
-    struct view view;
-    metrics_snapshot_t *s = fixture_sample(f, 10);
-    struct config *config = config_parse("test", yaml, strlen(yaml), no_env, &why);
-    if (!config) UNIT_FAIL("%s\n", buf_text(&why));
-    REQUIRE(config);
-    const struct config_backend *b = config->backends;
-    void *session = b->type->session->open(b->settings, &why);
-    REQUIRE(selection_compile(&sel, b->type, b->settings, &config->tags));
-    view_begin(&view, &sel, metrics_snapshot_header(s)->wall_ns, UINT64_C(10000000000));
-    CHECK(view_add(&view, s, NULL));
-    b->type->encode(&(struct batch){.view = &view, .to = view.n, .settings = b->settings, .session = session},
-                    payloads);
-    for (int i = 0; i < PAYLOADS; i++) {
-        buf_mem(out, buf_text(&payloads[i].body), payloads[i].body.len);
-        payload_free(&payloads[i]);
-    }
-    b->type->session->close(&session);
-    view_free(&view);
-    selection_free(&sel);
-    config_free(&config);
-    metrics_snapshot_release(&s);
-}
+#include "../session.h"
 
 /* A distribution has at most 200 centroids, its counts add up, and it reaches from the smallest to the
  * largest value, however many buckets there are. */
@@ -57,8 +21,10 @@ UNIT(out_wavefront, many_buckets)
         metrics_histogram_update(metrics_histogram(f.registry, "size"), i * 0.25);
         sum += i * 0.25;
     }
-    lines_of(&f, "backends: [{type: wavefront, url: 'http://127.0.0.1:1', token: t, include: [size]}]",
-             &lines);
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    session_encode(s, "backends: [{type: wavefront, url: 'http://127.0.0.1:1', token: t, include: [size]}]",
+                   &lines);
+    metrics_snapshot_release(&s);
     const char *at = strstr(buf_text(&lines), "!M ");
     REQUIRE(at);
     uint64_t n = 0, total = 0;

@@ -180,6 +180,13 @@ void anodot_request(struct payload *out, const struct anodot_settings *s, const 
     out->content_type = "application/json";
 }
 
+void anodot_samples_end(struct payload *out, const struct anodot_settings *s, const char *protocol)
+{
+    if (!out->points) return;
+    buf_char(&out->body, ']');
+    anodot_request(out, s, "/api/v1/metrics", protocol);
+}
+
 /* --- Answers --- */
 
 static int error_id(const json_t *error)

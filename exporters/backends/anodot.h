@@ -70,6 +70,9 @@ void anodot_labels(struct json *j, const struct point *p, const struct anodot_se
 void anodot_request(struct payload *out, const struct anodot_settings *s, const char *path,
                     const char *protocol);
 
+/* Completes the list of samples in a payload, if there are any, and the request for it. */
+void anodot_samples_end(struct payload *out, const struct anodot_settings *s, const char *protocol);
+
 /* The errors by index inside a 200. */
 void anodot_judge(const struct payload *payload, struct answer *answer);
 

@@ -45,7 +45,6 @@ static bool anodot20_add(struct payload *payloads, const struct point *p, const 
 {
     const struct anodot_settings *s = settings;
     struct buf *body = &payloads[0].body;
-    size_t before = body->len;
     struct json j;
     (void)session;
     buf_str(body, payloads[0].points ? ",\n" : "[");
@@ -57,19 +56,14 @@ static bool anodot20_add(struct payload *payloads, const struct point *p, const 
     bool good = put_properties(&j, p, s, &payloads[0].scratch, why);
     anodot_labels(&j, p, s);
     jsonw_object_end(&j);
-    if (good)
-        payloads[0].points++;
-    else
-        buf_cut(body, before);
+    payloads[0].points += good;
     return good;
 }
 
 static void anodot20_end(struct payload *payloads, const void *settings, const void *session)
 {
     (void)session;
-    if (!payloads[0].points) return;
-    buf_char(&payloads[0].body, ']');
-    anodot_request(&payloads[0], settings, "/api/v1/metrics", "anodot20");
+    anodot_samples_end(&payloads[0], settings, "anodot20");
 }
 
 static const struct point_word anodot20_words[] = {

@@ -245,7 +245,6 @@ static bool anodot30_add(struct payload *payloads, const struct point *p, const 
     static const char *const none[] = {NULL};
     const struct anodot30_settings *s = settings;
     struct buf *body = &payloads[0].body;
-    size_t before = body->len;
     const char *id = anodot30_schema_id(p, session);
     struct json j;
     if (!id) {
@@ -267,19 +266,14 @@ static bool anodot30_add(struct payload *payloads, const struct point *p, const 
     }
     anodot_labels(&j, p, &s->anodot);
     jsonw_object_end(&j);
-    if (good)
-        payloads[0].points++;
-    else
-        buf_cut(body, before);
+    payloads[0].points += good;
     return good;
 }
 
 static void anodot30_end(struct payload *payloads, const void *settings, const void *session)
 {
     (void)session;
-    if (!payloads[0].points) return;
-    buf_char(&payloads[0].body, ']');
-    anodot_request(&payloads[0], settings, "/api/v1/metrics", "anodot30");
+    anodot_samples_end(&payloads[0], settings, "anodot30");
 }
 
 static const struct backend_points anodot30_points = {.map = anodot30_map,

@@ -397,7 +397,6 @@ static bool apptuit_add(struct payload *payloads, const struct point *p, const v
     struct payload *out = &payloads[0];
     struct buf name = {0};
     struct json j;
-    size_t before = out->body.len;
     buf_str(&out->body, out->points ? ",\n" : "[");
     jsonw_begin(&j, &out->body);
     jsonw_object(&j);
@@ -409,10 +408,7 @@ static bool apptuit_add(struct payload *payloads, const struct point *p, const v
     good = good && put_tags(&j, p, a, session, why);
     jsonw_object_end(&j);
     buf_free(&name);
-    if (good)
-        out->points++;
-    else
-        buf_cut(&out->body, before);
+    out->points += good;
     return good;
 }
 

@@ -152,15 +152,10 @@ static void put_elements(struct json *j, const struct point *p)
 static void put_value(struct json *j, const struct point *p)
 {
     jsonw_key(j, "value");
-    if (p->type == POINT_SET) {
+    if (p->type == POINT_SET)
         put_elements(j, p);
-    } else if (p->value_type == METRICS_U64) {
-        jsonw_u64(j, p->value.u);
-    } else if (p->value_type == METRICS_I64) {
-        jsonw_i64(j, p->value.i);
-    } else {
-        jsonw_f64(j, p->value.f);
-    }
+    else
+        point_json_value(p, j);
 }
 
 static void put_record(struct buf *out, const struct point *p, const char *type)

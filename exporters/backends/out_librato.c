@@ -211,12 +211,7 @@ static void librato_map(struct points *out, const struct view *view, const struc
 static void put_number(struct json *j, const char *key, const struct point *p)
 {
     jsonw_key(j, key);
-    if (p->value_type == METRICS_U64)
-        jsonw_u64(j, p->value.u);
-    else if (p->value_type == METRICS_I64)
-        jsonw_i64(j, p->value.i);
-    else
-        jsonw_f64(j, p->value.f);
+    point_json_value(p, j);
 }
 
 static void put_optional(struct json *j, const char *key, double v)

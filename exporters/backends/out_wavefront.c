@@ -415,7 +415,7 @@ static bool wavefront_add(struct payload *payloads, const struct point *p, const
     const struct wavefront_settings *s = settings;
     bool distribution = p->type == POINT_DISTRIBUTION;
     struct payload *out = &payloads[distribution ? DISTRIBUTIONS : METRICS];
-    size_t before = out->body.len, name = strlen(p->name) - delta_prefix(p->name);
+    size_t name = strlen(p->name) - delta_prefix(p->name);
     /* Nothing was added: nothing is sent, and nothing is missing. */
     bool nothing = !distribution && (p->type == POINT_DELTA || delta_prefix(p->name)) && point_number(p) <= 0;
     if (nothing && p->extra && point_number(p) < 0) {
@@ -429,10 +429,7 @@ static bool wavefront_add(struct payload *payloads, const struct point *p, const
                    wavefront_limits[s->limits].name);
     good = good && (distribution ? put_granularities(out, p, s, session, why)
                                  : put_metric(&out->body, p, s, session, why));
-    if (good)
-        out->points++;
-    else
-        buf_cut(&out->body, before);
+    out->points += good;
     return good;
 }
 
@@ -454,7 +451,7 @@ static void wavefront_begin(struct payload *payloads, const void *settings, cons
                          .time_ns = w->heartbeat_ns,
                          .value_type = METRICS_F64,
                          .value.f = 1};
-    wavefront_add(payloads, &beat, settings, session, &why);
+    if (!wavefront_add(payloads, &beat, settings, session, &why)) buf_cut(&payloads[METRICS].body, 0);
     payloads[METRICS].points = 0; /* it does not fill a payload */
     buf_free(&why);
 }

@@ -13,6 +13,16 @@ double point_number(const struct point *p)
                                           : p->value.f;
 }
 
+void point_json_value(const struct point *p, struct json *j)
+{
+    if (p->value_type == METRICS_U64)
+        jsonw_u64(j, p->value.u);
+    else if (p->value_type == METRICS_I64)
+        jsonw_i64(j, p->value.i);
+    else
+        jsonw_f64(j, p->value.f);
+}
+
 /* --- The list --- */
 
 static bool points_room(struct points *list)
@@ -160,6 +170,17 @@ static bool is_sound(const struct point *point, struct buf *why)
     return false;
 }
 
+/* Adds a point to the payloads; if the backend refuses it, what it wrote of it is taken back. */
+static bool put(const struct backend_points *backend, const struct point *point, const void *settings,
+                const void *session, struct payload *payloads, struct buf *why)
+{
+    size_t before[PAYLOADS];
+    for (int i = 0; i < PAYLOADS; i++) before[i] = payloads[i].body.len;
+    if (is_sound(point, why) && backend->add(payloads, point, settings, session, why)) return true;
+    for (int i = 0; i < PAYLOADS; i++) buf_cut(&payloads[i].body, before[i]);
+    return false;
+}
+
 static void note(const struct batch *batch, const struct point *point, const struct buf *why)
 {
     if (batch->notes) buf_printf(batch->notes, "%s: %s\n", point->name, buf_text(why));
@@ -182,8 +203,7 @@ static void write_points(const struct batch *batch, const struct points *points,
     struct buf why = {0};
     for (const struct point *p = points->at, *end = p + points->n; p < end; p++) {
         buf_reset(&why);
-        if (!is_sound(p, &why) || !backend->add(payloads, p, batch->settings, batch->session, &why))
-            note(batch, p, &why);
+        if (!put(backend, p, batch->settings, batch->session, payloads, &why)) note(batch, p, &why);
     }
     buf_free(&why);
 }
@@ -228,7 +248,7 @@ size_t points_write(const struct backend_points *backend, const struct point *at
     for (; i < n && !is_full(backend, payloads, 1); i++) {
         for (int p = 0; p < PAYLOADS; p++) before[p] = payloads[p].points;
         buf_reset(&why);
-        if (is_sound(&at[i], &why) && backend->add(payloads, &at[i], settings, session, &why)) {
+        if (put(backend, &at[i], settings, session, payloads, &why)) {
             where[i] = grown(payloads, before);
         } else {
             where[i] = POINTS_LEFT_OUT;

@@ -12,6 +12,7 @@
 #ifndef EXPORTERS_POINTS_H
 #define EXPORTERS_POINTS_H
 
+#include "json.h"
 #include "region.h"
 #include "view.h"
 
@@ -73,6 +74,9 @@ struct point {
 /* The value as a double. */
 double point_number(const struct point *point);
 
+/* The value as JSON: integers stay integers. */
+void point_json_value(const struct point *point, struct json *j);
+
 /* A list that grows, with memory for what its points refer to. Zero is an empty list. */
 struct points {
     struct point *at;
@@ -108,8 +112,8 @@ struct backend_points {
     /*
      * Writes one point into one of the payloads and counts it there. The point has a name, and its value (a
      * summary's sum) is finite; of POINT_FIELDS neither is known. False, with the reason, if the wire cannot
-     * carry it (too many tags, too long a name): it is left out and reported. Names are made fit for the wire
-     * here, so that points by hand get the same treatment.
+     * carry it (too many tags, too long a name): it is left out and reported, and what was written of it to
+     * the bodies is taken back. Names are made fit for the wire here, so that points by hand get the same treatment.
      */
     bool (*add)(struct payload *payloads, const struct point *point, const void *settings,
                 const void *session, struct buf *why);

@@ -51,3 +51,30 @@ UNIT(points, unsound)
         buf_free(&why);
     }
 }
+
+/* Writes half a line, and refuses the point. */
+static bool refuse(struct payload *payloads, const struct point *point, const void *settings,
+                   const void *session, struct buf *why)
+{
+    (void)settings, (void)session;
+    buf_str(&payloads[1].body, point->name);
+    buf_str(why, "it is refused");
+    return false;
+}
+static const struct backend_points refuser = {.add = refuse};
+
+/* Of a point that a backend refuses nothing is left in the payloads. */
+UNIT(points, refused)
+{
+    const struct point point = {.name = "a"};
+    struct payload payloads[PAYLOADS] = {{.points = 0}};
+    struct buf why = {0};
+    signed char where;
+    buf_str(&payloads[1].body, "b\n");
+    CHECK_EQ_U64(points_write(&refuser, &point, 1, NULL, NULL, payloads, &where, keep_reason, &why), 1);
+    CHECK_STR(buf_text(&payloads[1].body), "b\n");
+    CHECK_STR(buf_text(&why), "it is refused\n");
+    CHECK_EQ_I64(where, POINTS_LEFT_OUT);
+    payload_free(&payloads[1]);
+    buf_free(&why);
+}

@@ -9,6 +9,7 @@
  */
 #include "anodot30.h"
 #include "attribute.h"
+#include "fnv.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -50,24 +51,16 @@ struct needs {
     size_t n;
 };
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint64_t mix(uint64_t hash, const void *data, size_t n)
-{
-    const unsigned char *c = data;
-    while (n--) hash = (hash ^ *c++) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static bool is_new_need(struct needs *needs, const struct item *item, const struct rows *rows)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = FNV_BEGIN;
     for (size_t i = 0; i < item->tag_count; i++)
-        hash = mix(hash, item->tags[i].key, strlen(item->tags[i].key) + 1);
+        hash = fnv(hash, item->tags[i].key, strlen(item->tags[i].key) + 1);
     for (size_t i = 0; i < rows->n; i++) {
         const metrics_row_t *row = &rows->at[i];
         const uint32_t what[] = {row->attribute, row->nature, row->worker >= 0, item->rebased};
-        hash = mix(hash, what, sizeof what);
-        hash = mix(hash, &row->parameter, sizeof row->parameter);
+        hash = fnv(hash, what, sizeof what);
+        hash = fnv(hash, &row->parameter, sizeof row->parameter);
     }
     for (size_t i = 0; i < needs->n; i++)
         if (needs->seen[i] == hash) return false;

@@ -16,6 +16,7 @@
  * docs/backends/chouette.md has the mapping, the options and the limits.
  */
 #include "attribute.h"
+#include "fnv.h"
 #include "host.h"
 #include "json.h"
 #include "points.h"
@@ -115,17 +116,16 @@ static const char *const type_names[POINT_TYPES] = {
     [POINT_GAUGE] = "gauge", [POINT_TOTAL] = "count",      [POINT_DELTA] = "count",
     [POINT_RATE] = "rate",   [POINT_SAMPLE] = "histogram", [POINT_SET] = "set"};
 
+/* A text's hash after that of others, with a mark for its end. A wrong neighbour costs one point more, and no
+ * number. */
 static uint64_t mix(uint64_t hash, const char *text)
 {
-    /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ : a wrong neighbour costs a point more, no
-     * number. */
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return (hash ^ 0x1f) * UINT64_C(0x100000001b3);
+    return fnv(fnv(hash, text, strlen(text)), "\x1f", 1);
 }
 
 static uint64_t series_hash(const struct point *p, const char *type)
 {
-    uint64_t hash = mix(mix(UINT64_C(0xcbf29ce484222325), type), p->name);
+    uint64_t hash = mix(mix(FNV_BEGIN, type), p->name);
     for (size_t i = 0; i < p->tag_count; i++) hash = mix(mix(hash, p->tags[i].key), p->tags[i].value);
     return hash;
 }
@@ -334,7 +334,7 @@ static void *open_session(const void *settings, struct buf *why)
     char host[HOST_NAME];
     host_name(host);
     if (c)
-        c->host = mix(UINT64_C(0xcbf29ce484222325), s->instance && *s->instance ? s->instance : host);
+        c->host = mix(FNV_BEGIN, s->instance && *s->instance ? s->instance : host);
     else
         buf_str(why, "out of memory");
     return c;

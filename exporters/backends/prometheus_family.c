@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prometheus_family.h"
 
+#include "fnv.h"
 #include "prometheus_name.h"
 
 #include <stdlib.h>
@@ -70,14 +71,6 @@ struct prometheus_name {
     uint64_t hash;
 };
 
-/* FNV-1a, so that the hash of a longer text goes on from that of its beginning. */
-#define PROMETHEUS_HASH UINT64_C(1469598103934665603)
-static uint64_t prometheus_hash(uint64_t h, const char *key, size_t n)
-{
-    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)key[i]) * UINT64_C(1099511628211);
-    return h;
-}
-
 /* The slot that holds the key, or the free one where it belongs. */
 static struct prometheus_name *prometheus_slot(const struct prometheus_names *names, uint64_t hash,
                                                const char *key, size_t n)
@@ -115,7 +108,7 @@ static uint64_t prometheus_sample(struct planning *p, const char *suffix)
     buf_mem(&p->sample, p->name.data, p->name.len);
     buf_str(&p->sample, suffix);
     p->page->failed |= !buf_ok(&p->sample);
-    return prometheus_hash(p->name_hash, suffix, strlen(suffix));
+    return fnv(p->name_hash, suffix, strlen(suffix));
 }
 
 static struct prometheus_family *prometheus_owner(const struct planning *p, uint64_t hash)
@@ -192,7 +185,7 @@ static struct prometheus_family *prometheus_family_new(struct planning *p, const
 static struct prometheus_family *prometheus_family(struct planning *p, const struct item *item,
                                                    enum prometheus_type type, const char *unit)
 {
-    p->name_hash = prometheus_hash(PROMETHEUS_HASH, p->name.data, p->name.len);
+    p->name_hash = fnv(FNV_BEGIN, p->name.data, p->name.len);
     struct prometheus_family *owner = prometheus_owner(p, prometheus_sample(p, ""));
     if (owner && owner->type == type && !strcmp(owner->unit, unit) &&
         text_is(p->page, owner->name, p->name.data))
@@ -455,7 +448,7 @@ static bool planning_first(struct planning *p, uint32_t member, size_t mask)
 {
     const struct prometheus_page *page = p->page;
     struct prometheus_text labels = page->members[member].labels, other;
-    uint64_t hash = prometheus_hash(PROMETHEUS_HASH, prometheus_at(page, labels), labels.n);
+    uint64_t hash = fnv(FNV_BEGIN, prometheus_at(page, labels), labels.n);
     size_t at = (hash ^ hash >> 29) & mask;
     for (; p->seen[at]; at = (at + 1) & mask) {
         other = page->members[p->seen[at]].labels;

@@ -162,10 +162,8 @@ static void tell_watermark(void *session, const void *settings, void *link, cons
 
 static void *open_session(const void *settings, struct buf *why)
 {
-    struct anodot30 *a = calloc(1, sizeof *a);
     (void)settings;
-    if (!a) buf_str(why, "out of memory");
-    return a;
+    return backend_alloc(sizeof(struct anodot30), why);
 }
 
 static void expire_session(void *session)
@@ -181,8 +179,7 @@ static void close_session(void **session)
     struct anodot30 *a = *session;
     anodot30_forget_marks(a);
     expire_session(*session);
-    free(*session);
-    *session = NULL;
+    backend_free(session);
 }
 
 /* --- Samples --- */

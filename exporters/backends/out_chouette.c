@@ -276,13 +276,12 @@ static void link_close(void **arg)
 
 static void *link_open(const void *settings, struct buf *why)
 {
-    void *arg = calloc(1, sizeof(struct link));
+    void *arg = backend_alloc(sizeof(struct link), why);
     struct link *l = arg;
-    if (l) {
-        l->settings = settings;
-        l->redis = redis_new(settings);
-    }
-    if (l && l->redis) return l;
+    if (!l) return NULL;
+    l->settings = settings;
+    l->redis = redis_new(settings);
+    if (l->redis) return l;
     buf_str(why, "out of memory");
     link_close(&arg);
     return NULL;
@@ -329,21 +328,12 @@ static const struct transport transport_chouette = {.name = "redis",
 
 static void *open_session(const void *settings, struct buf *why)
 {
-    struct chouette *c = calloc(1, sizeof *c);
+    struct chouette *c = backend_alloc(sizeof *c, why);
     const struct chouette_settings *s = settings;
     char host[HOST_NAME];
     host_name(host);
-    if (c)
-        c->host = mix(FNV_BEGIN, s->instance && *s->instance ? s->instance : host);
-    else
-        buf_str(why, "out of memory");
+    if (c) c->host = mix(FNV_BEGIN, s->instance && *s->instance ? s->instance : host);
     return c;
-}
-
-static void close_session(void **session)
-{
-    free(*session);
-    *session = NULL;
 }
 
 /* --- By hand --- */
@@ -380,7 +370,7 @@ static const struct backend_points chouette_points = {.map = chouette_map,
                                                       .words = chouette_words,
                                                       .hand = &chouette_hand};
 
-static const struct backend_session chouette_session = {.open = open_session, .close = close_session};
+static const struct backend_session chouette_session = {.open = open_session, .close = backend_free};
 
 const struct backend backend_chouette = {
     .name = "chouette",

@@ -249,21 +249,12 @@ static size_t console_encode(const struct batch *batch, struct payload *payload)
 static void *console_session_open(const void *arg, struct buf *why)
 {
     const struct console_settings *settings = arg;
-    struct console_session *session = calloc(1, sizeof *session);
-    if (!session) {
-        buf_str(why, "out of memory");
-        return NULL;
-    }
+    struct console_session *session = backend_alloc(sizeof *session, why);
+    if (!session) return NULL;
     const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
     bool terminal = isatty(STDOUT_FILENO) && !(term && !strcmp(term, "dumb")) && !(no && *no);
     session->colour = settings->colour == CONSOLE_ALWAYS || (settings->colour == CONSOLE_AUTO && terminal);
     return session;
-}
-
-static void console_session_close(void **session)
-{
-    free(*session);
-    *session = NULL;
 }
 
 /* The link is a word of its own: there is one standard output, and it is never closed. */
@@ -287,8 +278,7 @@ static void console_close(void **link)
 
 static const struct transport console_transport = {
     .name = "standard output", .open = console_open, .send = console_send, .close = console_close};
-static const struct backend_session console_session = {.open = console_session_open,
-                                                       .close = console_session_close};
+static const struct backend_session console_session = {.open = console_session_open, .close = backend_free};
 
 const struct backend backend_console = {
     .name = "console",

@@ -162,11 +162,8 @@ static int file_open_path(const char *path)
 /* A path that cannot be opened now is a mistake in the configuration and told as such. */
 static void *file_open(const void *settings, struct buf *why)
 {
-    struct file_link *link = calloc(1, sizeof *link);
-    if (!link) {
-        buf_str(why, "out of memory");
-        return NULL;
-    }
+    struct file_link *link = backend_alloc(sizeof *link, why);
+    if (!link) return NULL;
     link->settings = settings;
     link->fd = file_open_path(link->settings->path);
     if (link->fd >= 0) return link;
@@ -197,8 +194,7 @@ static void file_reopen(void *arg)
 static void file_close(void **arg)
 {
     file_reopen(*arg);
-    free(*arg);
-    *arg = NULL;
+    backend_free(arg);
 }
 
 static const struct transport file_transport = {

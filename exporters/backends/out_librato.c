@@ -374,12 +374,9 @@ enum { TOLD_AT_ONCE = 20 }; /* so that an interval is not held up by a thousand 
 
 static void *open_session(const void *settings, struct buf *why)
 {
-    struct librato *l = calloc(1, sizeof *l);
+    struct librato *l = backend_alloc(sizeof *l, why);
     (void)settings;
-    if (l)
-        host_name(l->host);
-    else
-        buf_str(why, "out of memory");
+    if (l) host_name(l->host);
     return l;
 }
 
@@ -387,8 +384,7 @@ static void close_session(void **session)
 {
     struct librato *l = *session;
     tdestroy(l->told, free);
-    free(l);
-    *session = NULL;
+    backend_free(session);
 }
 
 static int name_order(const void *a, const void *b)

@@ -146,13 +146,9 @@ const struct transport transport_wavefront = {.name = "wavefront",
 
 static void *open_session(const void *settings, struct buf *why)
 {
-    struct wavefront *w = calloc(1, sizeof *w);
+    struct wavefront *w = backend_alloc(sizeof *w, why);
     (void)settings;
-    if (!w) {
-        buf_str(why, "out of memory");
-        return NULL;
-    }
-    host_name(w->host);
+    if (w) host_name(w->host);
     return w;
 }
 
@@ -166,8 +162,7 @@ static void expire_session(void *session)
 static void close_session(void **session)
 {
     expire_session(*session);
-    free(*session);
-    *session = NULL;
+    backend_free(session);
 }
 
 static void login_request(const struct wavefront_settings *s, struct payload *request)

@@ -99,6 +99,12 @@ struct backend {
         *pages; /* scraped ones: how a page is made piece by piece. See page_values.h. */
 };
 
+/* For sessions and links: n zeroed bytes, which backend_free() or free() gives back; NULL with the reason. */
+void *backend_alloc(size_t n, struct buf *why);
+
+/* Frees a session or link that is one block of memory; *memory becomes NULL. */
+void backend_free(void **memory);
+
 /* The row for `attributes`, whose default differs by backend: first in each backend's own rows. */
 #define BACKEND_ATTRIBUTES(DEFAULT)                                                                 \
     {                                                                                               \

@@ -117,6 +117,19 @@ static const struct option backend_scrape_rows[] = {
     {.name = NULL},
 };
 
+void *backend_alloc(size_t n, struct buf *why)
+{
+    void *memory = calloc(1, n);
+    if (!memory) buf_str(why, "out of memory");
+    return memory;
+}
+
+void backend_free(void **memory)
+{
+    free(*memory);
+    *memory = NULL;
+}
+
 const struct backend *backend_find(const char *type)
 {
     for (const struct backend *const *b = backends; *b; b++)

@@ -244,11 +244,6 @@ static const char *tag_text(struct point_line *l, const char *key, const json_t 
     return text;
 }
 
-static int tag_order(const void *a, const void *b)
-{
-    return strcmp(((const metrics_tag_t *)a)->key, ((const metrics_tag_t *)b)->key);
-}
-
 /* The reader's tags, overlaid by the line's own; or its own alone if it says so. */
 static bool read_tags(struct point_line *l, struct point *p)
 {
@@ -269,7 +264,7 @@ static bool read_tags(struct point_line *l, struct point *p)
         if (!*key) return point_line_wrong(l, "a tag has an empty key: give it a name");
         tags[n++] = (metrics_tag_t){key, text};
     }
-    qsort(tags, n, sizeof *tags, tag_order);
+    tags_sort(tags, n);
     p->tags = tags;
     p->tag_count = n;
     return true;

@@ -10,9 +10,14 @@
 
 /* --- Selection --- */
 
-static int view_tag_order(const void *a, const void *b)
+static int tag_order(const void *a, const void *b)
 {
     return strcmp(((const metrics_tag_t *)a)->key, ((const metrics_tag_t *)b)->key);
+}
+
+void tags_sort(metrics_tag_t *tags, size_t n)
+{
+    qsort(tags, n, sizeof *tags, tag_order);
 }
 
 static const char *const view_time_units[] = {"seconds", "milliseconds", "microseconds", "nanoseconds"};
@@ -34,7 +39,7 @@ bool selection_compile(struct selection *sel, const struct backend *backend,
     for (size_t i = 0; i < top->n; i++)
         if (!option_tag_value(&settings->tags, top->items[i].key))
             sel->tags[sel->tag_count++] = (metrics_tag_t){top->items[i].key, top->items[i].value};
-    qsort(sel->tags, sel->tag_count, sizeof *sel->tags, view_tag_order);
+    tags_sort(sel->tags, sel->tag_count);
     return true;
 }
 

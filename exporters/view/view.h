@@ -147,6 +147,9 @@ double item_factor(const struct view *view, const struct item *item);
 /* The first row of that attribute, or NULL. */
 const metrics_row_t *rows_find(const struct rows *rows, enum metrics_attribute attribute);
 
+/* Sorts tags by key, the order in which all lists of them are here. */
+void tags_sort(metrics_tag_t *tags, size_t n);
+
 /* The tags of one row: the item's, plus `worker` for a level that is not merged. Zero at first; tags_free()
  * at the end; valid until the next call. False without memory. */
 struct tags {

@@ -208,12 +208,7 @@ static void sending_tag(struct sending *s, const char *key, const char *value)
     if (i == s->reader.tag_count) s->reader.tag_count++;
 }
 
-static int sending_tag_order(const void *a, const void *b)
-{
-    return strcmp(((const metrics_tag_t *)a)->key, ((const metrics_tag_t *)b)->key);
-}
-
-/* The command line wins over the backend, the backend over the rest of the configuration. */
+/* The configuration's < the backend's < the command line's. */
 static int sending_tags(struct sending *s)
 {
     const struct option_tags none = {.n = 0}, *top = s->config ? &s->config->tags : &none;
@@ -228,7 +223,7 @@ static int sending_tags(struct sending *s)
         *equals = '\0';
         sending_tag(s, text, equals + 1);
     }
-    qsort(s->tags, s->reader.tag_count, sizeof *s->tags, sending_tag_order);
+    tags_sort(s->tags, s->reader.tag_count);
     s->reader.tags = s->tags;
     return CLI_OK;
 }

@@ -7,10 +7,11 @@
  * the same, so a plan is made once and printed many times (prometheus_print.h).
  *
  * Two of our names that look the same to Prometheus (a.b and a-b) share a family if they are of one type;
- * each of its series then says its own name in the label mtx_name. Of different types the later one is left
- * out, and the notes say so.
+ * each of its series then has its own name in the label mtx_name. If they are of different types, the later
+ * one is left out, and the notes say so.
  *
- * A plan is made by one thread and then only read, by any number of them. It keeps nothing of the view.
+ * A plan keeps nothing of the view. Not thread-safe: one thread at a time makes or frees a plan; the
+ * functions that take it as const are thread-safe.
  */
 #ifndef EXPORTERS_PROMETHEUS_FAMILY_H
 #define EXPORTERS_PROMETHEUS_FAMILY_H
@@ -44,7 +45,7 @@ struct prometheus_family {
     struct prometheus_family *next;
     struct prometheus_text name; /* without the suffix of the type; ends with the unit */
     struct prometheus_text head; /* with the suffix that every sample has: the name and some more */
-    struct prometheus_text help; /* as the user wrote it, empty if nowhere */
+    struct prometheus_text help; /* as the user wrote it; empty if there is none */
     struct prometheus_text own_name;
     const char *unit; /* base unit, "" if none */
     enum prometheus_type type;
@@ -58,10 +59,10 @@ struct prometheus_shape {
     uint32_t item, hash;
 };
 
-/* The text has PROMETHEUS_SLACK bytes more than it uses, so that short pieces can be copied in a fixed
- * size. */
+/* The text has so many bytes more than it uses, so that short pieces can be copied in a fixed size. */
 enum { PROMETHEUS_SLACK = 16 };
 
+/* A plan. Zero is an empty one; prometheus_page_free() gives it back. */
 struct prometheus_page {
     struct prometheus_family *first, *last;
     struct prometheus_member *members; /* from 1 on */
@@ -73,20 +74,25 @@ struct prometheus_page {
     bool failed;
 };
 
-/* Groups the items [from, to) of a batch; `numbered`: members say the number of their item, else its place in
- * the view. page must be zero; prometheus_page_free() gives it back. False without memory. */
+/* Groups the items [from, to) of a batch; the page must be empty. `numbered`: members hold the number of
+ * their item, else its place in the view. False without memory. */
 bool prometheus_page_build(struct prometheus_page *page, const struct batch *batch, bool numbered);
+
+/* Frees what the plan owns and makes it empty. */
 void prometheus_page_free(struct prometheus_page *page);
 
-/* A number for what decides about families in the rows of an item: equal numbers, equal places on the
- * page. */
+/* A number for what decides about families in the rows of an item: equal numbers, equal places on the page.
+ * Pure. */
 uint32_t prometheus_shape_hash(const metrics_row_t *rows, size_t n);
 
+/* "counter": the type as a page has it. A constant. */
 const char *prometheus_type_name(enum prometheus_type type);
 
-/* What the type adds to the name of each sample: "_total" of a counter; "" where that differs. */
+/* What the type adds to the name of each sample: "_total" of a counter; "" where that differs by sample. A
+ * constant. */
 const char *prometheus_type_suffix(enum prometheus_type type);
 
+/* The bytes of a text, which does not end with a NUL; valid until the page's text grows. */
 static inline const char *prometheus_at(const struct prometheus_page *page, struct prometheus_text text)
 {
     return page->text.data + text.at;

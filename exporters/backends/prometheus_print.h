@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * prometheus_print.h - prints a planned page with the numbers of one moment, piece by piece: what is not
- * asked for is not made, and nothing but the current piece is kept.
+ * asked for is not made, and only the current piece is kept.
  *
- * A printer belongs to one thread at a time; any number of them may print one plan.
+ * Not thread-safe: one thread at a time for each printer. Any number of printers may print one plan.
  */
 #ifndef EXPORTERS_PROMETHEUS_PRINT_H
 #define EXPORTERS_PROMETHEUS_PRINT_H
@@ -19,7 +19,8 @@ struct prometheus_settings {
 
 struct prometheus_printer;
 
-/* Everything given must outlive the printer. NULL without memory. */
+/* Makes a printer, which prometheus_printer_free() gives back. All arguments must outlive it. NULL without
+ * memory. */
 struct prometheus_printer *prometheus_printer_new(const struct prometheus_page *page,
                                                   const struct page_values *values,
                                                   const struct prometheus_settings *settings,
@@ -32,10 +33,11 @@ size_t prometheus_print(struct prometheus_printer *printer, char *to, size_t n);
 /* How many samples were printed so far. */
 size_t prometheus_printed(const struct prometheus_printer *printer);
 
+/* Frees the printer; *printer becomes NULL. */
 void prometheus_printer_free(struct prometheus_printer **printer);
 
 /* True if the items whose rows may come and go have those that the plan was made for. False also without
- * memory. */
+ * memory. Thread-safe. */
 bool prometheus_page_fits(const struct prometheus_page *page, const struct page_values *values);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Or the end. */
+/* True also at the end of the text. */
 static bool is_replaced(const struct anodot_settings *s, unsigned char c)
 {
     return !c || c == ' ' || c == '.' || (s->strict && (c == '=' || c < ' ' || c >= 127));
@@ -63,8 +63,8 @@ static size_t count_words(const char *const *words)
     return n;
 }
 
-/* What one object of dimensions is written with. The text holds the keys that it has so far, each ended by a
- * zero, then the next key and its value. */
+/* What one object of dimensions is written with. The text has the keys so far, each ended by a NUL, then the
+ * next key and its value. */
 struct dimensions {
     const struct anodot_settings *settings;
     const char *const *reserved;
@@ -137,7 +137,7 @@ static void put_label_key(struct json *j, const struct anodot_settings *s, const
     buf_free(&b);
 }
 
-/* By hand the line's own stand in "labels": {"owner": ["ops", "db"]}. */
+/* By hand a line may have more: "labels": {"owner": ["ops", "db"]}. */
 static void put_given_labels(struct json *j, const struct anodot_settings *s, const json_t *given)
 {
     const char *key;
@@ -197,12 +197,12 @@ static int error_id(const json_t *error)
                                 : 0;
 }
 
-/* Entries without an index speak of the request: of these some pass. */
+/* Entries without an index are about the whole request; some of these errors are temporary. */
 static enum outcome outcome_of(int id)
 {
     switch (id) {
     case 1002: /* general */
-    case 2001: /* token inactive: the configuration has to be mended */
+    case 2001: /* token inactive: the configuration has to be fixed */
     case 2002: /* too many concurrent requests */
     case 2003: /* metrics-per-second limit */ return OUTCOME_RETRY;
     default: return OUTCOME_BAD;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* anodot30_hand.c - Anodot, protocol 3.0, points by hand: what their lines may say, the schemas that they
- * need, the watermarks that are due after them. */
+/*
+ * anodot30_hand.c - Anodot, protocol 3.0, points by hand: what their lines may say, the schemas that they
+ * need, the watermarks that are due after them.
+ */
 #include "anodot30.h"
 
 #include <stdlib.h>
@@ -135,7 +137,7 @@ static void done_by_hand(void *session, const void *settings, void *link, struct
 
 const struct point_word anodot30_words[] = {
     {"sample", POINT_FIELDS, 0, POINT_NUMBER, "measurements",
-     "some numbers of one time, or one under the name of its schema"},
+     "several numbers of one time, or one number under the name of its schema"},
     {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "one number, aggregated by average"},
     {"counter", POINT_DELTA, 0, POINT_NUMBER, NULL, "one number, aggregated by sum"},
     {.word = NULL}};
@@ -143,13 +145,12 @@ static const char *const aggregations[] = {"average", "sum", NULL};
 const struct point_own anodot30_own[] = {
     {"measurements", POINT_NUMBER_MAP, NULL, "sample", "the numbers"},
     {"schemaId", POINT_TEXT, NULL, NULL,
-     "the schema; without it, that of the point's name, which is found or made"},
-    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample",
-     "of a schema that is made; average unless given"},
-    {"units", POINT_TEXT_OR_MAP, NULL, NULL, "of a schema that is made"},
-    {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, no part of the identity"},
+     "id of the schema; without it, the schema of the point's name, which is made if there is none"},
+    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample", "if a schema is made; average by default"},
+    {"units", POINT_TEXT_OR_MAP, NULL, NULL, "if a schema is made"},
+    {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, not part of the identity"},
     {.name = NULL}};
-/* A watermark says that nothing older will come, which nobody knows of points by hand. */
+/* A watermark says that nothing older will follow, which is not known of points by hand. */
 static const char *const anodot30_always[] = {"watermark=false", NULL};
 const struct points_by_hand anodot30_hand = {.always = anodot30_always,
                                              .optional = "access_key",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* anodot30_schema.c - Anodot, protocol 3.0: the schemas of a session, the second API, which lists and makes
- * them, and which schema a point has. */
+/*
+ * anodot30_schema.c - Anodot, protocol 3.0: the schemas of a session, the second API, which lists and makes
+ * them, and which schema a point has.
+ */
 #include "anodot30.h"
 
 #include "clock.h"
@@ -44,7 +46,6 @@ void anodot30_forget(struct anodot30 *a)
     a->listed = false;
 }
 
-/* The newest of that name. */
 struct anodot30_schema *anodot30_find(const struct anodot30 *a, const char *name)
 {
     const struct anodot30_schema like = {.name = (char *)(uintptr_t)name};
@@ -82,7 +83,6 @@ bool anodot30_has_dimension(json_t *dimensions, const char *name)
     return false;
 }
 
-/* Whether it anodot30_covers what is needed; if not, what is needed grows by what it has. */
 bool anodot30_covers(const struct anodot30_schema *s, json_t *dimensions, json_t *measurements)
 {
     json_t *one;
@@ -102,7 +102,7 @@ bool anodot30_covers(const struct anodot30_schema *s, json_t *dimensions, json_t
 
 /* --- The second API --- */
 
-/* Sends a request; the answer's JSON, or NULL with *answer to be handed on. 401 asks for a login. */
+/* Sends a request. Returns the answer's JSON, or NULL with the answer to return; 401 asks for a login. */
 static json_t *exchange(const struct anodot30_talk *t, struct payload *request)
 {
     const char *bearer = t->session->bearer;
@@ -119,7 +119,7 @@ static json_t *exchange(const struct anodot30_talk *t, struct payload *request)
             buf_printf(&answer->why, "%s: the answer is not JSON", buf_text(&request->path));
         }
     }
-    /* A schema or a login that is refused cannot be split: it is tried again, and told. */
+    /* A schema or a login that is refused cannot be split: it is reported and tried again. */
     if (answer->outcome == OUTCOME_BAD || answer->outcome == OUTCOME_SPLIT) answer->outcome = OUTCOME_RETRY;
     return root;
 }
@@ -143,7 +143,7 @@ static bool begin_login(const struct anodot30_talk *t)
         a->login_at = clock_mono(&clock_system);
     } else if (root) {
         t->answer->outcome = OUTCOME_RETRY;
-        buf_str(&t->answer->why, "the login's answer holds no token");
+        buf_str(&t->answer->why, "the login's answer contains no token");
     }
     json_decref(root);
     payload_free(&request);
@@ -207,7 +207,6 @@ bool anodot30_create(const struct anodot30_talk *t, const char *name, int64_t ve
     return good;
 }
 
-/* A bearer that is not too old, and the list of schemas. False, with the answer to be handed on. */
 bool anodot30_know(const struct anodot30_talk *t)
 {
     struct anodot30 *a = t->session;
@@ -222,7 +221,6 @@ bool anodot30_know(const struct anodot30_talk *t)
 
 /* --- Points and their schemas --- */
 
-/* The numbers of a point; one that has a value has it under its own name, as the registry's have. */
 const struct point_field *anodot30_fields_of(const struct point *p, struct point_field *one, size_t *n)
 {
     *n = p->field_count;

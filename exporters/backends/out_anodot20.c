@@ -74,7 +74,7 @@ static const char *const target_types[] = {"gauge", "counter", NULL};
 static const struct point_own anodot20_own[] = {
     {"target_type", POINT_TEXT, target_types, NULL, "in place of what the type says"},
     {"version", POINT_WHOLE, NULL, NULL, "of this metric, in place of the option"},
-    {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, no part of the identity"},
+    {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, not part of the identity"},
     {.name = NULL}};
 static const struct points_by_hand anodot20_hand = {
     .timed = true, .ascending = true, .constants = anodot_constants, .blame = anodot_blame};

@@ -25,26 +25,30 @@ static const struct option anodot30_options[] = {
      ANODOT30(access_key),
      .env = "ANODOT_ACCESS_KEY",
      .required = true,
-     .help = "the access key, for schemas"},
+     .help = "the access key, needed for schemas"},
     {.name = "missing_dimension",
      .type = OPTION_CHOICE,
      ANODOT30(missing),
      .def = "fill",
      .choices = policies,
      .help = "what the service does with a sample that lacks a dimension of its schema"},
-    {.name = "fill", .type = OPTION_STRING, ANODOT30(fill), .def = "unknown", .help = "text to fill in"},
+    {.name = "fill",
+     .type = OPTION_STRING,
+     ANODOT30(fill),
+     .def = "unknown",
+     .help = "text to fill in for a missing dimension"},
     {.name = "watermark",
      .type = OPTION_BOOL,
      ANODOT30(watermark),
      .def = "true",
-     .help = "after each interval, tell that all before it has been sent"},
+     .help = "after each interval, send a watermark: everything before it has been sent"},
     {.name = NULL},
 };
 
 /* --- What the registry needs --- */
 
 /* What a series needs of its schema: the keys of its tags and its statistics. Nearly all series of a family
- * need the same, so each need is looked at once. */
+ * need the same, so each need is checked once. */
 enum { NEEDS = 64 };
 struct needs {
     uint64_t seen[NEEDS];
@@ -101,7 +105,7 @@ static void need_measurements(const struct anodot_settings *s, const struct view
     points_free(&points);
 }
 
-/* Items [from, to) have one name. */
+/* The schema for items [from, to), which have one name: found or made. */
 static bool prepare_family(const struct anodot30_talk *t, const struct view *view, size_t from, size_t to)
 {
     const char *name = view->items[from].name;
@@ -146,8 +150,8 @@ static void prepare_session(void *session, const void *settings, void *link, con
     answer->outcome = OUTCOME_SENT;
 }
 
-static void tell_watermark(void *session, const void *settings, void *link, const struct view *view,
-                           struct answer *answer)
+static void send_watermarks(void *session, const void *settings, void *link, const struct view *view,
+                            struct answer *answer)
 {
     const struct anodot30_talk talk = {session, settings, link, answer};
     answer->outcome = OUTCOME_SENT;
@@ -171,7 +175,7 @@ static void expire_session(void *session)
     struct anodot30 *a = session;
     free(a->bearer);
     a->bearer = NULL;
-    anodot30_forget(a); /* somebody may have deleted one */
+    anodot30_forget(a); /* one may have been deleted */
 }
 
 static void close_session(void **session)
@@ -276,7 +280,7 @@ static const struct backend_points anodot30_points = {.map = anodot30_map,
 
 static const struct backend_session anodot30_session = {.open = open_session,
                                                         .prepare = prepare_session,
-                                                        .done = tell_watermark,
+                                                        .done = send_watermarks,
                                                         .expire = expire_session,
                                                         .close = close_session};
 

@@ -37,15 +37,15 @@ static const char *const sanitizers[] = {"prometheus", "apptuit", "none", NULL};
 
 /* --- Default tags --- */
 
-/* What the service takes: letters and digits of any alphabet, that is all of Unicode's categories L and N (as
- * `\w` of the vendor's client has it, which leaves out combining marks), and four signs. */
+/* What the service accepts: letters and digits of any alphabet, that is all of Unicode's categories L and N
+ * (like `\w` in the vendor's client, which leaves out combining marks), and four signs. */
 static bool is_plain(ucs4_t c)
 {
     if (c < 0x80) return isalnum((int)c) || (c && strchr("_-./", (int)c));
     return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N);
 }
 
-/* The length of the character at `at`; one that is not UTF-8 counts as U+FFFD, no letter. */
+/* The length of the character at `at`; bytes that are not UTF-8 count as U+FFFD, which is not a letter. */
 static size_t next_character(const char *at, const char *end, ucs4_t *c)
 {
     return (size_t)u8_mbtouc(c, (const uint8_t *)at, (size_t)(end - at));
@@ -122,25 +122,24 @@ static const struct option apptuit_options[] = {
      APPTUIT(default_tags),
      .env = "APPTUIT_TAGS APPTUIT_PY_TAGS",
      .check = check_default_tags,
-     .help = "tags of every series, weaker than all others, as \"key: value, key: value\""},
+     .help = "tags for every series, as \"key: value, key: value\"; all other tags override them"},
     {.name = "sanitize",
      .type = OPTION_CHOICE,
      APPTUIT(sanitizer),
      .def = "prometheus",
      .choices = sanitizers,
-     .help =
-         "how names and tag keys are made fit: letters, digits and _ only (prometheus); also - . / and other "
-         "alphabets (apptuit); or points with other characters are left out (none)"},
+     .help = "how to sanitize names and tag keys: only letters, digits and _ (prometheus); also - . / and "
+             "other alphabets (apptuit); or leave out points with other characters (none)"},
     {.name = "disable_host_tag",
      .type = OPTION_BOOL,
      APPTUIT(disable_host_tag),
      .env = "APPTUIT_DISABLE_HOST_TAG",
      .def = "false",
-     .help = "do not add the tag host to series that have none"},
+     .help = "do not add the tag host to series without it"},
     {.name = "host",
      .type = OPTION_STRING,
      APPTUIT(host),
-     .help = "value of that tag; the host's name unless given"},
+     .help = "value of the tag host; by default the host's name"},
     BACKEND_ATTRIBUTES("sum, min, max, mean, stddev, p50, p75, p95, p99, p999, rates"),
     HTTP_COMPRESSION("deflate"),
     {.name = NULL},
@@ -214,8 +213,8 @@ static size_t plain_run(const char *at)
     return n;
 }
 
-/* Appends a name as the mode has it: each character that is not allowed becomes an underscore, and a run of
- * these one. False, with the reason, in mode none for a name that would have to change. */
+/* Appends a name, in which each run of characters that the mode does not allow becomes one underscore. False,
+ * with the reason, in mode none for a name that would have to change. */
 static bool put_name(int mode, const char *name, struct buf *out, struct buf *why)
 {
     size_t from = out->len, n;
@@ -228,7 +227,8 @@ static bool put_name(int mode, const char *name, struct buf *out, struct buf *wh
         n = next_character(at, end, &c);
         bool good = is_allowed(mode, c);
         if (!good && mode == SANITIZE_NONE) {
-            buf_printf(why, "\"%s\" holds characters that Apptuit does not take (see the option sanitize)",
+            buf_printf(why,
+                       "\"%s\" contains characters that Apptuit does not accept (see the option sanitize)",
                        name);
             return false;
         }
@@ -272,14 +272,14 @@ static const char *suffix_of(struct points *out, const struct sub_series *sub, c
     return sub->attribute == METRICS_VALUE && row->type == METRICS_I64 ? "count" : sub->suffix;
 }
 
-/* The customary percentile of a histogram begins above the median, and it has no sum; a timer has both. */
+/* A histogram usually has percentiles above the median only, and no sum; a timer has both. */
 static bool is_left_out(const metrics_row_t *row, bool histogram)
 {
     return histogram &&
            (row->attribute == METRICS_SUM || (row->attribute == METRICS_PERCENTILE && row->parameter == 0.5));
 }
 
-/* The names below apptuit.reporter.send. that its users know. */
+/* True for the names below apptuit.reporter.send. that users of the vendor's client know. */
 static bool is_reporters(const char *name)
 {
     static const char *const names[] = {"total", "successful", "failed", "time"};
@@ -288,7 +288,7 @@ static bool is_reporters(const char *name)
     return false;
 }
 
-/* The backend's account of itself goes by them. */
+/* What the exporter reports about this backend gets these names. */
 static void rename_own(struct points *out, struct point *p, const struct item *item, const void *settings)
 {
     static const char own[] = "mtx.exporter.send.";
@@ -341,7 +341,7 @@ static const char *weaker_value(const struct apptuit *session, const struct poin
     return t->value;
 }
 
-/* By hand a tag may be a number, true, false or null, and stays that. */
+/* By hand a tag may be a number, true, false or null, and is sent as such. */
 static const json_t *given_tag(const struct point *p, const char *key)
 {
     return p->extra ? json_object_get(json_object_get(p->extra, "tags"), key) : NULL;
@@ -355,7 +355,7 @@ static void put_tag(struct json *j, const char *key, const char *value, const js
         jsonw_key_str(j, key, value);
 }
 
-/* Two keys that become one: the last wins, as in an object that is read. */
+/* Of two keys that become one the last wins, as for a reader of the object. */
 static bool put_tags(struct json *j, const struct point *p, const struct apptuit_settings *a,
                      const struct apptuit *session, struct buf *why)
 {
@@ -377,7 +377,7 @@ static bool put_tags(struct json *j, const struct point *p, const struct apptuit
     jsonw_object_end(j);
     buf_free(&key);
     if (good && (n == 0 || n > APPTUIT_TAGS)) {
-        buf_printf(why, "it has %zu tags; Apptuit takes 1 to %d", n, APPTUIT_TAGS);
+        buf_printf(why, "it has %zu tags; Apptuit accepts 1 to %d", n, APPTUIT_TAGS);
         good = false;
     }
     return good;

@@ -10,8 +10,8 @@
  *     EXEC
  *
  * The agent merges only neighbours in the order (score, member). So all records of a window have its start as
- * score, and a member begins with what tells its series: those of a series stand together, in the order of
- * their times. And a member says which record it is: one that is sent again takes its own place.
+ * score, and a member begins with a hash of its series: the records of a series are neighbours, in the order
+ * of their times. The rest of a member identifies the record: one that is sent again replaces itself.
  *
  * docs/backends/chouette.md has the mapping, the options and the limits.
  */
@@ -43,18 +43,18 @@ static const struct option chouette_options[] = {
      .type = OPTION_STRING,
      CHOUETTE(queue),
      .def = "chouette:metrics:raw",
-     .help = "what the names of the agent's sorted set (.keys) and hash (.values) begin with"},
+     .help = "prefix of the names of the agent's sorted set (.keys) and hash (.values)"},
     {.name = "queue_limit",
      .type = OPTION_INTEGER,
      CHOUETTE(queue_limit),
      .def = "1000000",
      .min = 1,
      .max = 1e12,
-     .help = "put nothing more into a queue of so many records: without an agent nothing ever leaves it"},
+     .help = "add nothing while the queue holds this many records; without an agent nothing leaves it"},
     {.name = "instance",
      .type = OPTION_STRING,
      CHOUETTE(instance),
-     .help = "what tells our records from those of other exporters; the host's name unless given"},
+     .help = "distinguishes our records from those of other exporters; by default the host's name"},
     {.name = "window",
      .type = OPTION_DURATION,
      CHOUETTE(window),
@@ -80,8 +80,7 @@ static void map_elements(struct points *out, struct point *p, const struct item 
     p->element_count = n;
 }
 
-/* The agent takes what lies in a window that is over; the interval that has just ended lies in the second
- * before. */
+/* The agent takes windows that are over. The interval that has just ended belongs to the second before. */
 static void map_row(struct points *out, const struct view *view, const struct item *item,
                     const metrics_row_t *row, bool plain_count)
 {
@@ -89,9 +88,9 @@ static void map_row(struct points *out, const struct view *view, const struct it
     p->time_ns = view->wall_ns > 1000000000 ? (view->wall_ns / 1000000000 - 1) * 1000000000 : view->wall_ns;
     if (row->attribute != METRICS_VALUE && !(plain_count && row->attribute == METRICS_COUNT))
         p->name = points_suffixed(out, p->name, ".", row);
-    if (row->nature == METRICS_RATE)
-        p->type = POINT_GAUGE; /* per second already: the agent would divide again */
-    /* A number of distinct things: a small one with its elements, so that a count over several hosts is
+    /* Per second already: the agent would divide again. */
+    if (row->nature == METRICS_RATE) p->type = POINT_GAUGE;
+    /* A number of distinct things: if it is small, with the elements, so that a count over several hosts is
      * right. */
     if (row->nature == METRICS_LEVEL && row->scope == METRICS_INTERVAL) map_elements(out, p, item);
 }
@@ -130,7 +129,7 @@ static uint64_t series_hash(const struct point *p, const char *type)
     return hash;
 }
 
-/* By hand the elements stay what they are: 1 is another one than "1". */
+/* By hand the elements keep their types: 1 and "1" are two. */
 static void put_elements(struct json *j, const struct point *p)
 {
     const json_t *given = p->extra ? json_object_get(p->extra, "value") : NULL;
@@ -179,7 +178,7 @@ static void put_record(struct buf *out, const struct point *p, const char *type)
 }
 
 struct chouette {
-    uint64_t host; /* hash of its name: other hosts' records are others */
+    uint64_t host; /* hash of its name: records of other hosts differ */
 };
 
 /* Three numbers of 16 digits and one of as many as it takes, hexadecimal. */
@@ -195,7 +194,7 @@ static void put_member(struct buf *out, const uint64_t numbers[3], uint64_t last
     buf_mem(out, text, (size_t)(at - text));
 }
 
-/* Score, member and record wait in the scratch, each ended by a zero. */
+/* Score, member and record are kept in the scratch until the end, each ended by a NUL. */
 static bool chouette_add(struct payload *payloads, const struct point *p, const void *settings,
                          const void *session, struct buf *why)
 {
@@ -345,7 +344,7 @@ static const struct point_word chouette_words[] = {
     {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "a value; the agent keeps the latest"},
     {"rate", POINT_RATE, 0, POINT_NUMBER, NULL, "what was added, which the agent makes a rate of"},
     {"histogram", POINT_SAMPLE, 0, POINT_NUMBER | POINT_NUMBERS, NULL, "a value, or some: a record for each"},
-    {"set", POINT_SET, 0, POINT_ELEMENTS, NULL, "things, of which the agent counts the distinct ones"},
+    {"set", POINT_SET, 0, POINT_ELEMENTS, NULL, "elements; the agent counts the distinct ones"},
     {.word = NULL}};
 /* The errors of a login; https://redis.io/docs/management/security/acl/ */
 static bool chouette_denies(const struct answer *answer)

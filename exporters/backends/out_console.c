@@ -37,7 +37,7 @@ static const struct option console_options[] = {
      OPTION_FIELD(struct console_settings, colour),
      .def = "auto",
      .choices = console_colours,
-     .help = "whether the table is coloured; auto = on a terminal, unless NO_COLOR is set"},
+     .help = "when to use colours; auto = on a terminal, unless NO_COLOR is set"},
     {.name = NULL},
 };
 
@@ -78,7 +78,8 @@ static void console_line_out(struct console_table *t)
     }
 }
 
-/* Text from a segment must not steer the terminal: control characters (also the two-byte ones) become '?'. */
+/* Text from a segment must not control the terminal: control characters (also those of two bytes) become
+ * '?'. */
 static void console_text(struct buf *out, const char *text)
 {
     for (; *text; text++) {
@@ -212,7 +213,7 @@ static void console_title(const struct view *view, size_t n, bool colour, struct
     buf_str(out, " UTC, ");
     if (view->interval_ns) {
         buf_str(out, "interval ");
-        /* To the tenth of a second: the moment of a sample wavers by a few microseconds. */
+        /* To the tenth of a second: sampling is a few microseconds early or late. */
         buf_duration(out, (view->interval_ns + 50000000) / 100000000 * 100000000);
         buf_str(out, ", ");
     }
@@ -257,7 +258,7 @@ static void *console_session_open(const void *arg, struct buf *why)
     return session;
 }
 
-/* The link is a word of its own: there is one standard output, and it is never closed. */
+/* The link means nothing: there is one standard output, and it is never closed. */
 static void *console_open(const void *settings, struct buf *why)
 {
     static int link;

@@ -9,8 +9,8 @@
  *     {"time":"2026-11-21T01:20:30.000Z","interval":10,"name":"http.requests","tags":{"status":"200"},
  *      "count":1203,"count_delta":100}
  *
- * Totals stand beside what was added to them in the interval. Rotate the file and send SIGHUP: it is opened
- * anew.
+ * Each total comes with what was added to it in the interval. Rotate the file and send SIGHUP: it is opened
+ * again.
  */
 #include "attribute.h"
 #include "descriptor.h"
@@ -36,7 +36,7 @@ static const struct option file_options[] = {
      .type = OPTION_STRING,
      OPTION_FIELD(struct file_settings, path),
      .required = true,
-     .help = "file that lines are appended to; made if it is not there"},
+     .help = "file to append to; created if it does not exist"},
     {.name = NULL},
 };
 
@@ -72,8 +72,8 @@ static void file_head(struct json *j, const struct view *view, const struct item
     tags_free(&tags);
 }
 
-/* Buckets: how many values there were up to each bound; bounds at which nothing is added are left out, the
- * last one (no bound: null) is always there. */
+/* Buckets: how many values there were up to each bound. Bounds that add nothing are left out, but for the
+ * last one (no bound: null). */
 static size_t file_buckets(struct json *j, const struct rows *rows)
 {
     size_t n = 0;
@@ -95,7 +95,7 @@ static size_t file_buckets(struct json *j, const struct rows *rows)
     return n;
 }
 
-/* The same row as it stands among the rows of the interval, or NULL. */
+/* The same row among those of the interval, or NULL. */
 static const metrics_row_t *file_twin(const struct rows *interval, const metrics_row_t *row)
 {
     return row->nature == METRICS_TOTAL ? rows_find(interval, row->attribute) : NULL;
@@ -159,7 +159,7 @@ static int file_open_path(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
 
-/* A path that cannot be opened now is a mistake in the configuration and told as such. */
+/* A path that cannot be opened now is a mistake in the configuration and reported as such. */
 static void *file_open(const void *settings, struct buf *why)
 {
     struct file_link *link = backend_alloc(sizeof *link, why);

@@ -47,7 +47,7 @@ static const struct option librato_options[] = {
      .type = OPTION_STRING,
      LIBRATO(user),
      .env = "LIBRATO_USER",
-     .help = "the account's e-mail address; empty for AppOptics, which knows a token alone"},
+     .help = "the account's e-mail address; empty for AppOptics, which uses only a token"},
     {.name = "token",
      .type = OPTION_SECRET,
      LIBRATO(token),
@@ -63,24 +63,23 @@ static const struct option librato_options[] = {
     {.name = "source",
      .type = OPTION_STRING,
      LIBRATO(source),
-     .help = "source of metrics; the host's name unless given, none if empty"},
+     .help = "source of metrics; by default the host's name, none if empty"},
     {.name = "period",
      .type = OPTION_DURATION,
      LIBRATO(period),
      .def = "0s",
      .max = 86400e9,
-     .help =
-         "times are cut down to multiples of this, and it is told to the service; 0s = times as they are"},
+     .help = "round times down to multiples of this, which is also sent to the service; 0s = do not round"},
     {.name = "sanitize",
      .type = OPTION_BOOL,
      LIBRATO(sanitize),
      .def = "true",
-     .help = "replace what the service does not take in names and tags"},
+     .help = "replace characters in names and tags that the service does not accept"},
     {.name = "descriptions",
      .type = OPTION_BOOL,
      LIBRATO(descriptions),
      .def = "true",
-     .help = "tell help texts and units once for each metric"},
+     .help = "send help texts and units once for each metric"},
     BACKEND_ATTRIBUTES("sum, sum_squares, min, max, p50, p95, p99, rates"),
     {.name = NULL},
 };
@@ -93,7 +92,7 @@ static bool is_taken(unsigned char c, const char *also)
     return letter || digit || strchr(also, c);
 }
 
-/* Nearly every text is fit as it is. */
+/* True for a text that can be sent as it is; nearly all can. */
 static bool is_clean(const char *text, const char *also, size_t most)
 {
     size_t n = 0;
@@ -101,7 +100,7 @@ static bool is_clean(const char *text, const char *also, size_t most)
     return !text[n] && n <= most;
 }
 
-/* Each run of what the service does not take becomes one dash. The text itself, if it is fit. */
+/* The text, in which each run of what the service does not accept becomes one dash. */
 static const char *clean(struct points *out, const char *text, const char *also, size_t most)
 {
     struct buf b = {0};
@@ -122,7 +121,7 @@ static const char *metric_name(struct points *out, const struct librato_settings
     return s->sanitize ? clean(out, name, ".:-_", LIBRATO_NAME) : name;
 }
 
-/* Without tags, the name says all: name.key.value. */
+/* Without tags, they are part of the name: name.key.value. */
 static const char *flat_name(struct points *out, const struct point *p)
 {
     struct buf b = {0};
@@ -135,7 +134,7 @@ static const char *flat_name(struct points *out, const struct point *p)
 
 /* --- Readings to points --- */
 
-/* Names and tags of registry series are made fit here; points by hand in the same way by add(). */
+/* In mode metrics the tags become part of the name. */
 static void finish(struct points *out, struct point *p, const struct librato_settings *s)
 {
     if (s->mode == MODE_MEASUREMENTS) return;
@@ -228,7 +227,7 @@ static void put_summary(struct json *j, const struct point_summary *s)
     put_optional(j, "sum_squares", s->sum_squares);
 }
 
-/* What is given by hand and not known here goes on as it came. */
+/* By hand, fields for the service alone are sent as they came. */
 static void put_extra(struct json *j, const json_t *extra)
 {
     static const char *const passed[] = {"description", "period", "attributes", "display_name"};
@@ -253,7 +252,7 @@ static void put_tags(struct json *j, struct points *scratch, const struct point 
     jsonw_object(j);
     for (size_t i = 0; i < p->tag_count; i++) {
         const char *key = p->tags[i].key, *value = p->tags[i].value;
-        if (!*value) continue; /* the service takes 1 to 255 characters */
+        if (!*value) continue; /* the service accepts 1 to 255 characters */
         if (s->sanitize) {
             key = clean(scratch, key, ".:-_", LIBRATO_TAG_KEY);
             value = clean(scratch, value, ".:-_ ", LIBRATO_TAG_VALUE);
@@ -290,7 +289,7 @@ static const char *source_of(const struct point *p, const struct librato_setting
     return p->source ? p->source : s->source ? s->source : host;
 }
 
-/* Gauges go into the body at once, counters wait in the scratch. */
+/* Gauges go into the body at once, counters into the scratch, which end() appends. */
 static void put_metric(struct payload *out, struct points *scratch, const struct point *p,
                        const struct librato_settings *s, const char *host)
 {
@@ -315,7 +314,7 @@ static void put_metric(struct payload *out, struct points *scratch, const struct
 
 struct librato {
     char host[HOST_NAME];
-    void *told; /* tree of the names whose descriptions went out */
+    void *described; /* tree of the names whose descriptions were sent */
 };
 
 /* By hand, a point with tags is a measurement, and one without is a metric; from the registry the mode
@@ -370,7 +369,7 @@ static void librato_end(struct payload *payloads, const void *settings, const vo
 
 /* --- Session: descriptions, once for each metric --- */
 
-enum { TOLD_AT_ONCE = 20 }; /* so that an interval is not held up by a thousand requests */
+enum { DESCRIBED_AT_ONCE = 20 }; /* so that a thousand requests do not delay an interval */
 
 static void *open_session(const void *settings, struct buf *why)
 {
@@ -383,7 +382,7 @@ static void *open_session(const void *settings, struct buf *why)
 static void close_session(void **session)
 {
     struct librato *l = *session;
-    tdestroy(l->told, free);
+    tdestroy(l->described, free);
     backend_free(session);
 }
 
@@ -393,8 +392,8 @@ static int name_order(const void *a, const void *b)
 }
 
 /* PUT /v1/metrics/NAME creates the metric or changes it. */
-static bool tell(void *link, const struct item *item, const char *name, const struct view *view,
-                 const struct librato_settings *s)
+static bool describe(void *link, const struct item *item, const char *name, const struct view *view,
+                     const struct librato_settings *s)
 {
     struct payload put = {.method = "PUT"};
     struct answer answer = {.outcome = OUTCOME_RETRY};
@@ -422,25 +421,25 @@ static bool tell(void *link, const struct item *item, const char *name, const st
     return good;
 }
 
-/* Best effort: a failure is tried again with the next interval, and keeps no number waiting. */
+/* Best effort: after a failure the next interval tries again, and no number waits for it. */
 static void prepare_session(void *session, const void *settings, void *link, const struct view *view,
                             struct answer *answer)
 {
     struct librato *l = session;
     const struct librato_settings *s = settings;
-    int told = 0;
+    int described = 0;
     answer->outcome = OUTCOME_SENT;
     if (!s->descriptions || s->mode == MODE_METRICS) return;
-    for (size_t i = 0; i < view->n && told < TOLD_AT_ONCE; i++) {
+    for (size_t i = 0; i < view->n && described < DESCRIBED_AT_ONCE; i++) {
         const struct item *item = &view->items[i];
         struct points scratch = {0};
         const char *name = clean(&scratch, item->name, ".:-_", LIBRATO_NAME);
-        bool say = (*item->help || *item->unit) && !tfind(name, &l->told, name_order);
-        bool good = !say || tell(link, item, name, view, s);
-        if (say && good) {
+        bool due = (*item->help || *item->unit) && !tfind(name, &l->described, name_order);
+        bool good = !due || describe(link, item, name, view, s);
+        if (due && good) {
             char *copy = strdup(name);
-            if (copy) tsearch(copy, &l->told, name_order);
-            told++;
+            if (copy) tsearch(copy, &l->described, name_order);
+            described++;
         }
         points_free(&scratch);
         if (!good) return;
@@ -468,7 +467,8 @@ static void librato_judge(const struct payload *payload, struct answer *answer)
 
 /* --- By hand --- */
 
-/* {"error": "... [measure:raw_rate] ...", "request_time": ...}: the rate limit; other 403s last. */
+/* {"error": "... [measure:raw_rate] ...", "request_time": ...} is the rate limit; other 403s do not go
+ * away. */
 static bool librato_passes(const struct answer *answer)
 {
     return answer->response.status == 403 && strstr(buf_text(&answer->response.body), "raw_rate");
@@ -482,7 +482,7 @@ static const struct point_word librato_words[] = {
     {"summary", POINT_SUMMARY, 0, POINT_NUMBERS, "count", "some values at once"},
     {.word = NULL}};
 static const struct point_own librato_own[] = {
-    {"source", POINT_TEXT, NULL, NULL, "where it was measured, of a point without tags"},
+    {"source", POINT_TEXT, NULL, NULL, "where it was measured, for a point without tags"},
     {"inherit_tags", POINT_YES_NO, NULL, NULL, "false: only the point's own tags, none of --tag"},
     {"count", POINT_WHOLE, NULL, "gauge summary", "how many values"},
     {"sum", POINT_ANY_NUMBER, NULL, "gauge summary", "their sum"},
@@ -494,7 +494,7 @@ static const struct point_own librato_own[] = {
     {"period", POINT_WHOLE, NULL, NULL, "of the metric, seconds; passed on as it is"},
     {"attributes", POINT_OBJECT, NULL, NULL, "of the metric; passed on as they are"},
     {.name = NULL}};
-/* Without a source that somebody gives there is none: a point by hand may speak of another host. */
+/* By hand there is no source by default: a point may be about another host. */
 static const char *const librato_defaults[] = {"source=", NULL};
 static const struct points_by_hand librato_hand = {.defaults = librato_defaults, .passes = librato_passes};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * out_prometheus.c - the page that Prometheus scrapes: text 0.0.4, or OpenMetrics 1.0 for who asks for it.
+ * out_prometheus.c - the page that Prometheus scrapes: text 0.0.4, or OpenMetrics 1.0 if the scraper asks for
+ * it.
  *
  *     backends:
  *       - type: prometheus
@@ -12,7 +13,7 @@
  *     http_request_time_seconds_sum{route="/cart"} 1.44
  *     http_request_time_seconds_count{route="/cart"} 1203
  *
- * Totals are lifetime totals and no line has a timestamp, so the scraper may come when it likes.
+ * Totals are lifetime totals and no line has a timestamp, so the scraper may come at any time.
  */
 #include "prometheus_print.h"
 
@@ -29,15 +30,14 @@ static const struct option prometheus_options[] = {
      .type = OPTION_BOOL,
      OPTION_FIELD(struct prometheus_settings, created),
      .def = "false",
-     .help = "send the start of each total as _created (OpenMetrics only; one more series each)"},
+     .help = "send the start of each total as _created (OpenMetrics only; adds a series for each)"},
     {.name = "bucket_limit",
      .type = OPTION_INTEGER,
      OPTION_FIELD(struct prometheus_settings, bucket_limit),
      .def = "64",
      .min = 4,
      .max = 4096,
-     .help =
-         "exponential buckets beyond this many are shown with every 2nd, 4th... bound; counts stay exact"},
+     .help = "with more exponential buckets than this, show only every 2nd, 4th... bound; counts stay exact"},
     {.name = NULL},
 };
 

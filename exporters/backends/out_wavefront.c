@@ -43,7 +43,7 @@ static const struct option wavefront_options[] = {
      WAVEFRONT(mode),
      .def = "direct",
      .choices = modes,
-     .help = "to the service itself, or through a Wavefront proxy"},
+     .help = "send to the service itself, or through a Wavefront proxy"},
     {.name = "url",
      .type = OPTION_STRING,
      OPTION_FIELD(struct http_settings, url),
@@ -58,7 +58,7 @@ static const struct option wavefront_options[] = {
      .type = OPTION_STRING,
      WAVEFRONT(tcp_distributions),
      .check = address_check_peer,
-     .help = "PROXY:40000: another port for distributions; the same unless given"},
+     .help = "PROXY:40000: a separate port for distributions; by default the same"},
     {.name = "token",
      .type = OPTION_SECRET,
      WAVEFRONT(token),
@@ -67,49 +67,51 @@ static const struct option wavefront_options[] = {
     {.name = "csp_api_token",
      .type = OPTION_SECRET,
      WAVEFRONT(csp_api_token),
-     .help = "an API token of the cloud-services platform, exchanged for the one that is sent"},
+     .help = "an API token of the cloud-services platform, to exchange for an access token"},
     {.name = "csp_app_id",
      .type = OPTION_STRING,
      WAVEFRONT(csp_app_id),
-     .help = "id of an OAuth app of the cloud-services platform; with csp_app_secret"},
-    {.name = "csp_app_secret", .type = OPTION_SECRET, WAVEFRONT(csp_app_secret), .help = "its secret"},
+     .help = "id of an OAuth app of the cloud-services platform; requires csp_app_secret"},
+    {.name = "csp_app_secret",
+     .type = OPTION_SECRET,
+     WAVEFRONT(csp_app_secret),
+     .help = "the OAuth app's secret"},
     {.name = "csp_org_id",
      .type = OPTION_STRING,
      WAVEFRONT(csp_org_id),
-     .help = "its organisation, if it needs one"},
+     .help = "the OAuth app's organisation, if it needs one"},
     {.name = "csp_url",
      .type = OPTION_STRING,
      WAVEFRONT(csp_url),
      .def = "https://console.cloud.vmware.com",
      .check = http_check_url,
-     .help = "where to log in"},
+     .help = "URL for logging in to the cloud-services platform"},
     {.name = "source",
      .type = OPTION_STRING,
      WAVEFRONT(source),
-     .help = "source; the host's name unless given"},
+     .help = "source of the points; by default the host's name"},
     {.name = "counters",
      .type = OPTION_CHOICE,
      WAVEFRONT(counters),
      .def = "total",
      .choices = counters,
-     .help = "counts as growing totals, or as delta counters that the service adds up over all hosts"},
+     .help = "send counts as growing totals, or as delta counters that the service adds up across hosts"},
     {.name = "distributions",
      .type = OPTION_LIST,
      WAVEFRONT(distributions),
      .def = "minute",
      .check = check_granularity,
-     .help = "histograms and timers as distributions of these bins (minute, hour, day); [] = none"},
+     .help = "send histograms and timers as distributions with these bins (minute, hour, day); [] = none"},
     {.name = "limits",
      .type = OPTION_CHOICE,
      WAVEFRONT(limits),
      .def = "tenant",
      .choices = limits,
-     .help = "lengths and numbers of tags that the other side takes: those of a usual tenant, or of a bare "
-             "proxy"},
+     .help = "limits for lengths and numbers of tags: those of a usual tenant, or of a bare proxy"},
     {.name = "application",
      .type = OPTION_STRING,
      WAVEFRONT(application),
-     .help = "send a heartbeat every five minutes, of this application"},
+     .help = "send a heartbeat for this application every five minutes"},
     {.name = "service", .type = OPTION_STRING, WAVEFRONT(service), .help = "service in the heartbeat"},
     {.name = "cluster",
      .type = OPTION_STRING,
@@ -263,8 +265,8 @@ static bool is_plain(unsigned char c)
     return c && c < 128 && (isalnum(c) || strchr(",-._", c));
 }
 
-/* Letters, digits, comma, dash, point, underscore; each other character becomes a dash, but for a leading ~
- * or delta sign, and a ~ behind that. */
+/* Letters, digits, comma, dash, point, underscore; any other character becomes a dash, but for a leading ~ or
+ * delta sign, and a ~ after that. */
 static void put_name(struct buf *out, const char *name, bool delta)
 {
     size_t sign = delta_prefix(name);
@@ -287,8 +289,8 @@ static void put_name(struct buf *out, const char *name, bool delta)
     buf_char(out, '"');
 }
 
-/* Blanks at the ends go, quotes and newlines are escaped. A backslash at the end would escape the closing
- * quote. */
+/* Blanks at both ends are cut off, quotes and newlines escaped. A backslash at the end would escape the
+ * closing quote. */
 static size_t put_text(struct buf *out, const char *text, size_t most)
 {
     size_t n;
@@ -303,7 +305,7 @@ static size_t put_text(struct buf *out, const char *text, size_t most)
         buf_mem(out, text + i, plain);
         i += plain;
         if (i == n) break;
-        /* 4 ends a line, to a receiver */
+        /* For a receiver, 4 ends a line. */
         buf_str(out, text[i] == '"' ? "\\\"" : text[i] == '\n' ? "\\n" : " ");
     }
     if (n && text[n - 1] == '\\') buf_char(out, ' ');
@@ -339,7 +341,7 @@ static bool put_tail(struct buf *out, const struct point *p, const struct wavefr
         tags++;
     }
     if (tags > limit->tags) {
-        buf_printf(why, "it has %zu tags; the other side takes %zu", tags, limit->tags);
+        buf_printf(why, "it has %zu tags; the other side accepts %zu", tags, limit->tags);
         return false;
     }
     buf_char(out, '\n');
@@ -369,9 +371,9 @@ static bool put_distribution(struct buf *out, const struct point *p, char granul
     for (size_t i = 0; i < p->centroid_count; i++) {
         const metrics_centroid_t *c = &p->centroids[i];
         if (!(c->weight >= 1) || !isfinite(c->mean)) continue;
-        /* A count is 32 bits there: larger ones are sent in pieces, but not in millions of them. */
+        /* There a count has 32 bits: larger ones are sent in pieces, but not in millions of them. */
         if (c->weight > CENTROID_PIECES * (double)INT32_MAX) {
-            buf_str(why, "a centroid's count is too large to be true");
+            buf_str(why, "a centroid's count is too large");
             return false;
         }
         for (double left = c->weight; left >= 1; left -= INT32_MAX) {
@@ -405,7 +407,7 @@ static bool put_granularities(struct payload *out, const struct point *p, const 
         good = put_distribution(&out->body, p, letters[g], s, session, why);
         n++;
     }
-    if (!n) buf_str(why, "no granularity is given: minute, hour or day");
+    if (!n) buf_str(why, "no granularity is given: choose minute, hour or day");
     return good && n;
 }
 
@@ -416,16 +418,16 @@ static bool wavefront_add(struct payload *payloads, const struct point *p, const
     bool distribution = p->type == POINT_DISTRIBUTION;
     struct payload *out = &payloads[distribution ? DISTRIBUTIONS : METRICS];
     size_t name = strlen(p->name) - delta_prefix(p->name);
-    /* Nothing was added: nothing is sent, and nothing is missing. */
+    /* If nothing was added, nothing is sent, and nothing is missing. */
     bool nothing = !distribution && (p->type == POINT_DELTA || delta_prefix(p->name)) && point_number(p) <= 0;
     if (nothing && p->extra && point_number(p) < 0) {
-        buf_str(why, "a delta counter cannot fall: leave it out");
+        buf_str(why, "a delta counter cannot decrease: leave it out");
         return false;
     }
     if (nothing) return true;
     bool good = name > 0 && name <= wavefront_limits[s->limits].name;
     if (!good)
-        buf_printf(why, "its name has %zu characters; the other side takes 1 to %zu", name,
+        buf_printf(why, "its name has %zu characters; the other side accepts 1 to %zu", name,
                    wavefront_limits[s->limits].name);
     good = good && (distribution ? put_granularities(out, p, s, session, why)
                                  : put_metric(&out->body, p, s, session, why));
@@ -470,7 +472,7 @@ static void wavefront_end(struct payload *payloads, const void *settings, const 
     }
 }
 
-/* A proxy and the service push back with 406, too. */
+/* A proxy and the service also use 406 to slow us down. */
 static void wavefront_judge(const struct payload *payload, struct answer *answer)
 {
     (void)payload;
@@ -485,15 +487,15 @@ static const struct point_word wavefront_words[] = {
     {"gauge", POINT_GAUGE, 0, POINT_NUMBER, NULL, "another word for metric"},
     {"delta", POINT_DELTA, 0, POINT_NUMBER, NULL,
      "what was added, which the service adds up; 0 is not sent, less is refused"},
-    {"distribution", POINT_DISTRIBUTION, 0, POINT_NUMBERS, "centroids", "how some values are spread"},
+    {"distribution", POINT_DISTRIBUTION, 0, POINT_NUMBERS, "centroids", "the distribution of some values"},
     {.word = NULL}};
 static const struct point_own wavefront_own[] = {
-    {"source", POINT_TEXT, NULL, NULL, "where it was measured; the option's, else the host's name"},
+    {"source", POINT_TEXT, NULL, NULL, "where it was measured; overrides the option source"},
     {"centroids", POINT_PAIRS, NULL, "distribution", "mean and count of each"},
     {"granularities", POINT_TEXTS, granularities, "distribution", "in place of the option distributions"},
     {.name = NULL}};
 
-/* The login at the platform; no heartbeat, for that is the exporter's. */
+/* The login at the platform, without a heartbeat, which only the exporter sends. */
 static void prepare_by_hand(void *session, const void *settings, void *link, const struct point *at, size_t n,
                             struct answer *answer)
 {

@@ -19,7 +19,7 @@ const char *prometheus_type_suffix(enum prometheus_type type)
     return suffixes[type];
 }
 
-/* What is only of use while a plan is made. */
+/* What is needed only while a plan is made. */
 struct planning {
     struct prometheus_page *page;
     const struct batch *batch;
@@ -62,7 +62,7 @@ static bool text_is(const struct prometheus_page *page, struct prometheus_text t
     return strlen(word) == text.n && !memcmp(prometheus_at(page, text), word, text.n);
 }
 
-/* --- Names that are taken, by whom --- */
+/* --- Names that are taken, and by which family --- */
 
 struct prometheus_name {
     const char *key; /* NULL: free */
@@ -130,7 +130,7 @@ static void prometheus_claim(struct planning *p, struct prometheus_family *famil
 
 /* --- Families --- */
 
-/* The suffixes under which a type's samples stand; OpenMetrics reserves all of them for the family. */
+/* The suffixes of a type's samples; OpenMetrics reserves all of them for the family. */
 static const char *const *prometheus_suffixes(enum prometheus_type type)
 {
     static const char *const counter[] = {"", "_total", "_created", NULL};
@@ -149,7 +149,7 @@ static void prometheus_note(struct planning *p, const char *own_name, const char
     if (!notes) return;
     buf_printf(&line, "%s is left out: %s is taken by %.*s (%s)\n", own_name, what, (int)family->own_name.n,
                prometheus_at(p->page, family->own_name), prometheus_type_name(family->type));
-    /* Every series of a family would say the same. */
+    /* Every series of a family would give the same line. */
     if (!strstr(buf_text(notes), buf_text(&line))) buf_str(notes, buf_text(&line));
     buf_free(&line);
 }
@@ -200,7 +200,7 @@ static struct prometheus_family *prometheus_family(struct planning *p, const str
     return prometheus_family_new(p, item, type, unit);
 }
 
-/* The same by the item's name; `part` is what stands behind it, `key` a number for the part. */
+/* The same by the item's name; `part` is what follows it, `key` a number for the part. */
 static struct prometheus_family *prometheus_home(struct planning *p, const struct item *item,
                                                  enum prometheus_type type, int key, const char *part,
                                                  bool with_unit)
@@ -226,7 +226,7 @@ static struct prometheus_family *prometheus_home(struct planning *p, const struc
 
 /* --- Members --- */
 
-/* Makes room for one more element of an array of which n are used. */
+/* Makes room for one more element of an array with n elements. */
 static void *planning_room(struct planning *p, void *array, size_t *room, size_t n, size_t size)
 {
     if (n < *room) return array;
@@ -239,8 +239,7 @@ static void *planning_room(struct planning *p, void *array, size_t *room, size_t
     return grown ? grown : array;
 }
 
-/* Appends one label to p->label; a name that stands there already gets both values, with a semicolon
- * between. */
+/* Appends one label to p->label. A name that is there already gets both values, with a semicolon between. */
 static void planning_label(struct planning *p, const char *name, const char *value)
 {
     struct buf *l = &p->label;
@@ -325,7 +324,7 @@ static enum prometheus_type prometheus_type(const metrics_row_t *rows, size_t n)
                    : PROMETHEUS_GAUGE;
 }
 
-/* True if the row is part of the family that stands for the whole series, not one of its own. */
+/* True if the row is part of the family of the whole series, and needs none of its own. */
 static bool prometheus_is_main(const metrics_row_t *row, enum prometheus_type type)
 {
     switch (row->nature) {
@@ -340,7 +339,7 @@ static bool prometheus_is_main(const metrics_row_t *row, enum prometheus_type ty
     }
 }
 
-/* A row that has a family of its own: a rate, a minimum, a sum of squares. Quantiles that are left over stand
+/* A row that has a family of its own: a rate, a minimum, a sum of squares. Quantiles that are left over are
  * beside buckets, from which the server computes better ones. */
 static void prometheus_apart(struct planning *p, const struct item *item, const metrics_row_t *rows,
                              size_t at)
@@ -365,7 +364,7 @@ static void prometheus_rows(struct planning *p, const struct item *item, const m
     while (main < to && !prometheus_is_main(&rows[main], type)) main++;
     if (main < to) {
         struct prometheus_family *f = prometheus_home(p, item, type, 0, "", type != PROMETHEUS_INFO);
-        if (!f) return; /* its relatives would have no home either */
+        if (!f) return; /* the names of the other families are taken, too */
         planning_member(p, f, item, rows, distribution ? from : main);
     }
     for (size_t i = from; i < to; i++)
@@ -387,8 +386,8 @@ uint32_t prometheus_shape_hash(const metrics_row_t *rows, size_t n)
     return (uint32_t)h;
 }
 
-/* True if the rows of an item can only be what they are: running totals, which do not go away, and what
- * stands beside them in the same family. */
+/* True if the rows of an item cannot change: running totals, which do not go away, and what is in the same
+ * family. */
 static bool prometheus_is_steady(const struct planning *p, const metrics_row_t *rows, size_t n)
 {
     const uint32_t others =
@@ -427,7 +426,7 @@ static void planning_shape(struct planning *p, const struct item *item, const st
 
 /* --- Label sets --- */
 
-/* Now that it is known which families are shared: their members say who they are. */
+/* When it is known which families are shared: their members get their own names as a label. */
 static void planning_mix(struct planning *p, struct prometheus_member *m)
 {
     struct prometheus_page *page = p->page;
@@ -438,7 +437,7 @@ static void planning_mix(struct planning *p, struct prometheus_member *m)
     m->labels = text_add(page, "{", 1);
     m->labels.n += text_add(page, buf_text(&p->label), p->label.len).n;
     m->labels.n += text_add(page, ",", old.n > 3).n;
-    /* It must not move while it is copied. */
+    /* The text must not move while a part of it is copied to its end. */
     if (buf_room(&page->text, old.n))
         m->labels.n += text_add(page, prometheus_at(page, old) + 1, old.n - 1).n;
 }
@@ -469,7 +468,7 @@ static void planning_double(struct planning *p, const struct prometheus_family *
                    (int)m->labels.n - 1, prometheus_at(page, m->labels));
 }
 
-/* A label set stands once in a family: later ones are taken out. */
+/* A label set appears once in a family: later ones are taken out. */
 static void planning_unique(struct planning *p, struct prometheus_family *f)
 {
     struct prometheus_page *page = p->page;

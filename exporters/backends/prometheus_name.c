@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every spelling that is understood, with the base unit that it is a multiple of. */
+/* Every name of a unit that is known, with its base unit. */
 static const struct prometheus_spelling {
     const char *name, *base;
     double times, per;
@@ -111,7 +111,7 @@ void prometheus_family_name(const char *name, const char *unit, const char *part
     if (out->failed) return;
     prometheus_cut(out, from, "total");
     if (s && !prometheus_cut(out, from, s->base)) prometheus_cut(out, from, s->name);
-    /* A name that is nothing but its unit says it once. */
+    /* A name that is only its unit has it once. */
     bool whole = s && !strcmp(out->data + from, s->base);
     if (*part) buf_printf(out, "_%s", part);
     if (s && (*part || !whole)) buf_printf(out, "_%s", s->base);
@@ -169,7 +169,7 @@ void prometheus_help(const char *help, bool openmetrics, struct buf *out)
     prometheus_escape(help, openmetrics ? "\\\"\n" : "\\\n", out);
 }
 
-/* n digits with a point behind the first, and an exponent of two digits or more. */
+/* n digits with a point after the first, and an exponent of two digits or more. */
 static void prometheus_exponent(const char *digits, int n, int exponent, struct buf *out)
 {
     buf_char(out, digits[0]);

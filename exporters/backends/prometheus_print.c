@@ -23,16 +23,15 @@ struct prometheus_printer {
     uint32_t member; /* the next one of the family */
     char *at, *end;  /* where the piece goes on, and ends */
     struct buf line; /* what does not fit in there in one go, or is made in steps */
-    size_t taken;    /* bytes of the line that went out */
+    size_t taken;    /* bytes of the line that were written */
     struct rows rows;
-    uint32_t expanded; /* the item that they belong to */
+    uint32_t expanded; /* the item of these rows */
     size_t points;
 };
 
 /* --- Numbers --- */
 
-/* The rows of a member, its first one first, and how many the item has from there on; NULL if they are
- * gone. */
+/* The rows of a member, from its first on, and how many the item has from there; NULL if they are gone. */
 static const metrics_row_t *printing_rows(struct prometheus_printer *p, const struct prometheus_member *m,
                                           size_t *n)
 {
@@ -68,7 +67,7 @@ static void printing_wrote(struct prometheus_printer *p, const char *room, char 
         p->line.len += (size_t)(end - room);
 }
 
-/* What is left of the line goes out. True if nothing is left of it. */
+/* Writes what is left of the line. True if nothing is left of it. */
 static bool printing_flush(struct prometheus_printer *p)
 {
     size_t left = p->line.len - p->taken, room = (size_t)(p->end - p->at), n = left < room ? left : room;
@@ -81,7 +80,8 @@ static bool printing_flush(struct prometheus_printer *p)
     return true;
 }
 
-/* Copies a piece of the plan's text, sixteen bytes at a time: both sides have some more room behind. */
+/* Copies a piece of the plan's text, PROMETHEUS_SLACK bytes at a time: both sides have that much room after
+ * it. */
 static inline char *put(char *to, const struct prometheus_page *page, struct prometheus_text text)
 {
     const char *from = prometheus_at(page, text);
@@ -162,8 +162,8 @@ static void printing_created(struct prometheus_printer *p, const struct promethe
     buf_char(&p->line, '\n');
 }
 
-/* Every how many bounds are shown. More than one only for bounds that rise by a constant ratio, a power of
- * two of which is a coarser scale of the same kind. */
+/* Every which bound is shown: 1 for all. More only for bounds that rise by a constant ratio, for every 2nd,
+ * 4th... of them is a coarser scale of the same kind. */
 static unsigned printing_stride(const metrics_row_t *rows, size_t n, int64_t limit)
 {
     double last = 0, ratio = 0;
@@ -181,7 +181,7 @@ static unsigned printing_stride(const metrics_row_t *rows, size_t n, int64_t lim
     return stride;
 }
 
-/* Which bound the first one is, counted in steps from 1; the ones that follow are one step apart each. */
+/* The number of the first bound, counted in steps from 1; each of the following is one step further. */
 static long long printing_first_bound(const metrics_row_t *rows, size_t n)
 {
     double first = 0;
@@ -208,7 +208,7 @@ static void printing_buckets(struct prometheus_printer *p, const struct promethe
     }
 }
 
-/* OpenMetrics has no sum, and then no count, where values may be negative: nobody could take a rate of it. */
+/* OpenMetrics has no sum, and then no count, if values may be negative: a rate of it would be meaningless. */
 static bool printing_has_sum(const struct prometheus_printer *p, const metrics_row_t *rows, size_t n)
 {
     for (size_t i = 0; p->openmetrics && i < n; i++) {
@@ -218,7 +218,7 @@ static bool printing_has_sum(const struct prometheus_printer *p, const metrics_r
     return true;
 }
 
-/* Nor does it know negative quantiles: one of them and a strict reader refuses the whole page. */
+/* Nor has it negative quantiles: a strict reader refuses the whole page for one of them. */
 static void printing_quantiles(struct prometheus_printer *p, const struct prometheus_family *f,
                                const struct prometheus_member *m, const metrics_row_t *rows, size_t n,
                                struct prometheus_unit unit)
@@ -255,7 +255,7 @@ static void printing_distribution(struct prometheus_printer *p, const struct pro
 
 /* --- Samples --- */
 
-/* One line, of a series that is nothing but a count. */
+/* One line, for a series that is only a count. */
 static void printing_count(struct prometheus_printer *p, const struct prometheus_family *f,
                            const struct prometheus_member *m)
 {
@@ -315,7 +315,7 @@ static void printing_member(struct prometheus_printer *p, const struct prometheu
 
 /* --- Families --- */
 
-/* The help, in an awkward case: to be escaped. */
+/* A help text that has to be escaped. */
 static void printing_help(struct prometheus_printer *p, const struct prometheus_family *f)
 {
     struct buf help = {0};

@@ -27,30 +27,28 @@ static const struct option backend_common_rows[] = {
     {.name = "name",
      .type = OPTION_STRING,
      COMMON(name),
-     .help = "what it is called in log lines and meta-metrics; needed when a type is used twice"},
+     .help = "name in log lines and in the exporter's metrics about itself; required if a type is used "
+             "twice"},
     {.name = "include",
      .type = OPTION_GLOBS,
      COMMON(include),
-     .help = "send only the names that match one of these"},
+     .help = "send only names that match one of these"},
     {.name = "exclude",
      .type = OPTION_GLOBS,
      COMMON(exclude),
-     .help = "send none of the names that match one of these"},
-    {.name = "prefix",
-     .type = OPTION_STRING,
-     COMMON(prefix),
-     .def = "",
-     .help = "put in front of every name"},
+     .help = "do not send names that match one of these"},
+    {.name = "prefix", .type = OPTION_STRING, COMMON(prefix), .def = "", .help = "prefix for every name"},
     {.name = "tags",
      .type = OPTION_TAGS,
      COMMON(tags),
-     .help = "added to every series; wins over the top-level tags, loses against the series' own"},
+     .help = "tags added to every series; they override the top-level tags, and the series' own override "
+             "them"},
     {.name = "empty",
      .type = OPTION_CHOICE,
      COMMON(empty),
      .def = "absent",
      .choices = backend_empties,
-     .help = "what is sent of a distribution that saw nothing: no statistics, or zeros"},
+     .help = "what to send for a distribution without values: no statistics, or zeros"},
     {.name = NULL},
 };
 /* Only for backends that have a queue. */
@@ -68,16 +66,16 @@ static const struct option backend_push_rows[] = {
      .def = "0B",
      .min = 0,
      .max = 0x1p40,
-     .help = "so much of the log may wait for this backend, compressed; beyond it waiting intervals are "
-             "merged; 0B: "
-             "as much as `log.size` allows"},
+     .help = "how much may wait in the log for this backend, compressed; beyond that, waiting intervals "
+             "are merged; 0B: as much as `log.size` allows"},
     {.name = "retry_least",
      .type = OPTION_DURATION,
      COMMON(retry_least),
      .def = "1s",
      .min = 1e6,
      .max = 3600e9,
-     .help = "first pause after a failure; it doubles, and each is drawn at random below that"},
+     .help = "bound of the first pause after a failure; it doubles each time, and pauses are random below "
+             "it"},
     {.name = "retry_most",
      .type = OPTION_DURATION,
      COMMON(retry_most),
@@ -95,12 +93,12 @@ static const struct option backend_additive_rows[] = {
      COMMON(on_ambiguous),
      .def = "resend",
      .choices = backend_ambiguities,
-     .help =
-         "what becomes of a request whose answer never came: sent again, perhaps a second time, or dropped"},
+     .help = "what to do with a request that got no response: resend it, which may deliver it twice, or "
+             "drop it"},
     {.name = NULL},
 };
 
-/* Only for those that are asked. */
+/* Only for scraped backends. */
 static bool backend_check_path(const char *path, struct buf *why)
 {
     if (path[0] == '/' && path[1] && strncmp(path, "/-/", 3)) return true;
@@ -113,7 +111,7 @@ static const struct option backend_scrape_rows[] = {
      COMMON(path),
      .def = "/metrics",
      .check = backend_check_path,
-     .help = "where the page stands on the address given in `http`"},
+     .help = "path of the page on the address given in `http`"},
     {.name = NULL},
 };
 
@@ -137,7 +135,7 @@ const struct backend *backend_find(const char *type)
     return NULL;
 }
 
-/* Appends the rows whose names `table` does not hold yet. */
+/* Appends the rows whose names are not in `table` yet. Returns how many rows it has then. */
 static size_t backend_join(struct option *table, size_t n, const struct option *rows)
 {
     bool file;

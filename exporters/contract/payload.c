@@ -30,7 +30,7 @@ bool payload_ok(const struct payload *p)
            buf_ok(&p->scratch);
 }
 
-/* Names only: "Authorization: ***", "?token=***". */
+/* Names without values: "Authorization: ***", "?token=***". */
 static void print_secret(const struct payload *p, struct buf *out)
 {
     for (const char *line = buf_text(&p->secret); *line;) {

@@ -154,8 +154,8 @@ static size_t count_points(const struct payload *payloads)
     return n;
 }
 
-/* What a wire of points never carries. A sample of several fields may go by another identity than a name, and
- * its backend looks at each field. */
+/* False, with the reason, for what no wire of points can carry. A sample of several fields may have another
+ * identity than a name, and its backend looks at each field. */
 static bool is_sound(const struct point *point, struct buf *why)
 {
     bool valued =
@@ -230,7 +230,7 @@ size_t points_encode(const struct batch *batch, struct payload *payloads)
     return count_points(payloads);
 }
 
-/* Which payload has grown by a point. */
+/* The payload that got one more point. */
 static signed char grown(const struct payload *payloads, const size_t *before)
 {
     for (int i = 0; i < PAYLOADS; i++)

@@ -7,15 +7,15 @@
 const char *point_shape_words(enum point_shape shape)
 {
     switch (shape) {
-    case POINT_TEXT: return "a text";
+    case POINT_TEXT: return "a string";
     case POINT_WHOLE: return "a whole number";
     case POINT_ANY_NUMBER: return "a number";
     case POINT_YES_NO: return "true or false";
-    case POINT_TEXTS: return "a list of texts: [\"a\", \"b\"]";
+    case POINT_TEXTS: return "a list of strings: [\"a\", \"b\"]";
     case POINT_PAIRS: return "a list of pairs: [[1, 2], [3, 4]]";
     case POINT_NUMBER_MAP: return "numbers by name: {\"a\": 1, \"b\": 2}";
     case POINT_LISTS_MAP: return "lists by name: {\"a\": [\"x\", \"y\"]}";
-    case POINT_TEXT_OR_MAP: return "a text, or texts by name: {\"a\": \"x\"}";
+    case POINT_TEXT_OR_MAP: return "a string, or strings by name: {\"a\": \"x\"}";
     case POINT_OBJECT: return "an object: {...}";
     }
     return "a value";
@@ -32,7 +32,8 @@ void point_put_takes(const struct point_word *w, struct buf *out)
     const char *before = "";
     if (w->value & POINT_NUMBER) buf_str(out, "a number"), before = ", or ";
     if (w->value & POINT_NUMBERS) buf_printf(out, "%sa list of numbers", before), before = ", or ";
-    if (w->value & POINT_ELEMENTS) buf_printf(out, "%sa list of texts and numbers", before), before = ", or ";
+    if (w->value & POINT_ELEMENTS)
+        buf_printf(out, "%sa list of strings and numbers", before), before = ", or ";
     if (w->instead) buf_printf(out, "%s%s%s", before, w->value ? "in its place " : "", w->instead);
 }
 
@@ -93,15 +94,16 @@ void point_lines_help(const struct backend_points *backend, struct buf *out)
 {
     const struct points_by_hand *hand = backend->hand;
     struct buf name = {0};
-    buf_str(&name, "what the series is called; must be given");
+    buf_str(&name, "name of the series; required");
     if (hand && hand->nameless) buf_printf(&name, ", except with %s", hand->nameless);
     buf_str(out, "Fields:\n");
     help_item(out, "  ", "name", buf_text(&name));
     help_item(out, "  ", "type", "one of those below");
     help_item(out, "  ", "value", "what the type takes");
-    help_item(out, "  ", "time",
-              "seconds since 1970, with a fraction or without (or milliseconds, microseconds, nanoseconds: "
-              "their size tells), or \"2026-01-31T23:59:58.5Z\"");
+    help_item(
+        out, "  ", "time",
+        "seconds since 1970, with or without a fraction (or milliseconds, microseconds, nanoseconds, by "
+        "the size of the number), or \"2026-01-31T23:59:58.5Z\"");
     help_item(out, "  ", "",
               hand && hand->timed ? "without it, the present time" : "without it, the time of arrival");
     help_item(out, "  ", "tags", "{\"key\": \"value\"}; they win over --tag and the backend's tags");

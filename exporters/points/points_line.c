@@ -80,7 +80,7 @@ static bool is_choice(const struct point_own *own, const char *text)
     return false;
 }
 
-/* A text, the texts of a list or those of a map are of the row's choices. */
+/* True if a string, or each of a list or a map, is one of the row's choices. */
 static bool check_choices(struct point_line *l, const struct point_own *own, const json_t *v)
 {
     const char *key;
@@ -91,7 +91,7 @@ static bool check_choices(struct point_line *l, const struct point_own *own, con
     json_object_foreach((json_t *)(uintptr_t)v, key, one) good =
         good && is_choice(own, json_string_value(one));
     if (good) return true;
-    point_line_wrong(l, "%s is %s; there are: ", own->name, point_line_quoted(l, v));
+    point_line_wrong(l, "%s is %s, expected one of: ", own->name, point_line_quoted(l, v));
     point_put_choices(own, l->why);
     return false;
 }
@@ -111,10 +111,10 @@ static bool is_among(const char *words, const char *word)
 static bool check_own(struct point_line *l, const struct point_own *own, const json_t *v)
 {
     if (own->words && !is_among(own->words, l->word->word))
-        return point_line_wrong(l, "a %s has no %s (that is for: %s): take it out, or give another type",
+        return point_line_wrong(l, "a %s has no %s (only for: %s): remove it, or give another type",
                                 l->word->word, own->name, own->words);
     if (!has_shape(own->shape, v))
-        return point_line_wrong(l, "%s is %s, wanted is %s", own->name, point_line_quoted(l, v),
+        return point_line_wrong(l, "%s is %s, expected %s", own->name, point_line_quoted(l, v),
                                 point_shape_words(own->shape));
     return !own->choices || check_choices(l, own, v);
 }
@@ -134,7 +134,7 @@ static bool unknown(struct point_line *l, const char *name)
         near = nearest_of(name, near, o->name);
     point_line_wrong(l, "there is no field \"%.60s\"", name);
     if (near) return point_line_wrong(l, "; did you mean %s?", near);
-    buf_str(l->why, ": take it out; known are");
+    buf_str(l->why, ": remove it; known fields:");
     for (size_t i = 0; common_fields[i]; i++) point_line_wrong(l, "%s %s", i ? "," : "", common_fields[i]);
     for (const struct point_own *o = l->reader->backend->own; o && o->name; o++)
         point_line_wrong(l, ", %s", o->name);
@@ -164,7 +164,7 @@ const struct point_word *point_word_find(const struct backend_points *backend, c
         if (!strcmp(w->word, word)) return w;
         near = nearest_of(word, near, w->word);
     }
-    buf_printf(why, "there is no type \"%.60s\"; there are: ", word);
+    buf_printf(why, "there is no type \"%.60s\"; known types: ", word);
     for (const struct point_word *w = backend->words; w->word; w++)
         buf_printf(why, "%s%s", w == backend->words ? "" : ", ", w->word);
     if (near) buf_printf(why, " (did you mean %s?)", near);
@@ -177,7 +177,7 @@ static bool read_word(struct point_line *l)
     l->word = l->reader->backend->words;
     if (!type) return true;
     if (!json_is_string(type))
-        return point_line_wrong(l, "type is %s, wanted is a text", point_line_quoted(l, type));
+        return point_line_wrong(l, "type is %s, expected a string", point_line_quoted(l, type));
     l->word = point_word_find(l->reader->backend, json_string_value(type), l->why);
     return l->word != NULL;
 }
@@ -194,7 +194,7 @@ static bool read_name(struct point_line *l, struct point *p)
 {
     const json_t *name = json_object_get(l->root, "name");
     if (name && !json_is_string(name))
-        return point_line_wrong(l, "name is %s, wanted is a text", point_line_quoted(l, name));
+        return point_line_wrong(l, "name is %s, expected a string", point_line_quoted(l, name));
     const char *text = name ? json_string_value(name) : "";
     const struct points_by_hand *hand = l->reader->backend->hand;
     bool needed = !hand || !hand->nameless || l->word->type != POINT_FIELDS ||
@@ -220,7 +220,7 @@ static bool read_time(struct point_line *l, struct point *p)
         good = instant_text(json_string_value(time), &p->time_ns, &why);
     else if (time && !json_is_null(time))
         good =
-            point_line_wrong(l, "time is %s, wanted is a number or a text such as \"2026-01-31T23:59:58Z\"",
+            point_line_wrong(l, "time is %s, expected a number or a string such as \"2026-01-31T23:59:58Z\"",
                              point_line_quoted(l, time));
     if (why.len) point_line_wrong(l, "time: %s", buf_text(&why));
     buf_free(&why);
@@ -240,7 +240,7 @@ static const char *tag_text(struct point_line *l, const char *key, const json_t 
                        : json_is_false(v) ? constants[1]
                        : json_is_null(v)  ? constants[2]
                                           : NULL;
-    if (!text) point_line_wrong(l, "the tag %.60s is %s, wanted is a text", key, point_line_quoted(l, v));
+    if (!text) point_line_wrong(l, "the tag %.60s is %s, expected a string", key, point_line_quoted(l, v));
     return text;
 }
 
@@ -251,7 +251,7 @@ static bool read_tags(struct point_line *l, struct point *p)
     const char *key;
     json_t *value;
     if (own && !json_is_null(own) && !json_is_object(own))
-        return point_line_wrong(l, "tags is %s, wanted is {\"key\": \"value\"}", point_line_quoted(l, own));
+        return point_line_wrong(l, "tags is %s, expected {\"key\": \"value\"}", point_line_quoted(l, own));
     size_t base = json_is_false(inherit) ? 0 : l->reader->tag_count, n = 0;
     metrics_tag_t *tags = region_alloc(&l->points->region, (base + json_object_size(own) + 1) * sizeof *tags);
     if (!tags) return point_line_wrong(l, "out of memory");
@@ -289,14 +289,14 @@ static json_t *parse(const char *text, size_t n, struct buf *why)
 {
     json_error_t error;
     json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-    /* Integers beyond 64 bits are numbers all the same. */
+    /* Integers of more than 64 bits are valid numbers, too. */
     if (!root && json_error_code(&error) == json_error_numeric_overflow)
         root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     if (json_is_object(root)) return root;
     if (root)
         buf_str(why, "this is a list");
     else
-        buf_printf(why, "this is no JSON: %s in column %d", error.text, error.column);
+        buf_printf(why, "this is not JSON: %s in column %d", error.text, error.column);
     buf_str(why, "; a line is one object, such as {\"name\": \"orders\", \"value\": 12}");
     json_decref(root);
     return NULL;
@@ -314,7 +314,7 @@ static bool read_line(struct point_line *l, size_t number)
     return point_line_make_points(l, &like);
 }
 
-/* A reason quotes what came: cut in the middle of a character, or never one, or one that moves a terminal. */
+/* A reason quotes the input, which may be cut within a character, not be UTF-8, or control a terminal. */
 static void make_printable(struct buf *why)
 {
     struct buf clean = {0};

@@ -16,7 +16,6 @@ bool point_line_wrong(struct point_line *l, const char *format, ...)
     return false;
 }
 
-/* A value as it was written, cut to what a message bears. Valid until the points are. */
 const char *point_line_quoted(struct point_line *l, const json_t *value)
 {
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
@@ -26,7 +25,6 @@ const char *point_line_quoted(struct point_line *l, const json_t *value)
     return copy;
 }
 
-/* A number or a constant as text: the shortest that reads back as the same. */
 const char *point_line_as_text(struct point_line *l, const json_t *v)
 {
     struct buf text = {0};

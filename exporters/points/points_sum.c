@@ -10,7 +10,7 @@
 
 struct points_total {
     struct point point;
-    bool tags_given; /* with "tags": {}: some services tell that from none */
+    bool tags_given; /* some services treat "tags": {} and no tags differently */
     struct points_total *next;
     metrics_centroid_t *centroids;
     size_t room;
@@ -50,7 +50,7 @@ static const char *keep_text(struct points_sum *sum, const char *text)
     return text ? region_copy(&sum->region, text, strlen(text)) : NULL;
 }
 
-/* A series of its own: everything that the point refers to is copied. */
+/* A new series, with copies of everything that the point refers to. */
 static struct points_total *new_total(struct points_sum *sum, const struct points_total *key)
 {
     const struct point *from = &key->point;
@@ -78,7 +78,7 @@ static struct points_total *new_total(struct points_sum *sum, const struct point
 
 /* --- Adding up --- */
 
-/* What is not known of one is not known of the sum. */
+/* What is not known of one of the two is not known of the sum. */
 static void add_summary(struct point_summary *to, const struct point_summary *more)
 {
     bool first = to->count == 0;
@@ -132,7 +132,7 @@ static bool has_summaries(const struct backend_points *backend)
     return false;
 }
 
-/* What a point becomes; POINT_TYPES: there is no such thing. */
+/* The type of the sum that a point goes into; POINT_TYPES: it cannot be added up. */
 static enum point_type sum_type(const struct backend_points *backend, const struct point *point)
 {
     switch (point->type) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* points_value.c - points by hand: from the value of a line, or what stands in its place, to points. */
+/* points_value.c - points by hand: from the value of a line, or what is given in its place, to points. */
 #include "points_line_inside.h"
 
 #include "instant.h"
@@ -14,7 +14,7 @@ static void set_f64(struct point *p, double v)
     p->value.f = v;
 }
 
-/* A number, or a text that is one, as the services' clients take it. Integers stay integers. */
+/* A number, or a string that is one, as the services' clients accept it. Integers stay integers. */
 static bool read_number(struct point_line *l, const json_t *v, struct point *p)
 {
     double factor = l->word->factor != 0 ? l->word->factor : 1, f;
@@ -27,9 +27,9 @@ static bool read_number(struct point_line *l, const json_t *v, struct point *p)
         return true;
     }
     if (text && !quantity_float(json_string_value(v), &f))
-        return point_line_wrong(l, "value is %s, wanted is a finite number", point_line_quoted(l, v));
+        return point_line_wrong(l, "value is %s, expected a finite number", point_line_quoted(l, v));
     set_f64(p, (text ? f : json_number_value(v)) * factor);
-    return isfinite(p->value.f) || point_line_wrong(l, "value is beyond what a double holds");
+    return isfinite(p->value.f) || point_line_wrong(l, "value is too large for a double");
 }
 
 static struct point *another(struct point_line *l, const struct point *like)
@@ -39,7 +39,7 @@ static struct point *another(struct point_line *l, const struct point *like)
     return p;
 }
 
-/* What is said of one of the measurements, in {"hits": "sum"} or in a word for all. */
+/* The word for one of the measurements: {"hits": "sum"}, or one word for all. */
 static const char *said_of(const struct point_line *l, const char *field, const char *name)
 {
     const json_t *v = json_object_get(l->root, field);
@@ -71,7 +71,7 @@ static bool check_numbers(struct point_line *l, const json_t *list)
     if (!json_array_size(list))
         return point_line_wrong(l, "value is an empty list: give at least one number");
     json_array_foreach((json_t *)(uintptr_t)list, i, one) if (
-        !point_line_is_number(one)) return point_line_wrong(l, "value holds %s, wanted are finite numbers",
+        !point_line_is_number(one)) return point_line_wrong(l, "value contains %s, expected finite numbers",
                                                             point_line_quoted(l, one));
     return true;
 }
@@ -92,7 +92,7 @@ static bool make_summary_of_list(struct point_line *l, const struct point *like,
         s->sum_squares += v * v;
         s->count++;
     }
-    return isfinite(s->sum) || point_line_wrong(l, "the sum of the values is beyond what a double holds");
+    return isfinite(s->sum) || point_line_wrong(l, "the sum of the values is too large for a double");
 }
 
 static bool make_distribution(struct point_line *l, const struct point *like, const json_t *list, bool pairs)
@@ -108,7 +108,7 @@ static bool make_distribution(struct point_line *l, const struct point *like, co
         double weight = pairs ? json_number_value(json_array_get(one, 1)) : 1;
         if (weight < 0 || weight != floor(weight) || weight > 9007199254740992.0)
             return point_line_wrong(
-                l, "centroids holds %s: a pair is [mean, count], and a count is a whole number",
+                l, "centroids contains %s: a pair is [mean, count], and a count is a whole number",
                 point_line_quoted(l, one));
         centroids[i] = (metrics_centroid_t){json_number_value(pairs ? json_array_get(one, 0) : one), weight};
         p->summary.count += (uint64_t)weight;
@@ -142,7 +142,7 @@ static bool make_set(struct point_line *l, const struct point *like, const json_
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_array_get(list, i);
         if (!json_is_string(one) && !point_line_is_number(one) && !json_is_boolean(one))
-            return point_line_wrong(l, "value holds %s, wanted are texts and numbers",
+            return point_line_wrong(l, "value contains %s, expected strings and numbers",
                                     point_line_quoted(l, one));
         texts[i] = json_is_string(one) ? json_string_value(one) : point_line_as_text(l, one);
     }
@@ -161,7 +161,7 @@ static double number_or_nan(const struct point_line *l, const char *name)
 static bool make_summary(struct point_line *l, const struct point *like)
 {
     json_int_t count = json_integer_value(json_object_get(l->root, "count"));
-    if (count < 1) return point_line_wrong(l, "count is %lld: it begins with 1", (long long)count);
+    if (count < 1) return point_line_wrong(l, "count is %lld, expected at least 1", (long long)count);
     if (!json_object_get(l->root, "sum"))
         return point_line_wrong(l, "sum is missing: count and sum go together");
     struct point *p = another(l, like);
@@ -199,7 +199,7 @@ static bool make_series(struct point_line *l, const struct point *like, const js
     json_t *one;
     size_t i;
     if (json_object_get(l->root, "time"))
-        return point_line_wrong(l, "time stands beside points, each of which has its own: take it out");
+        return point_line_wrong(l, "time cannot be given with points, which have their own times: remove it");
     json_array_foreach((json_t *)(uintptr_t)list, i, one)
     {
         const json_t *time = json_array_get(one, 0);
@@ -208,7 +208,7 @@ static bool make_series(struct point_line *l, const struct point *like, const js
         bool good = instant_number(json_is_integer(time) ? (long double)json_integer_value(time)
                                                          : (long double)json_real_value(time),
                                    &p.time_ns, &why);
-        if (!good) point_line_wrong(l, "points holds %s: %s", point_line_quoted(l, one), buf_text(&why));
+        if (!good) point_line_wrong(l, "points contains %s: %s", point_line_quoted(l, one), buf_text(&why));
         buf_free(&why);
         if (!good || !make_number(l, &p, json_array_get(one, 1))) return false;
     }
@@ -218,7 +218,7 @@ static bool make_series(struct point_line *l, const struct point *like, const js
 static bool make_instead(struct point_line *l, const struct point *like, const json_t *instead)
 {
     if (json_object_get(l->root, "value"))
-        return point_line_wrong(l, "value and %s exclude each other: take one of them out", l->word->instead);
+        return point_line_wrong(l, "value and %s exclude each other: remove one of them", l->word->instead);
     if (!strcmp(l->word->instead, "count")) return make_summary(l, like);
     if (!strcmp(l->word->instead, "centroids")) return make_distribution(l, like, instead, true);
     if (!strcmp(l->word->instead, "points")) return make_series(l, like, instead);

@@ -19,12 +19,12 @@ static bool descriptor_wait(int fd)
     return ready > 0;
 }
 
-/* How many bytes went out; errno tells why not all. */
+/* How many bytes were written; if not all, errno says why. */
 static size_t descriptor_write(int fd, const char *data, size_t n)
 {
     size_t done = 0;
     while (done < n) {
-        /* Also a blocking terminal is asked first: somebody may have stopped it with control-S. */
+        /* A blocking terminal is asked first, too: it may have been stopped with control-S. */
         if (!descriptor_wait(fd)) {
             errno = ETIMEDOUT;
             return done;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An answer without an end is not one: bytes of all replies to one exchange. */
+/* The most bytes of all replies to one exchange: an answer may be endless. */
 enum { REDIS_ANSWER_MOST = 1 << 20 };
 
 struct redis {
@@ -27,7 +27,7 @@ const struct option redis_options[] = {
      REDIS(host),
      .env = "REDIS_HOST",
      .def = "redis",
-     .help = "host that Redis runs on"},
+     .help = "host of the Redis server"},
     {.name = "port",
      .type = OPTION_INTEGER,
      REDIS(port),
@@ -53,30 +53,33 @@ const struct option redis_options[] = {
      REDIS(password),
      .env = "REDIS_PASSWORD",
      .help = "password to log in with"},
-    {.name = "tls", .type = OPTION_BOOL, REDIS(tls), .def = "false", .help = "speak TLS"},
+    {.name = "tls", .type = OPTION_BOOL, REDIS(tls), .def = "false", .help = "use TLS"},
     {.name = "ca_file",
      .type = OPTION_STRING,
      REDIS(ca_file),
-     .help = "certificates (PEM) that the server's must be signed by, in place of the system's"},
+     .help = "file with CA certificates (PEM) to verify the server, instead of the system's"},
     {.name = "client_cert",
      .type = OPTION_STRING,
      REDIS(client_cert),
-     .help = "file with the certificate (PEM) to show"},
-    {.name = "client_key", .type = OPTION_STRING, REDIS(client_key), .help = "file with its key (PEM)"},
+     .help = "file with the client certificate (PEM)"},
+    {.name = "client_key",
+     .type = OPTION_STRING,
+     REDIS(client_key),
+     .help = "file with the client certificate's key (PEM)"},
     {.name = "timeout",
      .type = OPTION_DURATION,
      REDIS(timeout),
      .def = "5s",
      .min = 1e6,
      .max = 3600e9,
-     .help = "give up on an exchange after this long"},
+     .help = "timeout for a command and its reply"},
     {.name = "connect_timeout",
      .type = OPTION_DURATION,
      REDIS(connect_timeout),
      .def = "5s",
      .min = 1e6,
      .max = 3600e9,
-     .help = "give up on a connection after this long"},
+     .help = "timeout for connecting"},
     {.name = NULL},
 };
 
@@ -143,7 +146,8 @@ static redisReply *next_reply(struct redis *r, struct buf *why)
         if (!n) return NULL;
         r->came += n;
         if (r->came > REDIS_ANSWER_MOST || clock_mono(&clock_system) >= r->until) {
-            buf_str(why, r->came > REDIS_ANSWER_MOST ? "its answer has no end" : "no whole answer in time");
+            buf_str(why,
+                    r->came > REDIS_ANSWER_MOST ? "its answer is too long" : "no complete answer in time");
             stream_close(r->stream);
             return NULL;
         }
@@ -194,7 +198,7 @@ static bool exchange_raw(struct redis *r, const struct buf *commands, size_t rep
     r->until = stream_deadline(r->stream);
     r->came = 0;
     if (!stream_write(r->stream, commands->data, commands->len, &written, &answer->why)) {
-        answer->ambiguous = written == commands->len; /* a part of a transaction is none */
+        answer->ambiguous = written == commands->len; /* a part of a transaction does nothing */
         return false;
     }
     return read_replies(r, replies, numbers, n, answer);

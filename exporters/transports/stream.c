@@ -140,7 +140,7 @@ bool stream_drain(struct stream *s, struct buf *why)
         struct pollfd p = {.fd = s->socket, .events = 0};
         if (poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLNVAL))
             return fail(s, why, "the connection broke");
-        if (ioctl(s->socket, SIOCOUTQ, &waiting)) return true; /* not TCP: it is there already */
+        if (ioctl(s->socket, SIOCOUTQ, &waiting)) return true; /* not TCP: it has arrived already */
         if (waiting && clock_mono(&clock_system) >= until)
             return fail(s, why, "the other side does not answer");
         if (waiting) nanosleep(&(struct timespec){0, 1000000}, NULL);

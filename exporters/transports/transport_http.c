@@ -52,32 +52,35 @@ const struct option http_options[] = {
      .def = "10s",
      .min = 1e6,
      .max = 3600e9,
-     .help = "give up on a request after this long, answer included"},
+     .help = "timeout of a request, including the response"},
     {.name = "connect_timeout",
      .type = OPTION_DURATION,
      HTTP(connect_timeout),
      .def = "5s",
      .min = 1e6,
      .max = 3600e9,
-     .help = "give up on a connection after this long, TLS included"},
+     .help = "timeout for connecting, including TLS"},
     {.name = "ca_file",
      .type = OPTION_STRING,
      HTTP(ca_file),
-     .help = "certificates (PEM) that the server's must be signed by, in place of the system's"},
+     .help = "file with CA certificates (PEM) to verify the server, instead of the system's"},
     {.name = "client_cert",
      .type = OPTION_STRING,
      HTTP(client_cert),
-     .help = "file with the certificate (PEM) to show to the server"},
-    {.name = "client_key", .type = OPTION_STRING, HTTP(client_key), .help = "file with its key (PEM)"},
+     .help = "file with the client certificate (PEM)"},
+    {.name = "client_key",
+     .type = OPTION_STRING,
+     HTTP(client_key),
+     .help = "file with the client certificate's key (PEM)"},
     {.name = "proxy",
      .type = OPTION_STRING,
      HTTP(proxy),
-     .help = "proxy to go through, http://host:port or socks5h://host:port; without it, as http_proxy and "
-             "https_proxy say"},
+     .help = "proxy to use, http://host:port or socks5h://host:port; by default http_proxy and https_proxy "
+             "apply"},
     {.name = "unix_socket",
      .type = OPTION_STRING,
      HTTP(unix_socket),
-     .help = "path of a Unix socket to connect to instead of the url's host"},
+     .help = "path of a Unix socket to connect to, instead of the URL's host"},
     {.name = NULL},
 };
 
@@ -266,7 +269,7 @@ static bool http_set_body(struct http *h, const struct payload *payload)
     return true;
 }
 
-/* An answer without an end is not one. */
+/* An endless answer is cut off, and is not an answer. */
 static size_t http_receive(char *data, size_t size, size_t n, void *arg)
 {
     struct buf *body = arg;
@@ -291,7 +294,7 @@ void http_classify(int status, bool sent_whole, struct answer *answer)
         (status ? status == 408 || status == 500 || status == 502 || status == 504 : sent_whole);
 }
 
-/* The beginning of what the other side said, on one line. */
+/* The beginning of the answer's body, on one line. */
 static void http_quote(const struct buf *body, struct buf *why)
 {
     size_t n = body->len < HTTP_QUOTE ? body->len : HTTP_QUOTE;
@@ -311,7 +314,7 @@ static void http_judge(struct http *h, CURLcode code, const struct payload *payl
     curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(h->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
-    /* A status without its whole answer is none: what was accepted is not known. */
+    /* Without the whole answer the status does not count: what was accepted is not known. */
     if (code != CURLE_OK) status = 0;
     size_t whole = h->packed.len ? h->packed.len : payload->body.len;
     answer->response.status = (int)status;

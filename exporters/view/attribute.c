@@ -30,7 +30,7 @@ bool attribute_quantile(const char *word, double *out)
     return true;
 }
 
-/* The bits that a word stands for, 0 for none; quantiles are not among them. */
+/* The bits that a word means, but those of a single quantile; 0 for any other word. */
 static uint32_t attribute_bits(const char *word)
 {
     if (!strcmp(word, "rates")) return attribute_rates;
@@ -54,7 +54,7 @@ bool attribute_check(const char *word, struct buf *why)
         const char *name = metrics_attribute_name((enum metrics_attribute)a);
         if (attribute_bits(name)) best = nearest_of(word, best, name);
     }
-    buf_printf(why, "\"%s\" is no attribute", word);
+    buf_printf(why, "\"%s\" is not an attribute", word);
     if (best)
         buf_printf(why, " (did you mean %s?)", best);
     else

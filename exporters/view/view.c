@@ -76,8 +76,8 @@ bool selection_passes(const struct selection *sel, const char *name)
     return (!in->n || pattern_any(in->items, in->n, name)) && !pattern_any(out->items, out->n, name);
 }
 
-/* A level now, and nothing else: what was is gone with its interval. A level of the interval (how many
- * distinct things) is merged as exactly as a total. */
+/* True for a level of this moment, whose earlier values are gone. A level of the interval (how many distinct
+ * things) is merged as exactly as a total. */
 static bool view_is_level(const metrics_reading_t *reading)
 {
     metrics_row_t row;
@@ -237,7 +237,7 @@ static int view_item_order(const void *a, const void *b)
     return order;
 }
 
-/* The first item that has no place behind the one before it, from the second pair on. */
+/* The first item that belongs before its predecessor, from the second pair on. */
 static size_t view_unsorted(const struct view *view)
 {
     size_t i = 2;
@@ -245,7 +245,7 @@ static size_t view_unsorted(const struct view *view)
     return i;
 }
 
-/* Nearly always one snapshot, sorted already, stands behind one level. */
+/* Nearly always a level is followed by one snapshot, which is sorted already. */
 void view_sort(struct view *view)
 {
     if (view_unsorted(view) < view->n) {

@@ -212,7 +212,7 @@ text = lines({"name": "a", "value": 1}) + "nope\n\n" + lines({"name": "b", "vaul
 done = run("librato", text, url=service.url)
 equal(done.returncode, 1, "bad lines: exit code")
 equal([m["name"] for m in service.got[0][1]["gauges"]], ["a", "c"], "bad lines: the others are sent")
-check(re.search(r"^mtxctl send: line 2: this is no JSON", done.stderr, re.M), f"bad lines: numbers: {done.stderr}")
+check(re.search(r"^mtxctl send: line 2: this is not JSON", done.stderr, re.M), f"bad lines: numbers: {done.stderr}")
 check('line 4: there is no field "vaule"; did you mean value?' in done.stderr, f"bad lines: how to mend it: {done.stderr}")
 equal(done.stdout, "librato: 2 points accepted in 1 request, 2 bad lines\n", "bad lines: summary")
 for extra in ((), ("--aggregate",)):
@@ -503,7 +503,7 @@ got = sent(service, "wavefront", hand)
 equal(got, [("/report?f=wavefront", metrics), ("/report?f=histogram", distributions)], "wavefront: lines, directly")
 equal((service.summary["accepted"], service.summary["nothing"]), (7, 1), "wavefront: a delta of 0 is nothing to send")
 done = run("wavefront", [{"name": "d", "type": "delta", "value": -1}], url=service.url)
-check(done.returncode == 1 and "line 1: a delta counter cannot fall" in done.stderr, f"wavefront: one below 0 is refused: {done.stderr}")
+check(done.returncode == 1 and "line 1: a delta counter cannot decrease" in done.stderr, f"wavefront: one below 0 is refused: {done.stderr}")
 got = sent(service, "wavefront", [{"name": "d", "type": "distribution", "centroids": [[1, 2]], "source": "s"},
                                   {"name": "d", "type": "distribution", "value": [5], "source": "s"},
                                   {"name": "n", "type": "delta", "value": 2, "source": "s"}, {"name": "n", "type": "delta", "value": 3, "source": "s"}], "--aggregate")

@@ -41,7 +41,7 @@ is "the option twice" "mean p50" "$(awk '{print $2}' "$work/out" | paste -sd' ')
 expect 0 mtxctl get size -a quantiles
 is "a group" 6 "$(wc -l <"$work/out")"
 expect 2 mtxctl get size -a p5O
-err '\-\-attributes: "p5O" is no attribute'
+err '\-\-attributes: "p5O" is not an attribute'
 expect 2 mtxctl get size -a meen
 err 'did you mean mean\?'
 expect 2 mtxctl get size -a ,

@@ -96,10 +96,10 @@ UNIT(config, mistakes)
          "f.yml:2:11: there is no backend \"promteheus\" (did you mean prometheus?)\n"},
         {"backends:\n  - type: gopher\n", "f.yml:2:11: there is no backend \"gopher\"; the known ones are "},
         {"backends:\n  - {name: x}\n", "f.yml:2:5: backends: the type is missing"},
-        {"backends:\n  - type: file\n", "f.yml:2:5: file: path is missing: file that lines are appended to"},
+        {"backends:\n  - type: file\n", "f.yml:2:5: file: path is missing: file to append to"},
         {"backends:\n  - type: console\n    pth: x\n", "f.yml:3:5: unknown key \"pth\""},
         {"backends:\n  - type: prometheus\n    attributes: [p99, mena]\n",
-         "f.yml:3:23: attributes: \"mena\" is no attribute (did you mean mean?)\n"},
+         "f.yml:3:23: attributes: \"mena\" is not an attribute (did you mean mean?)\n"},
         {"backends:\n  - type: console\n    include: [\"a[\"]\n", "has a [ without its ]"},
         {"backends:\n  - type: console\n  - type: console\n", "f.yml:3:5: another backend is called console"},
         {"backends: {type: console}\n", "f.yml:1:11: backends: this is a map, expected a list"},
@@ -138,7 +138,7 @@ UNIT(config, all_mistakes_at_once)
               "f.yml:1:1: unknown key \"intervall\" (did you mean interval?)\n"
               "f.yml:2:1: unknown key \"segmnt\" (did you mean segment?)\n"
               "f.yml:5:5: unknown key \"prefx\" (did you mean prefix?)\n"
-              "f.yml:4:5: file: path is missing: file that lines are appended to; made if it is not there\n");
+              "f.yml:4:5: file: path is missing: file to append to; created if it does not exist\n");
     buf_free(&m);
 }
 

@@ -146,8 +146,8 @@ const struct point_own anodot30_own[] = {
     {"measurements", POINT_NUMBER_MAP, NULL, "sample", "the numbers"},
     {"schemaId", POINT_TEXT, NULL, NULL,
      "id of the schema; without it, the schema of the point's name, which is made if there is none"},
-    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample", "if a schema is made; average by default"},
-    {"units", POINT_TEXT_OR_MAP, NULL, NULL, "if a schema is made"},
+    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample", "for the schema, if one is made; average by default"},
+    {"units", POINT_TEXT_OR_MAP, NULL, NULL, "for the schema, if one is made"},
     {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, not part of the identity"},
     {.name = NULL}};
 /* A watermark says that nothing older will follow, which is not known of points by hand. */

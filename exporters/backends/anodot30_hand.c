@@ -102,12 +102,11 @@ static void prepare_by_hand(void *session, const void *settings, void *link, con
                             struct answer *answer)
 {
     const struct anodot30_talk talk = {session, settings, link, answer};
-    const char *key = talk.settings->access_key;
     bool good = true;
     answer->outcome = OUTCOME_SENT;
     for (size_t i = 0; i < n && good; i++) {
         if (anodot30_given_id(&at[i]) || is_earlier(at, i)) continue;
-        if (!key || !*key) {
+        if (!backend_given(talk.settings->access_key)) {
             buf_str(&answer->why, "access_key is missing: it is needed to find or make the schema of a point "
                                   "that has no schemaId");
             answer->outcome = OUTCOME_DROP;
@@ -146,7 +145,8 @@ const struct point_own anodot30_own[] = {
     {"measurements", POINT_NUMBER_MAP, NULL, "sample", "the numbers"},
     {"schemaId", POINT_TEXT, NULL, NULL,
      "id of the schema; without it, the schema of the point's name, which is made if there is none"},
-    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample", "for the schema, if one is made; average by default"},
+    {"aggregation", POINT_TEXT_OR_MAP, aggregations, "sample",
+     "for the schema, if one is made; average by default"},
     {"units", POINT_TEXT_OR_MAP, NULL, NULL, "for the schema, if one is made"},
     {"labels", POINT_LISTS_MAP, NULL, NULL, "Anodot's own tags, not part of the identity"},
     {.name = NULL}};

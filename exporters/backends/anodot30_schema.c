@@ -108,7 +108,7 @@ static json_t *exchange(const struct anodot30_talk *t, struct payload *request)
     const char *bearer = t->session->bearer;
     struct answer *answer = t->answer;
     json_t *root = NULL;
-    if (bearer) buf_printf(&request->secret, "Authorization: Bearer %s\n", bearer);
+    if (bearer) http_auth_bearer(request, bearer);
     if (request->body.len) request->content_type = "application/json";
     transport_http.send(t->link, request, answer);
     if (answer->response.status == 401 && bearer) answer->outcome = OUTCOME_LOGIN;

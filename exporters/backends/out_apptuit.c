@@ -192,7 +192,7 @@ static void *open_session(const void *settings, struct buf *why)
     while (next_tag(&text, &tag, why)) set_tag(&s->tags, tag.key, tag.key_n, tag.value, tag.value_n);
     if (!a->disable_host_tag && !option_tag_value(&s->tags, "host")) {
         host_name(host);
-        const char *name = a->host && *a->host ? a->host : host;
+        const char *name = backend_given(a->host) ? a->host : host;
         set_tag(&s->tags, "host", 4, name, strlen(name));
     }
     return s;
@@ -420,7 +420,7 @@ static void apptuit_end(struct payload *payloads, const void *settings, const vo
     if (!out->points) return;
     buf_char(&out->body, ']');
     buf_str(&out->path, "/api/put?details");
-    buf_printf(&out->secret, "Authorization: Bearer %s\n", a->token ? a->token : "");
+    http_auth_bearer(out, a->token ? a->token : "");
     out->content_type = "application/json";
 }
 

@@ -331,7 +331,7 @@ static void *open_session(const void *settings, struct buf *why)
     const struct chouette_settings *s = settings;
     char host[HOST_NAME];
     host_name(host);
-    if (c) c->host = mix(FNV_BEGIN, s->instance && *s->instance ? s->instance : host);
+    if (c) c->host = mix(FNV_BEGIN, backend_given(s->instance) ? s->instance : host);
     return c;
 }
 

@@ -13,7 +13,6 @@
  * docs/backends/librato.md has the mapping, the options and the limits.
  */
 #include "attribute.h"
-#include "base64.h"
 #include "host.h"
 #include "json.h"
 #include "points.h"
@@ -339,13 +338,8 @@ static bool librato_add(struct payload *payloads, const struct point *p, const v
 
 static void put_auth(struct payload *out, const struct librato_settings *s)
 {
-    struct buf pair = {0};
-    bool user = s->user && *s->user;
-    buf_printf(&pair, "%s:%s", user ? s->user : s->token, user ? s->token : "");
-    buf_str(&out->secret, "Authorization: Basic ");
-    base64(&out->secret, pair.data, pair.len);
-    buf_char(&out->secret, '\n');
-    buf_free(&pair);
+    bool user = backend_given(s->user);
+    http_auth_basic(out, user ? s->user : s->token, user ? s->token : "");
     out->content_type = "application/json";
 }
 

@@ -11,7 +11,6 @@
  */
 #include "wavefront.h"
 
-#include "address.h"
 #include "attribute.h"
 #include "host.h"
 
@@ -25,7 +24,7 @@ static const char *const modes[] = {"direct", "proxy", NULL};
 static const char *const counters[] = {"total", "delta", NULL};
 static const char *const limits[] = {"tenant", "fallback", NULL};
 static const char *const granularities[] = {"minute", "hour", "day", NULL};
-enum { METRICS, DISTRIBUTIONS }; /* which payload */
+enum { METRICS, DISTRIBUTIONS }; /* which payload, and its channel */
 enum { WAVEFRONT_POINTS = 10000, WAVEFRONT_CENTROIDS = 200 };
 
 static bool check_granularity(const char *text, struct buf *why)
@@ -44,21 +43,10 @@ static const struct option wavefront_options[] = {
      .def = "direct",
      .choices = modes,
      .help = "send to the service itself, or through a Wavefront proxy"},
-    {.name = "url",
-     .type = OPTION_STRING,
-     OPTION_FIELD(struct http_settings, url),
-     .check = http_check_url,
-     .help = "https://TENANT.wavefront.com, or http://PROXY:2878"},
-    {.name = "tcp",
-     .type = OPTION_STRING,
-     WAVEFRONT(tcp),
-     .check = address_check_peer,
-     .help = "PROXY:2878: plain lines on a socket instead of HTTP (mode proxy)"},
-    {.name = "tcp_distributions",
-     .type = OPTION_STRING,
-     WAVEFRONT(tcp_distributions),
-     .check = address_check_peer,
-     .help = "PROXY:40000: a separate port for distributions; by default the same"},
+    LINES_URL("https://TENANT.wavefront.com, or http://PROXY:2878"),
+    LINES_TCP("tcp", METRICS, "PROXY:2878: plain lines on a socket instead of HTTP (mode proxy)"),
+    LINES_TCP("tcp_distributions", DISTRIBUTIONS,
+              "PROXY:40000: a separate port for distributions; by default the same"),
     {.name = "token",
      .type = OPTION_SECRET,
      WAVEFRONT(token),
@@ -317,9 +305,9 @@ static bool put_tail(struct buf *out, const struct point *p, const struct wavefr
                      const struct wavefront *session, struct buf *why)
 {
     const struct wavefront_limits *limit = &wavefront_limits[s->limits];
-    const char *source = p->source && *p->source   ? p->source
-                         : s->source && *s->source ? s->source
-                                                   : session->host;
+    const char *source = backend_given(p->source)   ? p->source
+                         : backend_given(s->source) ? s->source
+                                                    : session->host;
     size_t tags = 0;
     buf_str(out, " source=");
     if (put_text(out, source, SIZE_MAX) > limit->source) {
@@ -444,7 +432,7 @@ static void wavefront_begin(struct payload *payloads, const void *settings, cons
     const metrics_tag_t tags[] = {{"application", s->application},
                                   {"cluster", s->cluster},
                                   {"component", "mtx"},
-                                  {"service", s->service && *s->service ? s->service : "none"},
+                                  {"service", backend_given(s->service) ? s->service : "none"},
                                   {"shard", s->shard}};
     struct point beat = {.type = POINT_GAUGE,
                          .name = "~component.heartbeat",
@@ -466,9 +454,10 @@ static void wavefront_end(struct payload *payloads, const void *settings, const 
     for (int i = 0; i < PAYLOADS; i++) {
         if (!payloads[i].body.len) continue;
         buf_str(&payloads[i].path, paths[i]);
+        payloads[i].channel = i;
         payloads[i].content_type = "application/octet-stream";
         const char *token = w->bearer ? w->bearer : s->token;
-        if (token && *token) buf_printf(&payloads[i].secret, "Authorization: Bearer %s\n", token);
+        if (backend_given(token)) http_auth_bearer(&payloads[i], token);
     }
 }
 
@@ -525,7 +514,7 @@ const struct backend backend_wavefront = {
               .sampled = METRICS_RECENT,
               .natures = METRICS_ATTR(METRICS_WHOLE),
               .additive = true},
-    .transport = &transport_wavefront,
+    .transport = &transport_lines,
     .session = &wavefront_session,
     .sound = wavefront_sound,
     .judge = wavefront_judge,

@@ -127,6 +127,12 @@ void backend_free(void **memory);
     }
 extern const char *const backend_time_units[];
 
+/* True if an option that is a text was given, and is not empty. */
+static inline bool backend_given(const char *text)
+{
+    return text && *text;
+}
+
 /* All backends in the order of backends.def; ends with NULL. */
 extern const struct backend *const backends[];
 

@@ -11,6 +11,7 @@ void payload_reset(struct payload *p)
     buf_reset(&p->secret);
     buf_reset(&p->scratch);
     p->points = p->items = 0;
+    p->channel = 0;
     p->method = p->content_type = NULL;
 }
 

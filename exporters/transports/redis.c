@@ -118,7 +118,7 @@ void redis_describe(const void *settings, const struct payload *payload, bool se
     (void)secrets;
     route->way = "redis";
     route->commands = true;
-    if (s->unix_socket && *s->unix_socket)
+    if (backend_given(s->unix_socket))
         buf_str(&route->address, s->unix_socket);
     else
         buf_printf(&route->address, "%s:%lld", s->host ? s->host : "", (long long)s->port);
@@ -211,8 +211,8 @@ static bool log_in(struct redis *r, struct answer *answer)
     struct buf commands = {0};
     char db[24];
     size_t n = 1, replies = 0;
-    if (s->password && *s->password) {
-        if (s->user && *s->user) words[n++] = s->user;
+    if (backend_given(s->password)) {
+        if (backend_given(s->user)) words[n++] = s->user;
         words[n++] = s->password;
         redis_command(&commands, n, words, NULL);
         replies++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport_http.h"
 
+#include "base64.h"
 #include "gzip.h"
 
 #include <curl/curl.h>
@@ -92,6 +93,21 @@ void http_escape(struct buf *out, const char *text)
     else
         out->failed = true;
     curl_free(escaped);
+}
+
+void http_auth_bearer(struct payload *request, const char *token)
+{
+    buf_printf(&request->secret, "Authorization: Bearer %s\n", token);
+}
+
+void http_auth_basic(struct payload *request, const char *user, const char *password)
+{
+    struct buf pair = {0};
+    buf_printf(&pair, "%s:%s", user, password);
+    buf_str(&request->secret, "Authorization: Basic ");
+    base64(&request->secret, buf_text(&pair), pair.len);
+    buf_char(&request->secret, '\n');
+    buf_free(&pair);
 }
 
 /* --- The link --- */

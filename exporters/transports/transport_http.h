@@ -49,6 +49,10 @@ bool http_check_url(const char *url, struct buf *why);
  * Pure. */
 void http_escape(struct buf *out, const char *text);
 
+/* Append the header with a token, or with a user's name and password, to the request's secrets. Pure. */
+void http_auth_bearer(struct payload *request, const char *token);
+void http_auth_basic(struct payload *request, const char *user, const char *password);
+
 /*
  * What a status means when the backend's judge() says nothing else. Fills in outcome and `ambiguous`:
  *     2xx sent | 3xx, 401, 403, 404, 405, 407, 410 retry (the configuration has to be fixed)

@@ -87,7 +87,7 @@ REDIS = [
     ("hangs up without a response", RETRIED, "hung up"),
     ("connection reset during the response", RETRIED, "hung up"),
     ("a response that comes byte by byte", RETRIED, "answer in time"),
-    ("a response without end", RETRIED, "no end"),
+    ("a response without end", RETRIED, "too long"),
     ("no response", RETRIED, "no answer in time"),
     ("not Redis", RETRIED, "not Redis"),
 ]

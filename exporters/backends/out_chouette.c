@@ -115,8 +115,8 @@ static const char *const type_names[POINT_TYPES] = {
     [POINT_GAUGE] = "gauge", [POINT_TOTAL] = "count",      [POINT_DELTA] = "count",
     [POINT_RATE] = "rate",   [POINT_SAMPLE] = "histogram", [POINT_SET] = "set"};
 
-/* A text's hash after that of others, with a mark for its end. A wrong neighbour costs one point more, and no
- * number. */
+/* A text's hash after that of others, with a mark for its end. If two series collide, the agent makes
+ * one point more of them; no number is wrong. */
 static uint64_t mix(uint64_t hash, const char *text)
 {
     return fnv(fnv(hash, text, strlen(text)), "\x1f", 1);
@@ -222,7 +222,7 @@ static void put_words(struct buf *out, const char *const *words, size_t n)
     redis_command(out, n, words, NULL);
 }
 
-/* MULTI, ZADD, HSET, EXEC; the path is the queue, for the transport. */
+/* Makes the body of what is in the scratch: MULTI, ZADD, HSET, EXEC. */
 static void chouette_end(struct payload *payloads, const void *settings, const void *session)
 {
     const struct chouette_settings *s = settings;

@@ -324,7 +324,7 @@ static enum prometheus_type prometheus_type(const metrics_row_t *rows, size_t n)
                    : PROMETHEUS_GAUGE;
 }
 
-/* True if the row is part of the family of the whole series, and needs none of its own. */
+/* True if the row belongs to the family of the whole series; false if it needs one of its own. */
 static bool prometheus_is_main(const metrics_row_t *row, enum prometheus_type type)
 {
     switch (row->nature) {

@@ -111,7 +111,7 @@ void prometheus_family_name(const char *name, const char *unit, const char *part
     if (out->failed) return;
     prometheus_cut(out, from, "total");
     if (s && !prometheus_cut(out, from, s->base)) prometheus_cut(out, from, s->name);
-    /* A name that is only its unit has it once. */
+    /* A name that consists of its unit alone has it once. */
     bool whole = s && !strcmp(out->data + from, s->base);
     if (*part) buf_printf(out, "_%s", part);
     if (s && (*part || !whole)) buf_printf(out, "_%s", s->base);

@@ -162,8 +162,8 @@ static void printing_created(struct prometheus_printer *p, const struct promethe
     buf_char(&p->line, '\n');
 }
 
-/* Every which bound is shown: 1 for all. More only for bounds that rise by a constant ratio, for every 2nd,
- * 4th... of them is a coarser scale of the same kind. */
+/* How many bounds there are for each one that is shown. More than 1 only if they rise by a constant ratio,
+ * because every 2nd, 4th... of them is a coarser scale of the same kind. */
 static unsigned printing_stride(const metrics_row_t *rows, size_t n, int64_t limit)
 {
     double last = 0, ratio = 0;

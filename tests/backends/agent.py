@@ -87,14 +87,14 @@ class Agent:
         number = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)
         before = len(self.complaints)
         if not isinstance(r["metric"], str) or not r["metric"]:
-            self.complain(r, "a name that is no text")
+            self.complain(r, "a name that is not a string")
         if r["type"] not in ("count", "gauge", "rate", "histogram", "set"):
             self.complain(r, "a type that is dropped")
         elif r["type"] == "set":
             if not isinstance(r["value"], list) or not all(isinstance(e, str) or number(e) for e in r["value"]):
                 self.complain(r, "a set whose elements cannot be compared")
         elif not number(r["value"]):
-            self.complain(r, "a value that is no finite number")
+            self.complain(r, "a value that is not a finite number")
         if not number(r["timestamp"]) or not 1e9 < r["timestamp"] < 1e10:
             self.complain(r, "a time that is not in seconds")
         elif r["timestamp"] // INTERVAL != score // INTERVAL:
@@ -117,7 +117,7 @@ class Agent:
                 groups[-1][1].append(r)
                 continue
             if series in seen:
-                self.complain(series, "its records do not stand together, so it gets more than one point")
+                self.complain(series, "its records are not neighbours, so it gets more than one point")
             seen.add(series)
             groups.append((series, [r]))
         for (name, kind, tags), records in groups:

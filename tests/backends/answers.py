@@ -74,7 +74,7 @@ CASES = [
 UNREACHABLE = [("connection refused", "http://127.0.0.1:9"), ("unknown host", "http://nowhere.invalid")]
 HTTP = ("librato", "anodot20", "anodot30", "apptuit", "wavefront")
 
-# Redis: what happens, what is done, the words that are told. test_chouette.py says how it is done.
+# Redis: what happens, what is done, the words that are logged. test_chouette.py has how it is done.
 REDIS = [
     ("down", RETRIED, "Couldn't connect|Failed to connect|refused"),
     ("unknown host", KEPT, "resolve"),
@@ -114,7 +114,7 @@ def line(*cells):
     return "| " + " | ".join(cells) + " |\n"
 
 
-def told(column):
+def words(column):
     """A cell: what most do, then who does otherwise."""
     most = max(dict.fromkeys(column.values()), key=list(column.values()).count)
     others = {}
@@ -137,7 +137,7 @@ def table(head, rows):
 
 def render():
     columns = {name: {b: a for b in HTTP for n, _, a, _ in cases(b) if n == name} for name, *_ in CASES}
-    rows = sorted(((name, told(column)) for name, column in columns.items()), key=lambda row: row[1])
+    rows = sorted(((name, words(column)) for name, column in columns.items()), key=lambda row: row[1])
     end = [(f"certificate: {name}", TLS) for name in BAD]
     out = table(("response", "what is done"), rows + [(name, KEPT) for name, _ in UNREACHABLE] + end)
     return out + "\n" + table(("Redis (`chouette`)", "what is done"), sorted(((n, a) for n, a, _ in REDIS), key=lambda row: row[1]) + end)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A door before a real Redis: passes what comes on TCP to its Unix socket, a thread for each connection. A transaction
-passes as one; tricks stand in the way of the next exchanges."""
+passes as one; tricks interfere with the next exchanges."""
 import socket
 import threading
 import time

@@ -2,7 +2,7 @@
 """A strict HTTP service on loopback for tests of backends.
 
 It reads requests as the real one documents (a subclass says how), notes every violation, adds up what it accepts, and
-can be told to refuse, stall, answer in part or break off: script() queues answers for the next requests.
+can refuse, stall, answer in part or break off: script() queues answers for the next requests.
 """
 import gzip
 import json
@@ -98,7 +98,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, address):
-        """A client that breaks off is no news; anything else is printed, and makes a mess of the test."""
+        """A client that breaks off is expected; anything else is printed, and fails the test."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, address)
 

@@ -144,11 +144,11 @@ class Bench:
 
 
 def judge_case(name, action, ledger, log):
-    """Whether what the table says was done, and told."""
-    told = any(t in log for t in ("cannot deliver", "refuses metadata", "logs in again"))
+    """Whether what the table says was done and logged."""
+    logged = any(t in log for t in ("cannot deliver", "refuses what", "logs in again"))
     refused = "readings were refused" in log
-    check(told == (action == answers_table.RETRIED), f"{name}: {action}: trouble is told, or there is none: {log}")
-    check(refused == (action == answers_table.PARTLY), f"{name}: {action}: a refusal is told, or there is none: {log}")
+    check(logged == (action == answers_table.RETRIED), f"{name}: {action}: trouble is logged, or there is none: {log}")
+    check(refused == (action == answers_table.PARTLY), f"{name}: {action}: a refusal is logged, or there is none: {log}")
     equal(ledger.get("dropped"), 1 if action == answers_table.PARTLY else 0, f"{name}: {action}: what is dropped: {ledger}")
 
 
@@ -191,7 +191,7 @@ def bad_certificates(make, config, total):
         with Bench(config(service, f", ca_file: {kinds.path('ca.pem')}")) as b:
             b.ctl("add", "jobs", "5")
             b.start()
-            check(until(10, lambda: "cannot deliver" in b.log()), f"certificate, {name}: it is told: {b.log()}")
+            check(until(10, lambda: "cannot deliver" in b.log()), f"certificate, {name}: it is logged: {b.log()}")
             check(re.search("certificate|SSL", b.log()), f"certificate, {name}: with the reason: {b.log()}")
             equal(len(service.requests), 0, f"certificate, {name}: nothing was sent")
             kinds.load(context, "good")
@@ -232,12 +232,12 @@ def split_and_poison(make, config, total):
 
 
 def unreachable(config_at, expected="cannot deliver"):
-    """Refused, unresolvable: told, retried, and kept for the next exporter."""
+    """Refused, unresolvable: logged, retried, and kept for the next exporter."""
     for name, url in answers_table.UNREACHABLE:
         with Bench(config_at(url), extra="") as b:
             b.ctl("add", "jobs", "5")
             b.start()
-            check(until(10, lambda: expected in b.log()), f"{name}: it is told")
+            check(until(10, lambda: expected in b.log()), f"{name}: it is logged")
             ledger = b.stop()
             check(ledger.get("delivered") == 0 and ledger.get("queued", 0) > 0, f"{name}: it is kept: {ledger}")
 

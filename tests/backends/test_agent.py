@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: Chouette's collection agent can read every record, of every kind of metric and every type of point, under
 awkward names and values too: none is dropped, none stops it, none poisons what it hands on, each series gets one point a
-window, and the sums are the registry's. The rules of the agent are those of agent.py; that they tell good from bad is
+window, and the sums are the registry's. The rules of the agent are those of agent.py; that they distinguish good from bad is
 tried here as well."""
 import json
 import os

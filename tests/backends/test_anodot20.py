@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promises: what anodot20 sends is protocol 2.0; deltas add up; errors by index inside a 200 are counted and told."""
+"""Promises: what anodot20 sends is protocol 2.0; deltas add up; errors by index inside a 200 are counted and logged."""
 import json
 from urllib.parse import parse_qsl
 
@@ -82,7 +82,7 @@ def main():
         harness.check(harness.until(10, lambda: service.sums.get(("good", (("tag_what", "x__"),))) == 2), f"strict: {service.sums}")
         ledger = b.stop()
         harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"by index: one of two is refused: {ledger}")
-        harness.check("2008 property value is empty" in b.log(), "by index: the service's words are told")
+        harness.check("2008 property value is empty" in b.log(), "by index: the service's words are logged")
     harness.equal(service.violations[:3], [], "by index: violations")
     service.stop()
     harness.finish()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promises: anodot30 logs in, finds or makes the schemas that its samples need, renews its login, and tells watermarks
+"""Promises: anodot30 logs in, finds or makes the schemas that its samples need, renews its login, and sends watermarks
 after the last chunk of an interval."""
 import json
 
@@ -105,7 +105,7 @@ def main():
         b.start()
         harness.check(harness.until(10, lambda: service.total("jobs") == 1), "an old schema is found")
         harness.equal(list(service.schemas), ["old"], "and no other made")
-        harness.check(harness.until(10, lambda: "old" in service.watermarks), "and its watermark told")
+        harness.check(harness.until(10, lambda: "old" in service.watermarks), "and its watermark is sent")
         with service.lock:
             service.bearer = "another"
         b.ctl("add", "jobs", "2", "city=nyc")

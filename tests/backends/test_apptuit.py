@@ -62,7 +62,7 @@ def main():
     harness.split_and_poison(Apptuit, config, lambda s, name: s.total(name))
     harness.example_server(Apptuit, config, totals)
 
-    # Some points of a batch are refused: the others count, the answer's reasons are told, and nothing is sent again.
+    # Some points of a batch are refused: the others count, the answer's reasons are logged, and nothing is sent again.
     service = Apptuit()
     service.refuse = {"bad_count"}
     with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
@@ -72,7 +72,7 @@ def main():
         harness.check(harness.until(10, lambda: service.total("good") == 2.0), "partial: the good one arrives")
         ledger = b.stop()
         harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"partial: one of two: {ledger}")
-        harness.check("bad_count: not this one" in b.log(), "partial: the service's words are told")
+        harness.check("bad_count: not this one" in b.log(), "partial: the service's words are logged")
     service.stop()
 
     # The exporter's account of itself goes by the names that Apptuit's users know.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promises: the collection agent can read every record that stands in Redis, they add up to the exact totals, and a Redis
+"""Promises: the collection agent can read every record in Redis, they add up to the exact totals, and a Redis
 that is away, full, read-only or slow loses nothing. The Redis is a real one; what the agent does with records is played
 by its documented rules."""
 import json
@@ -73,7 +73,7 @@ class Redis:
             series = key, r["type"], int(score) // 10
             if series != before:
                 if series in closed:
-                    self.violations.append(f"the records of {series} do not stand together")
+                    self.violations.append(f"the records of {series} are not neighbours")
                 closed.add(series)
             before = series
             if r["type"] == "count" and isinstance(r["value"], (int, float)):
@@ -109,7 +109,7 @@ def totals(redis, want):
         harness.equal(redis.counts.get(key, 0), count, f"{name} {tags}")
 
 
-# What happens to Redis, and how it ends. Tricks stand in the door before it; the rest is done to Redis itself.
+# What happens to Redis, and how it ends. Tricks are done by the door before it; the rest is done to Redis itself.
 
 
 def go_down(redis):
@@ -151,7 +151,7 @@ TRICKS = {
 
 
 def outage(name, words):
-    """Trouble, then none: everything arrives once, and it was told."""
+    """Trouble, then none: everything arrives once, and it was logged."""
     begin, end = TRICKS.get(name) or TROUBLES[name]
     redis = Redis()
     redis.door = door.Door(redis)
@@ -161,7 +161,7 @@ def outage(name, words):
         harness.check(harness.until(10, lambda: redis.total("jobs") == 5), f"{name}: at first")
         begin(redis)
         b.ctl("add", "jobs", "6")
-        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"{name}: it is told")
+        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"{name}: it is logged")
         harness.check(re.search(words, b.log()), f"{name}: {words}: {b.log()}")
         end(redis)
         harness.check(harness.until(10, lambda: redis.total("jobs") == 11), f"{name}: all of it arrives: {redis.counts}")
@@ -174,11 +174,11 @@ def outage(name, words):
 
 
 def unknown(name, words):
-    """A name that nobody knows: kept for the next exporter."""
+    """An unknown host name: kept for the next exporter."""
     with harness.Bench(f"{{type: chouette, host: nowhere.invalid, retry_least: 10ms, retry_most: 50ms}}") as b:
         b.ctl("add", "jobs", "5")
         b.start()
-        harness.check(harness.until(10, lambda: re.search(words, b.log())), f"{name}: it is told: {b.log()}")
+        harness.check(harness.until(10, lambda: re.search(words, b.log())), f"{name}: it is logged: {b.log()}")
         ledger = b.stop()
         harness.check(ledger.get("delivered") == 0 and ledger.get("queued", 0) > 0, f"{name}: it is kept: {ledger}")
 
@@ -191,7 +191,7 @@ def bad_certificate(kinds, name):
     with harness.Bench(config(redis, f", tls: true, ca_file: {kinds.path('ca.pem')}", at)) as b:
         b.ctl("add", "jobs", "5")
         b.start()
-        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"certificate, {name}: it is told: {b.log()}")
+        harness.check(harness.until(10, lambda: "cannot deliver" in b.log()), f"certificate, {name}: it is logged: {b.log()}")
         harness.check(re.search("certificate|SSL", b.log()), f"certificate, {name}: with the reason: {b.log()}")
         harness.equal(redis.total("jobs"), None, f"certificate, {name}: nothing was sent")
         redis.cli("CONFIG", "SET", *(word.removeprefix("--") for word in files("good")))

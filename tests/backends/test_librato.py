@@ -14,7 +14,7 @@ class Librato(fake.Service):
 
     def __init__(self, context=None):
         super().__init__(context)
-        self.sums, self.seen, self.told = {}, {}, {}
+        self.sums, self.seen, self.described = {}, {}, {}
         self.absolute, self.gauges, self.duplicates = {}, {}, 0
 
     def is_data(self, r):
@@ -27,7 +27,7 @@ class Librato(fake.Service):
         if r.method == "PUT":
             name = re.fullmatch(r"/v1/metrics/([A-Za-z0-9.:_-]{1,255})", r.path)
             need(name, r.path)
-            need(self.told.setdefault(name.group(1), r.json()) == r.json(), f"{name.group(1)} is told in other words")
+            need(self.described.setdefault(name.group(1), r.json()) == r.json(), f"{name.group(1)} is described in other words")
             return 204, b"", ()
         need(r.method == "POST", r.method)
         if r.path == "/v1/measurements":
@@ -101,13 +101,13 @@ def main():
     harness.split_and_poison(Librato, config, lambda s, name: s.total(name))
     harness.example_server(Librato, config, totals, seconds=5)
 
-    # Rather a gap than a double: what went out and was not answered is given up, and stands in the ledger.
+    # Rather a gap than a double: what was sent and not answered is given up, and is in the ledger.
     service = Librato()
     with harness.Bench(config(service, ", on_ambiguous: drop, exclude: ['mtx.*']")) as b:
         service.script(fake.reset)
         b.ctl("add", "jobs", "5")
         b.start()
-        harness.check(harness.until(10, lambda: "because no answer came" in b.log()), f"ambiguous: it is told: {b.log()}")
+        harness.check(harness.until(10, lambda: "their answer never came" in b.log()), f"ambiguous: it is logged: {b.log()}")
         b.ctl("add", "jobs", "7")
         harness.check(harness.until(10, lambda: service.total("jobs") == 7), f"ambiguous: 7 of 12 arrive: {service.sums}")
         ledger = b.stop()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: points given to `mtxctl send` by hand arrive as the services' own clients send them, structure by structure;
-what a service refuses, and why, is told by line; a dry run prints what would be sent; the exit code says how it went."""
+what a service refuses, and why, is reported by line; a dry run prints what would be sent; the exit code says how it went."""
 import base64
 import fcntl
 import json
@@ -48,7 +48,7 @@ class Fake(Quick):
 
     def parse(self, r):
         def once(pairs):
-            need(len(dict(pairs)) == len(pairs), f"a member stands there twice: {pairs}")
+            need(len(dict(pairs)) == len(pairs), f"a member is there twice: {pairs}")
             return dict(pairs)
 
         r.json()
@@ -125,7 +125,7 @@ equal(got[0][1]["gauges"], [{"name": "g", "value": 1, "description": "d", "attri
 got = sent(service, "librato", [{"name": "rt", "count": 3, "sum": 15, "min": 2, "max": 8}, {"name": "big", "value": 1e16}, {"name": "s", "value": [2, 4]}])
 equal(got[0][1]["gauges"], [{"name": "rt", "count": 3, "sum": 15, "min": 2, "max": 8}, {"name": "big", "value": 1e16},
                             {"name": "s", "count": 2, "sum": 6, "min": 2, "max": 4, "sum_squares": 20}], "librato: samples")
-# Tags of the command line stand under a point's own; none of them with inherit_tags false, which is never sent.
+# A point's own tags override those of the command line; none of them with inherit_tags false, which is never sent.
 got = sent(service, "librato", [{"name": "a", "value": 1}, {"name": "b", "value": 2, "tags": {"host": "db", "x": "y"}},
                                 {"name": "c", "value": 3, "tags": {"x": "y"}, "inherit_tags": False}], "--tag", "host=web", "--tag", "dc=eu")
 equal([m["tags"] for m in got[0][1]["measurements"]], [{"host": "web", "dc": "eu"}, {"host": "db", "dc": "eu", "x": "y"}, {"x": "y"}],
@@ -213,7 +213,7 @@ done = run("librato", text, url=service.url)
 equal(done.returncode, 1, "bad lines: exit code")
 equal([m["name"] for m in service.got[0][1]["gauges"]], ["a", "c"], "bad lines: the others are sent")
 check(re.search(r"^mtxctl send: line 2: this is not JSON", done.stderr, re.M), f"bad lines: numbers: {done.stderr}")
-check('line 4: there is no field "vaule"; did you mean value?' in done.stderr, f"bad lines: how to mend it: {done.stderr}")
+check('line 4: there is no field "vaule"; did you mean value?' in done.stderr, f"bad lines: how to fix it: {done.stderr}")
 equal(done.stdout, "librato: 2 points accepted in 1 request, 2 bad lines\n", "bad lines: summary")
 for extra in ((), ("--aggregate",)):
     done = run("librato", text, "--strict", "--json", *extra, url=service.url)
@@ -263,7 +263,7 @@ for name in ("anodot20", "anodot30", "apptuit", "chouette", "librato", "wavefron
 check("prometheus" not in help_of(), "help: only those that take points")
 check("increment" in help_of("chouette") and "inherit_tags" in help_of("librato"), "help: types and fields")
 equal(subprocess.run([harness.MTXCTL, "help", "send", "chouette"], env=ENV, capture_output=True, text=True).stdout, help_of("chouette"), "help: both ways")
-# A dry run needs nobody and hides secrets.
+# A dry run needs no service and hides secrets.
 done = run("librato", [{"name": "a", "value": 1}], "--dry-run", url="http://127.0.0.1:9/")
 check(done.returncode == 0 and done.stdout.startswith("POST /v1/metrics\nHost: 127.0.0.1:9\n") and "Authorization: ***" in done.stdout,
       f"dry run: {done.stdout}")
@@ -366,7 +366,7 @@ service.got.clear()
 with open(f"{WORK}/anodot.yml", "w") as f:
     f.write(f"backends: [{{type: anodot30, url: '{service.url}', token: open sesame, access_key: open, watermark: true}}]\n")
 done = run("anodot30", [sample], "--config", f"{WORK}/anodot.yml")
-check(done.returncode == 0 and "watermark" not in service.got[-1][0], f"anodot30: no watermark that nobody asked for: {service.got[-1]}")
+check(done.returncode == 0 and "watermark" not in service.got[-1][0], f"anodot30: no watermark unless it is asked for: {service.got[-1]}")
 service.got.clear()
 given = {"schemaId": "S9", "measurements": {"hits": 1}, "time": T}
 done = run("anodot30", [given], url=service.url, env={"ANODOT_ACCESS_KEY": ""})
@@ -377,7 +377,7 @@ check(done.returncode == 4 and "access_key is missing" in done.stderr, f"anodot3
 done = run("anodot30", [sample, {"name": "jobs", "type": "counter", "value": 1}], "--dry-run", url=service.url)
 check('"refreshToken":"***"' in done.stdout and '"schemaId":"dry-run-' in done.stdout and "open" not in done.stdout,
       f"anodot30: a dry run shows the schemas that it would make, and no key: {done.stdout}")
-# A login that has ended is renewed once; one that is refused is no reason to try again and again.
+# A login that has ended is renewed once; one that is refused is not tried again and again.
 as_usual = lambda handler, request: handler.reply(*service.accept(request))
 service.script(as_usual, fake.status(401, b"expired"))
 service.got.clear()
@@ -587,7 +587,7 @@ def cli(*words):
 
 
 def records():
-    """What stands in the queue, in the agent's order; then nothing does."""
+    """What is in the queue, in the agent's order; it is empty then."""
     script = ("local k = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') local r = {redis.call('HLEN', KEYS[2])} "
               "for i = 1, #k, 2 do r[#r + 1] = k[i + 1] r[#r + 1] = redis.call('HGET', KEYS[2], k[i]) end "
               "redis.call('DEL', KEYS[1], KEYS[2]) return r")
@@ -623,7 +623,7 @@ if process:
     equal(values, [record("h", "histogram", v, tags={"n": "5", "t": "True"}) for v in (1, 2.5, 1)], "chouette: a list is a record for each")
     now = by_hand({"name": "n", "value": 1})[0]["timestamp"]
     check(abs(now - time.time()) < 5, f"chouette: without a time it is now: {now}")
-    # Two runs that say the same are two events; a series stands together, whoever wrote it.
+    # Two runs that say the same are two events; the records of a series are neighbours, whoever wrote them.
     for _ in range(2):
         run("chouette", [{"name": "a", "value": 1, "time": T}, {"name": "b", "value": 1, "time": T}, {"name": "a", "value": 1, "time": T + 1}],
             "--set", f"unix_socket={WORK}/redis")
@@ -633,7 +633,7 @@ if process:
     commands = json.loads(dry.stdout)["dry_run"][0]["commands"]
     equal(([c[0] for c in commands], json.loads(commands[2][3]), commands[1][2]), (["MULTI", "ZADD", "HSET", "EXEC"], record("a", "count", 1), str(T)),
           "chouette: the dry run")
-    equal(records()[0], [], "chouette: of which nothing is written")
+    equal(records()[0], [], "chouette: and nothing of it is written")
     values = by_hand(*[{"name": f"c{i % 5}", "value": 1, "time": T + i / 1000} for i in range(2500)])
     equal(len(values), 2500, "chouette: more than one transaction")
     total = run("chouette", [{"name": "c", "value": 1, "time": T + i % 3} for i in range(2500)], "--aggregate", "--period", "10s", "--set", f"unix_socket={WORK}/redis")
@@ -668,9 +668,9 @@ if process:
     process.wait()
     done = subprocess.run([harness.MTXCTL, "time", "--send", "chouette", "--set", f"unix_socket={WORK}/gone", "--retries", "0", "t", "--", "sh", "-c", "exit 7"],
                           env=ENV, capture_output=True, text=True)
-    check(done.returncode == 7 and "mtxctl time: chouette: " in done.stderr, f"time: nobody there: {done.returncode} {done.stderr}")
+    check(done.returncode == 7 and "mtxctl time: chouette: " in done.stderr, f"time: no service: {done.returncode} {done.stderr}")
     done = run("chouette", [{"name": "a", "value": 1}], "--retries", "1", "--set", f"unix_socket={WORK}/gone")
-    equal(done.returncode, 3, f"chouette: nobody there: {done.stderr}")
+    equal(done.returncode, 3, f"chouette: no service: {done.stderr}")
 for words, says in [(["--milliseconds"], "need --send"), (["--send", "nowhere"], 'there is no backend "nowhere"')]:
     done = subprocess.run([harness.MTXCTL, "time", *words, "t", "--", "touch", f"{WORK}/ran"], env=ENV, capture_output=True, text=True)
     check(done.returncode == 2 and says in done.stderr and not os.path.exists(f"{WORK}/ran"), f"time {words}: {done.stderr}")
@@ -719,7 +719,7 @@ process.stdin.close()
 check(harness.until(5, lambda: len(service.tricks) < 1000), "signals: it tries")
 process.send_signal(signal.SIGTERM)
 time.sleep(0.1)
-check(process.poll() is None, "signals: one is no reason to give up")
+check(process.poll() is None, "signals: after one it goes on")
 check(harness.until(10, lambda: process.poll() is not None or process.send_signal(signal.SIGTERM)), "signals: more are")
 equal(process.wait(10), 3, "signals: exit code")
 service.stop()

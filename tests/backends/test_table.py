@@ -7,7 +7,7 @@ import re
 import answers
 import harness
 
-# Backends that ask nobody: files, terminals, and pages that are fetched.
+# Backends without a service: files, terminals, and pages that are fetched.
 SILENT = {"console", "file", "prometheus"}
 
 with open(os.path.join(os.path.dirname(answers.__file__), "../../exporters/backends.def")) as f:

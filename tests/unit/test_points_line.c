@@ -84,7 +84,7 @@ UNIT(points_line, items)
     finish(&t);
 }
 
-/* The command line's tags stand under a point's own; inherit_tags false leaves the own alone. */
+/* A point's own tags override the command line's; with inherit_tags false it has its own only. */
 UNIT(points_line, inherited_tags)
 {
     struct taken t = {.reader = reader_of("librato")};
@@ -103,7 +103,7 @@ UNIT(points_line, inherited_tags)
     finish(&t);
 }
 
-/* What stands in place of a value: count and sum, centroids, measurements, a series' points. */
+/* What may be given in place of a value: count and sum, centroids, measurements, a series' points. */
 UNIT(points_line, instead)
 {
     struct taken t = {.reader = reader_of("librato")};
@@ -149,7 +149,7 @@ UNIT(points_line, chouette)
     finish(&t);
 }
 
-/* Every bad line says what is wrong and how to mend it, and leaves no point behind. */
+/* For every bad line the reason says what is wrong and how to fix it; no point of it is left. */
 UNIT(points_line, bad)
 {
     static const struct {

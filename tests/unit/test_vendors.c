@@ -35,7 +35,7 @@ static const char *no_env(const char *name)
 
 /* --- What was sent, as JSON --- */
 
-/* Decodes the escapes of a query: a blank may be written in several ways. */
+/* Decodes the escapes of a query: it does not matter how a blank is written. */
 static char *unescaped(const char *text)
 {
     char *out = strdup(text), *to = out;
@@ -187,7 +187,7 @@ static void run_case(const struct config_backend *b, json_t *one)
 {
     const char *name = json_string_value(json_object_get(one, "case"));
     json_t *want = json_object_get(one, "requests"), *records = json_object_get(one, "records"), *line;
-    json_t *refused = json_array(), *told = json_object_get(one, "left out");
+    json_t *refused = json_array(), *known = json_object_get(one, "left out");
     struct payload payloads[PAYLOADS] = {{.points = 0}};
     struct point_lines lines = {.root_count = 0};
     signed char where[64];
@@ -215,7 +215,7 @@ static void run_case(const struct config_backend *b, json_t *one)
     }
     if (!records && requests != json_array_size(want))
         UNIT_FAIL("%s: %zu requests, the vendor's client makes %zu\n", name, requests, json_array_size(want));
-    if (told || json_array_size(refused)) compare(name, refused, told);
+    if (known || json_array_size(refused)) compare(name, refused, known);
     for (int k = 0; k < PAYLOADS; k++) payload_free(&payloads[k]);
     if (session) b->type->session->close(&session);
     point_lines_free(&lines);

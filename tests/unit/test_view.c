@@ -96,7 +96,7 @@ UNIT(view, deltas)
     CHECK_EQ_U64(view.rebased, 0);
     view_free(&view);
     view_begin(&view, &sel, 0, 0);
-    CHECK(view_add(&view, second, NULL)); /* who knows what was told already */
+    CHECK(view_add(&view, second, NULL)); /* it is not known what was reported already */
     CHECK_NEAR(total(&view, "old"), 0, 0);
     CHECK_EQ_U64(view.rebased, 2);
     CHECK(find(&view, "old")->rebased);

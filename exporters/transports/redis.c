@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "stream.h"
+#include "tls_options.h"
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -54,18 +55,7 @@ const struct option redis_options[] = {
      .env = "REDIS_PASSWORD",
      .help = "password to log in with"},
     {.name = "tls", .type = OPTION_BOOL, REDIS(tls), .def = "false", .help = "use TLS"},
-    {.name = "ca_file",
-     .type = OPTION_STRING,
-     REDIS(ca_file),
-     .help = "file with CA certificates (PEM) to verify the server, instead of the system's"},
-    {.name = "client_cert",
-     .type = OPTION_STRING,
-     REDIS(client_cert),
-     .help = "file with the client certificate (PEM)"},
-    {.name = "client_key",
-     .type = OPTION_STRING,
-     REDIS(client_key),
-     .help = "file with the client certificate's key (PEM)"},
+    TLS_OPTIONS(struct redis_settings),
     {.name = "timeout",
      .type = OPTION_DURATION,
      REDIS(timeout),

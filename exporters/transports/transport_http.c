@@ -3,6 +3,7 @@
 
 #include "base64.h"
 #include "gzip.h"
+#include "tls_options.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -61,18 +62,7 @@ const struct option http_options[] = {
      .min = 1e6,
      .max = 3600e9,
      .help = "timeout for connecting, including TLS"},
-    {.name = "ca_file",
-     .type = OPTION_STRING,
-     HTTP(ca_file),
-     .help = "file with CA certificates (PEM) to verify the server, instead of the system's"},
-    {.name = "client_cert",
-     .type = OPTION_STRING,
-     HTTP(client_cert),
-     .help = "file with the client certificate (PEM)"},
-    {.name = "client_key",
-     .type = OPTION_STRING,
-     HTTP(client_key),
-     .help = "file with the client certificate's key (PEM)"},
+    TLS_OPTIONS(struct http_settings),
     {.name = "proxy",
      .type = OPTION_STRING,
      HTTP(proxy),

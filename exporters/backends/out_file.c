@@ -42,16 +42,6 @@ static const struct option file_options[] = {
 
 /* --- Lines --- */
 
-static void file_value(struct json *j, const metrics_row_t *row)
-{
-    if (row->type == METRICS_U64)
-        jsonw_u64(j, row->value.u);
-    else if (row->type == METRICS_I64)
-        jsonw_i64(j, row->value.i);
-    else
-        jsonw_f64(j, row->value.f);
-}
-
 static void file_head(struct json *j, const struct view *view, const struct item *item,
                       const metrics_row_t *first)
 {
@@ -113,12 +103,12 @@ static size_t file_line(struct json *j, const struct view *view, const struct it
         if (row->nature == METRICS_BUCKET || row->nature == METRICS_DISTRIBUTION) continue;
         size_t n = strlen(metrics_row_suffix(row, suffix, 24));
         jsonw_key(j, suffix);
-        file_value(j, row);
+        row_json_value(row, j);
         *points += 1;
         if (!delta || item->rebased) continue;
         memcpy(suffix + n, "_delta", 7);
         jsonw_key(j, suffix);
-        file_value(j, delta);
+        row_json_value(delta, j);
     }
     *points += file_buckets(j, rows);
     jsonw_object_end(j);

@@ -302,6 +302,16 @@ bool rows_expand(struct rows *rows, const metrics_reading_t *now, const metrics_
     return true;
 }
 
+void row_json_value(const metrics_row_t *row, struct json *j)
+{
+    if (row->type == METRICS_U64)
+        jsonw_u64(j, row->value.u);
+    else if (row->type == METRICS_I64)
+        jsonw_i64(j, row->value.i);
+    else
+        jsonw_f64(j, row->value.f);
+}
+
 /* Durations leave the registry in seconds. */
 static void item_convert(const struct selection *sel, metrics_row_t *row)
 {

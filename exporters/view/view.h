@@ -18,9 +18,10 @@
 #ifndef EXPORTERS_VIEW_H
 #define EXPORTERS_VIEW_H
 
-#include "region.h"
 #include "attribute.h"
 #include "backend.h"
+#include "json.h"
+#include "region.h"
 
 /* --- Selections --- */
 
@@ -141,6 +142,9 @@ bool rows_set(struct rows *rows, const metrics_row_t *from, size_t n);
 
 /* The first row of that attribute, valid as long as the rows are; or NULL. */
 const metrics_row_t *rows_find(const struct rows *rows, enum metrics_attribute attribute);
+
+/* Writes a row's value: integers stay integers. */
+void row_json_value(const metrics_row_t *row, struct json *j);
 
 /* Frees what `rows` owns and makes it zero. */
 void rows_free(struct rows *rows);

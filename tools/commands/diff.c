@@ -82,7 +82,7 @@ static void diff_json_side(struct json *j, const char *key, const metrics_row_t 
 {
     jsonw_key(j, key);
     if (row)
-        show_json_value(j, row);
+        row_json_value(row, j);
     else
         jsonw_null(j);
 }

@@ -146,16 +146,6 @@ void show_json_series(struct json *j, const metrics_reading_t *reading)
     jsonw_key_u64(j, "start_ns", metrics_reading_start(reading));
 }
 
-void show_json_value(struct json *j, const metrics_row_t *row)
-{
-    if (row->type == METRICS_U64)
-        jsonw_u64(j, row->value.u);
-    else if (row->type == METRICS_I64)
-        jsonw_i64(j, row->value.i);
-    else
-        jsonw_f64(j, row->value.f);
-}
-
 static void show_json_pair(struct json *j, double a, double b)
 {
     jsonw_array(j);
@@ -204,7 +194,7 @@ void show_json_row_open(struct json *j, const metrics_row_t *row)
     if (row->nature == METRICS_DISTRIBUTION && row->distribution)
         show_json_distribution(j, row->distribution);
     else
-        show_json_value(j, row);
+        row_json_value(row, j);
     jsonw_key_str(j, "nature", show_nature(row->nature));
     jsonw_key_str(j, "scope", show_scope(row->scope));
     jsonw_key_str(j, "unit", row->unit ? row->unit : "");

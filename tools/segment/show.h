@@ -48,9 +48,6 @@ void show_json_reading(struct json *j, const metrics_reading_t *reading, const s
 /* Members "time", "wall_ns", "incarnation", "created_ns", "series_damaged" of the open object. */
 void show_json_snapshot(struct json *j, const metrics_snapshot_header_t *header);
 
-/* The value alone, as an integer or a fraction. */
-void show_json_value(struct json *j, const metrics_row_t *row);
-
 /* Members "time" (as text) and "wall_ns" of the open object. */
 void show_json_time(struct json *j, uint64_t wall_ns);
 

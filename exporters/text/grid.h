@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * grid.h - a table whose columns line up. Cells are added row by row as text; columns named in `right` are
- * numbers and end on a line. Widths count characters of UTF-8, not bytes, and colours (ESC [ ... m) as nothing.
+ * grid.h - a table with aligned columns. Cells are added row by row as text. A column is aligned to the left,
+ * or to the right if its bit in `right` is set (for numbers). Widths count characters of UTF-8, not bytes,
+ * and colours (ESC [ ... m) as nothing.
+ *
+ * Not thread-safe: one grid belongs to one thread at a time.
  */
 #ifndef EXPORTERS_GRID_H
 #define EXPORTERS_GRID_H

@@ -128,6 +128,11 @@ struct rows {
     size_t n, room;
 };
 
+/* Expands a reading into the rows that the options ask for; base and options may be NULL. The rows are valid
+ * until the next call with the same `rows`, and no longer than the snapshot. False without memory. */
+bool rows_expand(struct rows *rows, const metrics_reading_t *now, const metrics_reading_t *base,
+                 const metrics_row_options_t *options);
+
 /* Expands an item into the rows that its backend wants, durations in the backend's unit. Totals are of the
  * given scope. The rows are valid until the next call with the same `rows`. False without memory. */
 bool item_rows(const struct view *view, const struct item *item, enum metrics_scope totals,

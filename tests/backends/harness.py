@@ -145,7 +145,7 @@ class Bench:
 
 def judge_case(name, action, ledger, log):
     """Whether what the table says was done and logged."""
-    logged = any(t in log for t in ("cannot deliver", "refuses what", "logs in again"))
+    logged = any(t in log for t in ("cannot deliver", "refuses metadata", "logs in again"))
     refused = "readings were refused" in log
     check(logged == (action == answers_table.RETRIED), f"{name}: {action}: trouble is logged, or there is none: {log}")
     check(refused == (action == answers_table.PARTLY), f"{name}: {action}: a refusal is logged, or there is none: {log}")

@@ -107,7 +107,7 @@ def main():
         service.script(fake.reset)
         b.ctl("add", "jobs", "5")
         b.start()
-        harness.check(harness.until(10, lambda: "their answer never came" in b.log()), f"ambiguous: it is logged: {b.log()}")
+        harness.check(harness.until(10, lambda: "because no answer came" in b.log()), f"ambiguous: it is logged: {b.log()}")
         b.ctl("add", "jobs", "7")
         harness.check(harness.until(10, lambda: service.total("jobs") == 7), f"ambiguous: 7 of 12 arrive: {service.sums}")
         ledger = b.stop()

@@ -170,7 +170,7 @@ static void golden_compare(const char *path, const char *got)
     buf_free(&want);
 }
 
-/* What a session says to the other side is in the golden file, too; the answer suits all of them. */
+/* The requests of a session are in the golden file, too; the answer satisfies all backends. */
 static struct buf said;
 static void answer_all(const struct payload *request, struct answer *answer)
 {

@@ -35,7 +35,7 @@ static const char *no_env(const char *name)
 
 /* --- What was sent, as JSON --- */
 
-/* Decodes the escapes of a query: it does not matter how a blank is written. */
+/* Decodes the escapes of a query: a blank may be written in several ways. */
 static char *unescaped(const char *text)
 {
     char *out = strdup(text), *to = out;

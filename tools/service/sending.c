@@ -208,7 +208,7 @@ static void sending_tag(struct sending *s, const char *key, const char *value)
     if (i == s->reader.tag_count) s->reader.tag_count++;
 }
 
-/* The configuration's < the backend's < the command line's. */
+/* The command line wins over the backend, the backend over the rest of the configuration. */
 static int sending_tags(struct sending *s)
 {
     const struct option_tags none = {.n = 0}, *top = s->config ? &s->config->tags : &none;

@@ -78,14 +78,15 @@ unpack() {
 
 # --- Building --------------------------------------------------------------------------------------------------
 
-# build DIRECTORY CMAKE_ARGUMENT...: silent unless it fails. The arguments take effect only at the first configuration.
+# build DIRECTORY CMAKE_ARGUMENT...: silent unless it fails. The arguments take effect only at the first configuration;
+# those in the array always_configured, if there is one, at each.
 build() {
     local dir=$1
     shift
     mkdir -p "$dir"
     local log=$dir/build.log
     if [ -e "$dir/CMakeCache.txt" ]; then set --; else set -- -G Ninja "$@"; fi
-    if ! { cmake -S "$top" -B "$dir" "$@" && cmake --build "$dir"; } >"$log" 2>&1 </dev/null; then
+    if ! { cmake -S "$top" -B "$dir" "$@" "${always_configured[@]}" && cmake --build "$dir"; } >"$log" 2>&1 </dev/null; then
         grep -E '(error|Error)[: ]|undefined reference' "$log" | head -n 40 >&2
         say "The build failed; the complete log is $log" >&2
         return 1

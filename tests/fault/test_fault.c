@@ -444,8 +444,7 @@ static void run(const struct scenario *s)
     scenario_name = s->name;
     plan = (struct shim_plan){0};
     long calls = attempt_apart(s);
-    const char *campaign = getenv("MTX_CAMPAIGN");
-    int picks = campaign && !strcmp(campaign, "long") ? PICKS : 1;
+    int picks = multi_campaign("long") ? PICKS : 1;
     for (int mode = 0; mode < MODES; mode++)
         for (int pick = 0; pick < picks; pick++) {
             long made = 0;

@@ -55,9 +55,8 @@ static void live(int n)
 
 int main(void)
 {
-    const char *campaign = getenv("MTX_CAMPAIGN");
-    int all = campaign && !strcmp(campaign, "long") ? LONG : SHORT;
-    multi_begin(all == LONG ? 3600 : 170);
+    int all = multi_campaign("long") ? LONG : SHORT;
+    multi_begin(170);
     metrics_registry_t *r = test_open(NULL);
     metrics_close(&r); /* the lives attach by themselves, like processes that have nothing in common */
     live(FIRST);

@@ -49,8 +49,7 @@ static double differ_by(long ms)
 
 int main(void)
 {
-    const char *campaign = getenv("MTX_CAMPAIGN");
-    bool longer = campaign && !strcmp(campaign, "long");
+    bool longer = multi_campaign("long");
     multi_begin(120);
     uint64_t before = monotonic();
     metrics_now(); /* the library is loaded; its first registry calibrates */

@@ -51,8 +51,7 @@ static uint64_t update(const struct series *s, double seconds)
 int main(void)
 {
     multi_begin(170);
-    const char *campaign = getenv("MTX_CAMPAIGN");
-    double seconds = campaign && !strcmp(campaign, "long") ? SECONDS_LONG : SECONDS;
+    double seconds = multi_campaign("long") ? SECONDS_LONG : SECONDS;
     metrics_registry_t *r = test_open(NULL);
     const double bounds[] = {1, 10};
     metrics_describe(

@@ -521,8 +521,7 @@ static void check_books(void)
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "writer")) return writer_program();
-    const char *campaign = getenv("MTX_CAMPAIGN");
-    double seconds = campaign && !strcmp(campaign, "long") ? 600 : 5;
+    double seconds = multi_campaign("long") ? 600 : 5;
     char path[] = "/dev/shm/mtx-test-books-XXXXXX";
     multi_begin((unsigned)seconds + 120);
     int fd = mkstemp(path);

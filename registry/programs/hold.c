@@ -73,6 +73,19 @@ uint32_t metrics_hold_take(metrics_hold_t *hold, uint32_t pid, uint64_t since_ns
     return n;
 }
 
+uint64_t metrics_hold_interval(metrics_hold_t *hold)
+{
+    struct segment_header h;
+    return hold && !view_head(&hold->view, &h) ? h.epoch : 0;
+}
+
+/* The leader moves the epoch before it reads, and says that it is logged after (ORD-10). */
+bool metrics_hold_is_logged(metrics_hold_t *hold, uint64_t interval)
+{
+    struct segment_header h;
+    return hold && !view_head(&hold->view, &h) && h.logged >= interval;
+}
+
 void metrics_hold_release(metrics_hold_t **hold)
 {
     if (!*hold) return;

@@ -19,6 +19,8 @@
 #ifndef METRICS_HOLD_H
 #define METRICS_HOLD_H
 
+#include <stdbool.h>
+
 #include <mtx/snapshot.h>
 
 #pragma GCC visibility push(default)
@@ -41,6 +43,13 @@ void metrics_hold_process(metrics_hold_t *hold, uint32_t pid);
  * it. Returns how many are held, perhaps 0.
  */
 uint32_t metrics_hold_take(metrics_hold_t *hold, uint32_t pid, uint64_t since_ns);
+
+/*
+ * The interval that is open now, 0 = cannot be read. Once metrics_hold_is_logged() of it, an exporter has read the whole
+ * segment since this call, and so what is held.
+ */
+uint64_t metrics_hold_interval(metrics_hold_t *hold);
+bool metrics_hold_is_logged(metrics_hold_t *hold, uint64_t interval);
 
 /* Let go: the gauges are gone. *hold becomes NULL. */
 void metrics_hold_release(metrics_hold_t **hold);

@@ -175,25 +175,14 @@ static void run_await_leader(struct run *run, uint64_t deadline)
     }
 }
 
-/* Waits until the other exporter has closed that many intervals. */
-static bool run_await_epoch(const struct run *run, uint64_t epoch, uint64_t deadline)
-{
-    metrics_segment_info_t facts;
-    while (run_facts(run, &facts) && facts.leader && clock_mono(&clock_system) < deadline) {
-        if (facts.epoch >= epoch) return true;
-        if (!reporter_pause(&run->child, clock_mono(&clock_system) + CLOCK_SECOND / 50)) return false;
-    }
-    return false;
-}
-
-/* The other exporter closes its interval at its own time and then reads what we hold. That it has finished
- * reading shows only when it closes the next interval, which may be long after; a second is ample. */
+/* The other exporter closes its interval at its own time, then reads what we hold, then notes that it has. */
 static void run_await_other(const struct run *run, uint64_t deadline)
 {
     metrics_segment_info_t facts;
-    if (!run_facts(run, &facts) || !run_await_epoch(run, facts.epoch + 1, deadline)) return;
-    uint64_t ample = clock_mono(&clock_system) + CLOCK_SECOND;
-    run_await_epoch(run, facts.epoch + 2, ample < deadline ? ample : deadline);
+    uint64_t open = metrics_hold_interval(run->hold);
+    while (!metrics_hold_is_logged(run->hold, open) && run_facts(run, &facts) && facts.leader &&
+           clock_mono(&clock_system) < deadline)
+        if (!reporter_pause(&run->child, clock_mono(&clock_system) + CLOCK_SECOND / 50)) return;
 }
 
 static void run_last_report(struct run *run)

@@ -7,7 +7,7 @@
  *     say=TEXT                    prints a line on standard output
  *     ready=FILE                  makes that file
  *     wait                        waits: SIGTERM ends it with 0, SIGUSR1 prints "usr1" and it waits on
- *     until=FILE                  waits (10 s at most) until that file exists
+ *     until=FILE                  waits (a minute at most) until that file exists
  *     raise=N exit=N              raises a signal, ends with that status
  */
 #include <mtx/metrics.h>
@@ -50,7 +50,7 @@ static void fill(int n)
 
 static void wait_for_file(const char *path)
 {
-    for (int i = 0; i < 1000 && access(path, F_OK); i++) usleep(10000);
+    for (int i = 0; i < 6000 && access(path, F_OK); i++) usleep(10000);
 }
 
 static void make_file(const char *path)

@@ -17,6 +17,9 @@
 
 static int multi_passed, multi_failed;
 
+/* How long an event is waited for, however busy the machine is: no test judges how soon it comes. */
+enum { PATIENCE_MS = 60000 };
+
 #define EXPECT(COND, ...)                                 \
     do {                                                  \
         bool multi_ok = (COND);                           \

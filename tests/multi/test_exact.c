@@ -214,7 +214,7 @@ static int victim_program(bool with_sequences, int number)
     metrics_meter_t *m = metrics_meter(r, "meter");
     metrics_histogram_t *h = metrics_histogram(r, "histogram"), *k = metrics_histogram(r, "buckets");
     metrics_timer_t *t = metrics_timer(r, "timer");
-    for (alarm(60);;) {
+    for (alarm(120);;) {
         metrics_counter_inc(c), note(b, COUNTER);
         metrics_updown_inc(u), note(b, UPDOWN);
         metrics_meter_mark(m, 1), note(b, METER);
@@ -229,7 +229,7 @@ static int victim_program(bool with_sequences, int number)
 static bool kill_one(pid_t pid, const struct book *b)
 {
     int status = 0;
-    for (int ms = 0; ms < 5000 && !__atomic_load_n(&b->done[TIMER], __ATOMIC_ACQUIRE); ms++)
+    for (int ms = 0; ms < PATIENCE_MS && !__atomic_load_n(&b->done[TIMER], __ATOMIC_ACQUIRE); ms++)
         multi_sleep_ms(1);
     nanosleep(&(struct timespec){.tv_nsec = rand() % 4000000}, NULL);
     kill(pid, SIGKILL);

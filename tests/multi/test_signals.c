@@ -22,7 +22,8 @@ static const struct {
 } series[KINDS] = {{"counter", "count"}, {"updown", "value"},  {"meter", "count"},  {"decaying", "count"},
                    {"uniform", "count"}, {"sliding", "count"}, {"window", "count"}, {"buckets", "count"},
                    {"timer", "count"},   {"gauge", "value"}};
-enum { STORM_NS = 100000, STORM_MS = 1500, SERIES_ERRNO = 4711, ELEMENTS = 200 };
+/* A storm lasts so long, and on until so many signals came (a tenth of it: jumps). */
+enum { STORM_NS = 100000, STORM_MS = 1500, WANTED = 1000, SERIES_ERRNO = 4711, ELEMENTS = 200 };
 
 static metrics_counter_t *counter;
 static metrics_updown_t *updown;
@@ -112,7 +113,7 @@ static void check_storm(void)
 {
     uint64_t n = 0, over = now_ms() + STORM_MS;
     timer_t storm = storm_begin(on_storm);
-    while (now_ms() < over)
+    while (now_ms() < over || handled <= (uint64_t)multi_dose(WANTED))
         for (int i = 0; i < 100; i++, n++) {
             errno = SERIES_ERRNO;
             update_all(n);
@@ -121,8 +122,7 @@ static void check_storm(void)
     storm_end(storm);
     double all = (double)(n + handled);
     printf("     %" PRIu64 " updates of %d kinds, %" PRIu64 " signals (%.0f a second)\n", n, KINDS + 1,
-           (uint64_t)handled, (double)handled * 1000 / STORM_MS);
-    EXPECT(handled > (uint64_t)multi_dose(1000), "signals came in");
+           (uint64_t)handled, (double)handled * 1000 / (double)(now_ms() + STORM_MS - over));
     EXPECT_EQ(disturbed, 0, "updates after which errno was another");
     for (int k = 0; k < KINDS; k++)
         EXPECT_EQ(multi_number(series[k].name, NULL, series[k].row), all, series[k].name);
@@ -153,13 +153,13 @@ static void check_jumps(void)
     uint64_t over = now_ms() + STORM_MS;
     timer_t storm = storm_begin(on_jump);
     sigsetjmp(start_again, 1);
-    while (now_ms() < over) {
+    while (now_ms() < over || jumps <= (uint64_t)multi_dose(WANTED / 10)) {
         may_jump = 1;
         for (int k = 0; k <= KINDS; k++) update(k, done[k]), done[k]++;
         may_jump = 0;
     }
     storm_end(storm);
-    EXPECT(jumps > (uint64_t)multi_dose(100), "%" PRIu64 " updates left by siglongjmp()", (uint64_t)jumps);
+    printf("     %" PRIu64 " updates left by siglongjmp()\n", (uint64_t)jumps);
     for (int k = 0; k < KINDS; k++) {
         double got = multi_number(series[k].name, NULL, series[k].row) - before[k];
         EXPECT(got >= (double)done[k] && got <= (double)(done[k] + jumps),

@@ -260,7 +260,7 @@ static bool is_level(double want)
 static void end_left(void)
 {
     if (*left) kill(*left, SIGKILL);
-    for (int i = 0; i < 2000 && owners().alive; i++) multi_sleep_ms(5);
+    for (int i = 0; i < PATIENCE_MS / 5 && owners().alive; i++) multi_sleep_ms(5);
 }
 
 static void try_cell(const struct cell *c)

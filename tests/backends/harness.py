@@ -73,12 +73,13 @@ class Bench:
 
     count = itertools.count(1)
 
-    def __init__(self, backend, interval="1s", extra=""):
+    def __init__(self, backend, interval="1s", extra="", flush="30s"):
+        """flush: how long the exporter tries to deliver at its end; little where it cannot."""
         number = next(Bench.count)
         self.work = tempfile.mkdtemp()
         self.segment = f"/dev/shm/mtx-backend-{os.getpid()}-{number}.seg"
         self.config = f"{self.work}/config.yml"
-        self.backend, self.interval, self.extra = backend, interval, extra
+        self.backend, self.interval, self.extra, self.flush = backend, interval, extra, flush
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("LIBRATO", "ANODOT", "APPTUIT", "REDIS"))}
         self.env.update(MTX_SEGMENT=self.segment, LC_ALL="C.UTF-8")
         self.exporter, self.errors = None, f"{self.work}/errors"
@@ -86,7 +87,7 @@ class Bench:
 
     def write_config(self):
         with open(self.config, "w") as f:
-            f.write(f"interval: {self.interval}\nhttp: off\nflush_timeout: 5s\n{self.extra}backends:\n  - {self.backend}\n")
+            f.write(f"interval: {self.interval}\nhttp: off\nflush_timeout: {self.flush}\n{self.extra}backends:\n  - {self.backend}\n")
 
     def ctl(self, *words):
         done = subprocess.run([MTXCTL, *words], env=self.env, capture_output=True, text=True, timeout=60)
@@ -99,6 +100,12 @@ class Bench:
             self.exporter = subprocess.Popen([EXPORTER, "--config", self.config], env=self.env, stdout=errors, stderr=errors)
         children.append(self.exporter)
         until(10, lambda: "following" in self.log())
+
+    def intervals(self, n):
+        """Until so many more intervals are closed."""
+        closed = lambda: json.loads(self.ctl("info", "--json"))["epoch"]
+        want = closed() + n
+        check(until(n + 10, lambda: closed() >= want), f"{n} intervals")
 
     def log(self):
         try:
@@ -239,7 +246,7 @@ def split_and_poison(make, config, total):
 def unreachable(config_at, expected="cannot deliver"):
     """Refused, unresolvable: logged, retried, and kept for the next exporter."""
     for name, url in answers_table.UNREACHABLE:
-        with Bench(config_at(url), extra="") as b:
+        with Bench(config_at(url), flush="1s") as b:
             b.ctl("add", "jobs", "5")
             b.start()
             check(until(10, lambda: expected in b.log()), f"{name}: it is logged")

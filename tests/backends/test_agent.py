@@ -40,7 +40,7 @@ with Redis() as redis, harness.Bench(f"{{type: chouette, unix_socket: {redis.pat
     for i in range(20 if harness.LONG else 4):
         for user in ("ann", "bob", f"user {i}"):
             b.ctl("unique", "users", user)
-        harness.until(0.7, lambda: False)  # some intervals, so that windows have neighbours to be merged
+        b.intervals(1)  # so that windows have neighbours to be merged
     writer.stdin.close()
     writer.wait(10)
     b.stop()

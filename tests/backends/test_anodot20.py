@@ -56,7 +56,7 @@ class Anodot(fake.Service):
 
 def config(service, extra=""):
     url = service if isinstance(service, str) else service.url
-    return (f"{{type: anodot20, url: '{url}', token: open sesame, timeout: 700ms, connect_timeout: 500ms, "
+    return (f"{{type: anodot20, url: '{url}', token: open sesame, timeout: 2s, connect_timeout: 2s, "
             f"retry_least: 10ms, retry_most: 50ms{extra}}}")
 
 

@@ -80,7 +80,7 @@ class Anodot(fake.Service):
 
 def config(service, extra=""):
     url = service if isinstance(service, str) else service.url
-    return (f"{{type: anodot30, url: '{url}', token: sesame, access_key: open, timeout: 700ms, connect_timeout: 500ms, "
+    return (f"{{type: anodot30, url: '{url}', token: sesame, access_key: open, timeout: 2s, connect_timeout: 2s, "
             f"retry_least: 10ms, retry_most: 50ms{extra}}}")
 
 

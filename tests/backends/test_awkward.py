@@ -32,7 +32,7 @@ def run(name):
         writer = subprocess.Popen([f"{harness.BUILD}/tests/multi/awkward"], env=b.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         harness.equal(writer.stdout.readline(), "ready\n", f"{name}: the writer is ready")
         b.start()
-        harness.until(3, lambda: False)  # some intervals
+        b.intervals(3)
         writer.stdin.close()
         writer.wait(10)
         ledger = b.stop()

@@ -98,7 +98,7 @@ class Redis:
 
 
 def config(redis, extra="", port=None):
-    return (f"{{type: chouette, host: 127.0.0.1, port: {port or redis.port}, timeout: 700ms, connect_timeout: 500ms, "
+    return (f"{{type: chouette, host: 127.0.0.1, port: {port or redis.port}, timeout: 2s, connect_timeout: 2s, "
             f"retry_least: 10ms, retry_most: 50ms{extra}}}")
 
 
@@ -175,7 +175,7 @@ def outage(name, words):
 
 def unknown(name, words):
     """An unknown host name: kept for the next exporter."""
-    with harness.Bench(f"{{type: chouette, host: nowhere.invalid, retry_least: 10ms, retry_most: 50ms}}") as b:
+    with harness.Bench(f"{{type: chouette, host: nowhere.invalid, retry_least: 10ms, retry_most: 50ms}}", flush="1s") as b:
         b.ctl("add", "jobs", "5")
         b.start()
         harness.check(harness.until(10, lambda: re.search(words, b.log())), f"{name}: it is logged: {b.log()}")

@@ -82,7 +82,7 @@ class Librato(fake.Service):
 
 def config(service, extra=""):
     url = service if isinstance(service, str) else service.url
-    return (f"{{type: librato, url: '{url}', user: me, token: sesame, timeout: 700ms, connect_timeout: 500ms, "
+    return (f"{{type: librato, url: '{url}', user: me, token: sesame, timeout: 2s, connect_timeout: 2s, "
             f"retry_least: 10ms, retry_most: 50ms{extra}}}")
 
 

@@ -128,7 +128,7 @@ class Proxy(Lines):
     def __init__(self):
         super().__init__()
         outer = self
-        self.connections = 0
+        self.connections = self.hangups = 0
 
         class Reader(socketserver.StreamRequestHandler):
             def handle(self):
@@ -144,7 +144,8 @@ class Proxy(Lines):
                             except Violation as violation:
                                 outer.violations.append(str(violation))
                 except TimeoutError:
-                    pass  # idle: closed, without a word
+                    with outer.lock:
+                        outer.hangups += 1  # idle: closed, without a word
 
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Reader)
         self.server.daemon_threads = True
@@ -156,7 +157,7 @@ class Proxy(Lines):
         self.server.server_close()
 
 
-RETRY = "timeout: 700ms, connect_timeout: 500ms, retry_least: 10ms, retry_most: 50ms"
+RETRY = "timeout: 2s, connect_timeout: 2s, retry_least: 10ms, retry_most: 50ms"
 
 
 def config(service, extra=""):
@@ -202,8 +203,7 @@ def main():
         for i in range(4):
             want = 2**i
             harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 2 * want - 1), f"hang-up {i}: {service.deltas}")
-            connections = service.connections
-            harness.until(3, lambda: False)  # longer than the proxy has patience
+            harness.check(harness.until(3, lambda: service.hangups > i), f"the proxy loses patience: {service.hangups}")
             b.ctl("add", "jobs", str(2 * want))
         harness.check(harness.until(10, lambda: service.deltas.get(("jobs.count", ())) == 31), f"hang-ups: {service.deltas}")
         harness.check(service.connections >= 4, f"there were hang-ups: {service.connections}")

@@ -22,7 +22,7 @@ YAML
 mtx-exporter --config "$work/exporter.yaml" >"$work/exporter.out" 2>&1 &
 exporter=$!
 started+=($exporter)
-delivered() { mtxctl status --json | jq -e 'any(.backends[]; .backend == "kept" and .delivered > 10)'; }
+delivered() { mtxctl status --json | jq -e '.backends | any(.backend == "kept" and .delivered > 10) and any(.backend == "lost" and .retries > 0)'; }
 wait_until 20 delivered
 expect 0 mtxctl status
 out '^An exporter leads the segment\.$'

@@ -187,7 +187,7 @@ static void check_survivor(double before, const char *what, uint64_t place)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(60);
         survive(before);
         exit(0);
     }

@@ -60,7 +60,6 @@ def play(name, backend, extra):
                 service.state = "last"
                 check(harness.until(10, lambda: service.state == "down"), f"{name}: and the first after it")
             service.state = "up"
-            time.sleep(1)
         finally:
             load.send_signal(signal.SIGTERM)
             lines = [line.split("\t") for line in load.communicate(timeout=20)[0].splitlines()]

@@ -400,7 +400,7 @@ static void check_after(void)
 
 static void attempt(const struct scenario *s, long *calls)
 {
-    alarm(20);
+    alarm(60);
     setenv("MTX_SEGMENT", path, 1);
     s->before();
     int before = descriptors();

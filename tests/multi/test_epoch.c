@@ -121,7 +121,7 @@ static void begin(double x)
     pause_here = 1;
     atomic_fetch_add(&order, 1);
     for (time_t start = time(NULL); !paused;)
-        if (time(NULL) > start + 20) {
+        if (time(NULL) > start + PATIENCE_MS / 1000) {
             EXPECT(false, "the section has a place to pause (RSEQ_PAUSE)");
             exit(multi_end());
         }

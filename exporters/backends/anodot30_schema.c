@@ -200,6 +200,8 @@ bool anodot30_create(const struct anodot30_talk *t, const char *name, int64_t ve
         t->answer->outcome = OUTCOME_RETRY;
         buf_printf(&t->answer->why, "the schema of %s got no id", name);
     }
+    /* It may have been made although the response was lost, or by another exporter: a new list will say. */
+    if (!good) anodot30_forget(t->session);
     json_decref(root);
     json_decref(body);
     free(text);

@@ -10,12 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A connection that was idle for longer is not used again: many services close it about then, and a request
+ * that crosses the end of its connection may or may not have been accepted. */
+enum { HTTP_IDLE_MOST_S = 15 };
+
 enum { HTTP_ANSWER_MOST = 1 << 20, HTTP_QUOTE = 400 };
 
 struct http {
     const struct http_settings *settings;
     CURL *curl;
-    struct buf packed; /* the compressed body */
+    struct buf packed;      /* the compressed body */
+    const struct buf *body; /* of the request: the payload's or the compressed one */
+    size_t taken;           /* how many bytes of it libcurl has taken */
+    unsigned begun;         /* how often libcurl was about to send the request */
     struct buf url;
     char error[CURL_ERROR_SIZE];
 };
@@ -134,6 +141,29 @@ static void *http_open(const void *settings, struct buf *why)
     return NULL;
 }
 
+/*
+ * libcurl sends a request again by itself: when a kept connection ends without an answer, or a stream of
+ * HTTP/2 is refused. A service may have accepted the first one, so only the consumer may decide that. It is
+ * kept from it in two ways: this is called whenever a request is about to be sent, and refuses the second
+ * time; and the body comes from a function that cannot go back to its beginning.
+ */
+static int http_begin(void *link, char *local, char *remote, int local_port, int remote_port)
+{
+    struct http *h = link;
+    (void)local, (void)remote, (void)local_port, (void)remote_port;
+    return h->begun++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static size_t http_take(char *to, size_t size, size_t n, void *link)
+{
+    struct http *h = link;
+    size_t left = h->body->len - h->taken, most = size * n;
+    if (most > left) most = left;
+    if (most) memcpy(to, h->body->data + h->taken, most);
+    h->taken += most;
+    return most;
+}
+
 /* Everything that is the same for all requests. Set anew each time: a request may have changed some of it. */
 static void http_set_common(struct http *h)
 {
@@ -146,6 +176,11 @@ static void http_set_common(struct http *h)
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(s->timeout / 1000000));
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(s->connect_timeout / 1000000));
     curl_easy_setopt(c, CURLOPT_USERAGENT, "mtx-exporter");
+    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)HTTP_IDLE_MOST_S);
+    curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, http_begin);
+    curl_easy_setopt(c, CURLOPT_PREREQDATA, h);
+    h->begun = 0;
+    h->taken = 0;
     if (s->ca_file) curl_easy_setopt(c, CURLOPT_CAINFO, s->ca_file);
     if (s->client_cert) curl_easy_setopt(c, CURLOPT_SSLCERT, s->client_cert);
     if (s->client_key) curl_easy_setopt(c, CURLOPT_SSLKEY, s->client_key);
@@ -267,8 +302,11 @@ static bool http_set_body(struct http *h, const struct payload *payload)
         body = &h->packed;
     }
     const char *method = payload->method ? payload->method : "POST";
+    h->body = body;
     if (body->len || !strcmp(method, "POST") || !strcmp(method, "PUT")) {
-        curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, buf_text(body));
+        curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(h->curl, CURLOPT_READFUNCTION, http_take);
+        curl_easy_setopt(h->curl, CURLOPT_READDATA, h);
         curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
     }
     if (strcmp(method, body->len ? "POST" : "GET")) curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
@@ -312,23 +350,30 @@ static void http_quote(const struct buf *body, struct buf *why)
     if (n < body->len) buf_str(why, "...");
 }
 
-static void http_judge(struct http *h, CURLcode code, const struct payload *payload, struct answer *answer)
+/* Why there was no answer. */
+static const char *http_trouble(const struct http *h, CURLcode code)
+{
+    if (h->begun > 1 || code == CURLE_SEND_FAIL_REWIND)
+        return "the service closed the connection without a response";
+    return h->error[0] ? h->error : curl_easy_strerror(code);
+}
+
+static void http_judge(struct http *h, CURLcode code, struct answer *answer)
 {
     long status = 0;
-    curl_off_t after = 0, sent = 0;
+    curl_off_t after = 0;
     char *to = NULL;
     curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(h->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
     /* Without the whole answer the status does not count: what was accepted is not known. */
     if (code != CURLE_OK) status = 0;
-    size_t whole = h->packed.len ? h->packed.len : payload->body.len;
     answer->response.status = (int)status;
-    http_classify((int)status, sent > 0 && (size_t)sent >= whole, answer);
+    /* libcurl's own count of bytes sent begins anew when it tries again, so it is not asked. */
+    http_classify((int)status, h->begun && h->taken >= h->body->len, answer);
     if (answer->outcome == OUTCOME_RETRY) answer->retry_after_ns = (uint64_t)after * UINT64_C(1000000000);
     if (answer->outcome == OUTCOME_SENT) return;
     if (code != CURLE_OK) {
-        buf_str(&answer->why, h->error[0] ? h->error : curl_easy_strerror(code));
+        buf_str(&answer->why, http_trouble(h, code));
         return;
     }
     buf_printf(&answer->why, "HTTP %ld: ", status);
@@ -367,7 +412,7 @@ static void http_send(void *link, const struct payload *payload, struct answer *
     curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, http_receive);
     curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &answer->response.body);
     CURLcode code = curl_easy_perform(h->curl);
-    http_judge(h, code, payload, answer);
+    http_judge(h, code, answer);
     curl_slist_free_all(headers);
 }
 

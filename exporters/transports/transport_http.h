@@ -2,7 +2,8 @@
 /*
  * transport_http.h - requests over HTTP and HTTPS, by libcurl: kept-alive connections, time limits, proxies
  * (the usual environment variables too), client certificates, Unix sockets. Certificates are verified,
- * redirections are not followed.
+ * redirections are not followed. A request is sent once: if the connection ends without a response, the answer
+ * says so, and nothing is sent again.
  *
  * The settings struct of a backend that uses it begins with struct http_settings. Sessions may send requests
  * of their own through the same link: build a payload and call transport_http.send().

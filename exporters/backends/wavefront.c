@@ -26,6 +26,7 @@ bool wavefront_sound(const void *settings, struct buf *why)
 
 #define BEAT        (UINT64_C(300) * CLOCK_SECOND)
 #define LOGIN_LIMIT (30 * CLOCK_SECOND)
+#define LOGIN_LIFE_MOST 86400 /* s; a platform that says more has made a mistake */
 
 static void *open_session(const void *settings, struct buf *why)
 {
@@ -96,6 +97,7 @@ static bool log_in(struct wavefront *w, const struct wavefront_settings *s, stru
         expire_session(w);
         w->bearer = strdup(token);
         /* It is renewed three minutes before it ends, or half a minute if it is short. */
+        if (life > LOGIN_LIFE_MOST) life = LOGIN_LIFE_MOST;
         json_int_t early = life < 600 ? 30 : 180;
         w->renew_at = clock_mono(&clock_system) + (uint64_t)(life > early ? life - early : 1) * CLOCK_SECOND;
     } else if (good) {

@@ -10,15 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most bytes of all replies to one exchange: an answer may be endless. */
-enum { REDIS_ANSWER_MOST = 1 << 20 };
+/* The most bytes and elements of arrays of all replies to one exchange: an answer may be endless, and hiredis
+ * allocates an array as soon as its size has come, and one in another as deep as they come. */
+enum { REDIS_ANSWER_MOST = 1 << 20, REDIS_ELEMENTS_MOST = 1024 };
+
+/* What the replies of an exchange have announced so far. */
+struct announced {
+    size_t bytes, elements;
+    size_t skip; /* bytes of a text that are still to come */
+    char line[24];
+    size_t n; /* bytes of a line; more of them are not kept */
+};
 
 struct redis {
     const struct redis_settings *settings;
     struct stream *stream;
     redisReader *reader;
     uint64_t until; /* the exchange has to be over */
-    size_t came;    /* bytes of its replies so far */
+    struct announced announced;
 };
 
 #define REDIS(MEMBER) OPTION_FIELD(struct redis_settings, MEMBER)
@@ -125,6 +134,42 @@ void redis_command(struct buf *out, size_t n, const char *const *words, const si
     redisFreeCommand(text);
 }
 
+/* A line of the protocol: an array's size, a text's length, or a value. False if that is too much. */
+static bool announce(struct announced *a)
+{
+    a->line[a->n] = '\0';
+    a->n = 0;
+    long long v = strtoll(a->line + (a->line[0] != '\0'), NULL, 10);
+    if (v <= 0 || !a->line[0]) return true;
+    if (a->line[0] == '$') {
+        if (v > REDIS_ANSWER_MOST) return false;
+        a->skip = (size_t)v + 2;
+    } else if (strchr("*%~>|", a->line[0])) {
+        if (v > REDIS_ELEMENTS_MOST - (long long)a->elements) return false;
+        a->elements += (size_t)v;
+    }
+    return true;
+}
+
+/* Looks at what has come, before hiredis does. False if it is too much. */
+static bool look(struct announced *a, const char *data, size_t n)
+{
+    a->bytes += n;
+    if (a->bytes > REDIS_ANSWER_MOST) return false;
+    while (n) {
+        size_t step = a->skip < n ? a->skip : n;
+        a->skip -= step;
+        data += step;
+        n -= step;
+        if (!n) break;
+        if (*data == '\n' && !announce(a)) return false;
+        if (*data != '\n' && a->n + 1 < sizeof a->line) a->line[a->n++] = *data;
+        data++;
+        n--;
+    }
+    return true;
+}
+
 /* The next reply, to be freed; NULL with the reason, and the connection closed. */
 static redisReply *next_reply(struct redis *r, struct buf *why)
 {
@@ -134,10 +179,9 @@ static redisReply *next_reply(struct redis *r, struct buf *why)
         if (reply) return reply;
         size_t n = stream_read(r->stream, bytes, sizeof bytes, r->until, why);
         if (!n) return NULL;
-        r->came += n;
-        if (r->came > REDIS_ANSWER_MOST || clock_mono(&clock_system) >= r->until) {
-            buf_str(why,
-                    r->came > REDIS_ANSWER_MOST ? "its answer is too long" : "no complete answer in time");
+        bool most = look(&r->announced, bytes, n);
+        if (!most || clock_mono(&clock_system) >= r->until) {
+            buf_str(why, most ? "no complete answer in time" : "its answer is too long");
             stream_close(r->stream);
             return NULL;
         }
@@ -186,7 +230,7 @@ static bool exchange_raw(struct redis *r, const struct buf *commands, size_t rep
 {
     size_t written = 0;
     r->until = stream_deadline(r->stream);
-    r->came = 0;
+    r->announced = (struct announced){0};
     if (!stream_write(r->stream, commands->data, commands->len, &written, &answer->why)) {
         answer->ambiguous = written == commands->len; /* a part of a transaction does nothing */
         return false;

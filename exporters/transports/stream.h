@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream.h - a connection that carries bytes, by libcurl (CONNECT_ONLY): names, IPv6, TLS, proxies and Unix
- * sockets as for HTTP, but the bytes are ours.
+ * stream.h - a connection that carries bytes, by libcurl (CONNECT_ONLY): names, IPv6, TLS and Unix sockets as
+ * for HTTP, but the bytes are ours. Proxies, which are for HTTP, are not used.
  *
  * Not thread-safe: one thread at a time for each stream.
  */

@@ -14,7 +14,10 @@
  * that crosses the end of its connection may or may not have been accepted. */
 enum { HTTP_IDLE_MOST_S = 15 };
 
-enum { HTTP_ANSWER_MOST = 1 << 20, HTTP_QUOTE = 400 };
+/* No service is left alone for longer than this, whatever it asks for: it may be a mistake. */
+enum { HTTP_PAUSE_MOST_S = 3600 };
+
+enum { HTTP_ANSWER_MOST = 1 << 20, HTTP_HEADERS_MOST = 256 << 10, HTTP_QUOTE = 400 };
 
 struct http {
     const struct http_settings *settings;
@@ -23,6 +26,7 @@ struct http {
     const struct buf *body; /* of the request: the payload's or the compressed one */
     size_t taken;           /* how many bytes of it libcurl has taken */
     unsigned begun;         /* how often libcurl was about to send the request */
+    size_t headers;         /* bytes of the response's headers */
     struct buf url;
     char error[CURL_ERROR_SIZE];
 };
@@ -164,6 +168,15 @@ static size_t http_take(char *to, size_t size, size_t n, void *link)
     return most;
 }
 
+/* Endless headers end the request: those of all responses (100 Continue) and trailers are added up. */
+static size_t http_header(char *data, size_t size, size_t n, void *link)
+{
+    struct http *h = link;
+    (void)data;
+    h->headers += size * n;
+    return h->headers <= HTTP_HEADERS_MOST ? size * n : 0;
+}
+
 /* Everything that is the same for all requests. Set anew each time: a request may have changed some of it. */
 static void http_set_common(struct http *h)
 {
@@ -179,6 +192,9 @@ static void http_set_common(struct http *h)
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)HTTP_IDLE_MOST_S);
     curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, http_begin);
     curl_easy_setopt(c, CURLOPT_PREREQDATA, h);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, http_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, h);
+    h->headers = 0;
     h->begun = 0;
     h->taken = 0;
     if (s->ca_file) curl_easy_setopt(c, CURLOPT_CAINFO, s->ca_file);
@@ -350,33 +366,50 @@ static void http_quote(const struct buf *body, struct buf *why)
     if (n < body->len) buf_str(why, "...");
 }
 
+/* The pause that the service asks for, within reason; `why` says if it asks for more. A date is libcurl's to
+ * read; it takes a number with too many digits for none. */
+static uint64_t http_pause(struct http *h, struct buf *why)
+{
+    struct curl_header *header = NULL;
+    curl_off_t after = 0;
+    curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
+    if (curl_easy_header(h->curl, "Retry-After", 0, CURLH_HEADER, -1, &header) || after < 0) return 0;
+    if (strspn(header->value, "0123456789") > 10) after = HTTP_PAUSE_MOST_S + 1;
+    if (after > HTTP_PAUSE_MOST_S) {
+        buf_printf(why, "it asks for a long pause (Retry-After: %.40s), and gets 1h; ",
+                   header->value);
+        after = HTTP_PAUSE_MOST_S;
+    }
+    return (uint64_t)after * UINT64_C(1000000000);
+}
+
 /* Why there was no answer. */
 static const char *http_trouble(const struct http *h, CURLcode code)
 {
     if (h->begun > 1 || code == CURLE_SEND_FAIL_REWIND)
         return "the service closed the connection without a response";
+    if (h->headers > HTTP_HEADERS_MOST) return "the headers of the response are too long";
+    if (code == CURLE_WRITE_ERROR) return "the response is too long";
     return h->error[0] ? h->error : curl_easy_strerror(code);
 }
 
 static void http_judge(struct http *h, CURLcode code, struct answer *answer)
 {
     long status = 0;
-    curl_off_t after = 0;
     char *to = NULL;
     curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
     /* Without the whole answer the status does not count: what was accepted is not known. */
     if (code != CURLE_OK) status = 0;
     answer->response.status = (int)status;
     /* libcurl's own count of bytes sent begins anew when it tries again, so it is not asked. */
     http_classify((int)status, h->begun && h->taken >= h->body->len, answer);
-    if (answer->outcome == OUTCOME_RETRY) answer->retry_after_ns = (uint64_t)after * UINT64_C(1000000000);
     if (answer->outcome == OUTCOME_SENT) return;
     if (code != CURLE_OK) {
         buf_str(&answer->why, http_trouble(h, code));
         return;
     }
     buf_printf(&answer->why, "HTTP %ld: ", status);
+    if (answer->outcome == OUTCOME_RETRY) answer->retry_after_ns = http_pause(h, &answer->why);
     curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &to);
     if (to) /* without its query, where a token may be */
         buf_printf(&answer->why, "it has moved to %.*s: put that into the configuration; ",

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises: a service cannot silence the exporter, fill its memory, or make it reveal what is not meant for it. A pause of
+more than an hour is not kept (57 years were, and 2^64 ns made it try at once); endless headers and huge or nested arrays
+end the exchange; a proxy for HTTP gets nothing of what goes to Redis or over a plain socket, where it was sent AUTH."""
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import fake
+import harness
+from harness import check, equal
+from test_anodot20 import Anodot, config
+
+RETRY = "timeout: 1s, connect_timeout: 500ms, retry_least: 10ms, retry_most: 50ms, exclude: ['mtx.*']"
+
+
+class Raw:
+    """Takes what comes on each connection and answers with the same bytes, over and over if they have no end."""
+
+    def __init__(self, answer=b"", endless=False):
+        self.server, self.got, self.answer, self.endless = socket.create_server(("127.0.0.1", 0)), b"", answer, endless
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                threading.Thread(target=self.serve, args=(self.server.accept()[0],), daemon=True).start()
+            except OSError:
+                return
+
+    def serve(self, client):
+        try:
+            first = client.recv(65536)
+            self.got += first
+            client.sendall(self.answer)
+            while self.endless:
+                client.sendall(self.answer)
+            while more := client.recv(65536):
+                self.got += more
+        except OSError:
+            pass
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"VmPeak:\s+(\d+)", f.read()).group(1)) >> 10
+
+
+def redis(name, answer):
+    service = Raw(answer)
+    with harness.Bench(f"{{type: chouette, host: 127.0.0.1, port: {service.port}, {RETRY}}}") as b:
+        b.ctl("add", "jobs", "5")
+        b.start()
+        check(harness.until(15, lambda: re.search("its answer is too long|nested", b.log())), f"redis, {name}: it is refused: {b.log()}")
+        size = memory(b.exporter.pid)
+        check(size < 2000, f"redis, {name}: {size} MiB")
+        b.kill()
+
+
+def http(name, answer, reason):
+    service = Raw(answer, endless=True)
+    with harness.Bench(config(f"http://127.0.0.1:{service.port}")) as b:
+        b.ctl("add", "jobs", "5")
+        b.start()
+        check(harness.until(15, lambda: reason in b.log()), f"http, {name}: {b.log()}")
+        b.kill()
+
+
+def pause(value, kept):
+    """kept: whether it is a pause of an hour, or (almost) none."""
+    service = Anodot()
+    with harness.Bench(config(service)) as b:
+        service.script(fake.status(429, headers=[("Retry-After", value)]))
+        b.ctl("add", "jobs", "5")
+        b.start()
+        if kept:
+            check(harness.until(10, lambda: f"(Retry-After: {value}), and gets 1h" in b.log()), f"{value}: the line says it: {b.log()}")
+            before = len(service.requests)
+            time.sleep(2)
+            equal(len(service.requests), before, f"{value}: the service is left alone")
+            b.kill()
+        else:
+            check(harness.until(10, lambda: service.total("jobs") == 5), f"{value}: it is not a pause: {b.log()}")
+            b.stop()
+    service.stop()
+
+
+def proxied(name, backend):
+    """What goes to `name` does not go to the proxy."""
+    proxy, there = Raw(), Raw()
+    with harness.Bench(backend.format(port=there.port)) as b:
+        for variable in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            b.env[variable] = f"http://127.0.0.1:{proxy.port}"
+        b.ctl("add", "jobs", "5")
+        b.start()
+        check(harness.until(15, lambda: there.got), f"{name}: it arrives in spite of http_proxy: {b.log()}")
+        equal(proxy.got, b"", f"{name}: the proxy gets nothing")
+        b.kill()
+
+
+if __name__ == "__main__":
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(redis, "a huge array", b"*1000000000\r\n"), pool.submit(redis, "arrays in arrays", b"*100000000\r\n" * 7),
+                pool.submit(redis, "deep", b"*1\r\n" * 100000), pool.submit(redis, "a huge text", b"$1000000000\r\n"),
+                pool.submit(http, "headers", b"HTTP/1.1 200 OK\r\n" + b"X: %s\r\n" % (b"y" * 8000) * 50, "headers of the response are too long"),
+                pool.submit(http, "100 Continue", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "headers of the response are too long")]
+        jobs += [pool.submit(pause, v, True) for v in ("1800000000", "18446744073", "99999999999999999999", "Fri, 31 Dec 2100 23:59:59 GMT")]
+        jobs += [pool.submit(pause, v, False) for v in ("-5", "Fri, 31 Dec 1999 23:59:59 GMT", "soon", "")]
+        jobs += [pool.submit(proxied, "redis", "{{type: chouette, host: 127.0.0.1, port: {port}, password: sesame, " + RETRY + "}}"),
+                 pool.submit(proxied, "wavefront", "{{type: wavefront, mode: proxy, tcp: '127.0.0.1:{port}', " + RETRY + "}}")]
+        for job in jobs:
+            job.result()
+    harness.finish()

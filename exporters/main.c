@@ -4,6 +4,7 @@
 #include "config_load.h"
 #include "exporter.h"
 #include "say.h"
+#include "standard.h"
 
 #include <mtx/metrics.h>
 
@@ -222,6 +223,7 @@ int main(int argc, char **argv)
 {
     struct cmd_given words;
     sigset_t signals;
+    if (!standard_open()) return EXIT_MISTAKE;
     if (!arguments_parse(argc, argv, &words)) return EXIT_USAGE;
     if (given.help || given.sample || given.version || words.n) return main_about(&words);
     struct config *config = main_config();

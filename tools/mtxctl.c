@@ -4,6 +4,7 @@
 #include "help.h"
 #include "invoke.h"
 #include "nearest.h"
+#include "standard.h"
 
 #include <mtx/metrics.h>
 
@@ -74,6 +75,7 @@ int main(int argc, char **argv)
 {
     struct buf text = {0};
     const char *word = argc > 1 ? argv[1] : NULL;
+    if (!standard_open()) return CLI_FAILED;
     if (!word) {
         mtxctl_help(&text);
         fputs(buf_text(&text), stderr);

@@ -63,7 +63,7 @@ static void reporter_become(const struct reporter_options *options, const struct
     char found[PATH_MAX], path[64];
     const char *program = options->program ? options->program : reporter_program(found);
     const char *argv[10] = {program, "--segment", options->segment};
-    int n = 3, null = open("/dev/null", O_RDONLY);
+    int n = 3, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(0);

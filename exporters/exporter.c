@@ -78,15 +78,15 @@ static void exporter_choose_meta(struct exporter *e, const struct source *source
     buf_free(&why);
 }
 
-/* True if the cursor of that name in a log belongs to a backend of the configuration. */
+/* A cursor ends only if a new configuration has removed its backend: other cursors without one may belong to
+ * another exporter's configuration. */
 static bool exporter_keeps(void *arg, const char *name)
 {
     struct exporter *e = arg;
-    const struct part *p = part_named(e->parts, name);
-    return p && p->consumer;
+    return !names_has(&e->removed, name);
 }
 
-static void exporter_drop_absent(void *arg, struct source *source)
+static void exporter_drop_removed(void *arg, struct source *source)
 {
     log_drop_detached(source->log, exporter_keeps, arg, LEDGER_REMOVED);
 }
@@ -100,13 +100,19 @@ void exporter_follow(void *arg, struct source *source)
                 "segment", source->path, NULL);
 }
 
+static void exporter_say_kept(void *arg, const char *name, uint64_t snapshots)
+{
+    const struct source *source = arg;
+    say(SAY_INFO, "keeping what waits for a backend that is not configured", "backend", name, "segment",
+        source->path, "snapshots", SAY_U64(snapshots), NULL);
+}
+
 static void exporter_began(void *arg, struct source *source)
 {
     struct exporter *e = arg;
     pthread_mutex_lock(&e->lock);
     exporter_follow(e, source);
-    /* Drops cursors from the log's file whose backends are no longer in the configuration. */
-    exporter_drop_absent(e, source);
+    log_each_kept(source->log, exporter_say_kept, source);
     bool orphaned = !e->meta_source || e->meta_source->replaced || e->meta_source->ended;
     if (orphaned && !source->ended) exporter_choose_meta(e, source);
     pthread_mutex_unlock(&e->lock);
@@ -117,9 +123,19 @@ static void exporter_ended(void *arg, struct source *source)
     struct exporter *e = arg;
     pthread_mutex_lock(&e->lock);
     for (struct part *p = e->parts; p; p = p->next)
-        if (p->consumer) consumer_leave(p->consumer, source->log, LEDGER_REMOVED);
+        if (p->consumer) consumer_leave(p->consumer, source->log, !source->replaced);
     if (e->meta_source == source) exporter_choose_meta(e, NULL);
     pthread_mutex_unlock(&e->lock);
+}
+
+static void exporter_note_kept(void *arg, const char *name, uint64_t snapshots)
+{
+    meta_kept(arg, name, snapshots);
+}
+
+static void exporter_count_kept(void *arg, struct source *source)
+{
+    log_each_kept(source->log, exporter_note_kept, arg);
 }
 
 /* Before a snapshot, so that it contains the outcome of the
@@ -129,6 +145,9 @@ static void exporter_sampling(void *arg)
     struct exporter *e = arg;
     meta_ledger(e->meta, e->ledger);
     pthread_mutex_lock(&e->lock);
+    meta_kept_begin(e->meta);
+    sampler_each(e->sampler, exporter_count_kept, e->meta);
+    meta_kept_end(e->meta);
     for (struct part *p = e->parts; p; p = p->next)
         if (p->consumer) meta_lag(e->meta, part_name(p), consumer_lag(p->consumer));
     pthread_mutex_unlock(&e->lock);
@@ -165,7 +184,7 @@ void exporter_tidy(struct exporter *e)
         any = true;
     }
     /* A leaver may have left its cursor to a successor that has been removed since. */
-    if (any) sampler_each(e->sampler, exporter_drop_absent, e);
+    if (any) sampler_each(e->sampler, exporter_drop_removed, e);
 }
 
 uint64_t exporter_step(struct exporter *exporter)
@@ -198,6 +217,7 @@ void exporter_free(struct exporter **exporter)
     meta_free(&e->meta);
     ledger_free(&e->ledger);
     config_free(&e->config);
+    names_free(&e->removed);
     wake_destroy(&e->wake);
     wake_destroy(&e->sampler_wake);
     pthread_mutex_destroy(&e->lock);

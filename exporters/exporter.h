@@ -55,6 +55,11 @@ void exporter_stop(struct exporter **exporter);
  * status: 0, or 1 with a line on stderr. */
 int exporter_once(struct config *config);
 
+/* --forget: ends what the logs of the configuration's segments keep for the backend of that name, whether it
+ * is configured or not. Frees the configuration. The exit status: 0, or 1 with a line on stderr if nothing was
+ * kept for it, or if another exporter leads one of the segments. */
+int exporter_forget(struct config *config, const char *name);
+
 /* --check: appends to `out` what the configuration means for the segment that exists: the number of series
  * for each backend, and which of them are left out of pages. */
 void exporter_check(const struct config *config, struct buf *out);

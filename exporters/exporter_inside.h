@@ -10,6 +10,7 @@
 
 #include "complain.h"
 #include "exporter.h"
+#include "names.h"
 #include "part.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct exporter {
     pthread_mutex_t lock;
     struct config *config; /* the current one */
     struct part *parts;    /* its backends */
+    struct names removed;  /* names of backends that a new configuration left out */
     struct part *leavers;  /* earlier backends whose threads are still sending a payload */
     struct serve *serve;
     struct serve_route routes[EXPORTER_PARTS + 3]; /* changed only while there is no server */

@@ -80,7 +80,10 @@ static void reload_keep_log(struct reload *r)
 /* A part that does not stay: its page is freed later, its consumer ends after its payload. */
 static void reload_part(struct reload *r, struct part *p)
 {
-    if (!part_named(r->fresh, part_name(p))) reload_note(&r->removed, part_name(p));
+    if (!part_named(r->fresh, part_name(p))) {
+        reload_note(&r->removed, part_name(p));
+        names_add(&r->exporter->removed, part_name(p));
+    }
     part_append(p->page ? &r->pages : &r->exporter->leavers, p);
 }
 
@@ -103,6 +106,7 @@ static void reload_parts(struct reload *r)
         part_append(&e->parts, p);
     }
     r->fresh = NULL;
+    for (struct part *p = e->parts; p; p = p->next) names_remove(&e->removed, part_name(p));
     for (struct part *p = e->leavers; p; p = p->next) {
         const struct part *successor = part_named(e->parts, part_name(p));
         consumer_retire(p->consumer, successor && successor->consumer);

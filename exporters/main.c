@@ -17,7 +17,7 @@
 
 /* What the command line said. */
 struct arguments {
-    const char *config, *segment, *interval, *log;
+    const char *config, *segment, *interval, *log, *forget;
     bool once, check, help, version, sample;
 };
 static struct arguments given;
@@ -55,6 +55,11 @@ static const struct cmd_option argument_rows[] = {
      .type = CMD_FLAG,
      .value = &given.check,
      .help = "check the configuration, print the settings in effect, and exit"},
+    {.name = "forget",
+     .type = CMD_TEXT,
+     .value = &given.forget,
+     .arg = "NAME",
+     .help = "drop what is kept for the backend NAME, and exit; no exporter may be running"},
     {.name = "sample",
      .type = CMD_FLAG,
      .value = &given.sample,
@@ -229,6 +234,7 @@ int main(int argc, char **argv)
     struct config *config = main_config();
     if (!config) return EXIT_MISTAKE;
     if (given.check) return main_check(config);
+    if (given.forget) return exporter_forget(config, given.forget);
     main_memory();
     main_block(&signals);
     return given.once ? exporter_once(config) : main_run(config, &signals);

@@ -39,13 +39,13 @@ struct consumer *consumer_new(const struct consumer_options *options, struct buf
 void consumer_free(struct consumer **consumer);
 
 /*
- * Begin to follow a log (a reference is kept), or leave it and drop its cursor for that reason. Thread-safe,
- * and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
+ * Begin to follow a log (a reference is kept), or leave it; the cursor stays in the log if `keep` says so,
+ * else what is queued is dropped as removed. Thread-safe, and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
  * While a predecessor of the same name still has the cursor, the snapshots wait for it to let go.
  * consumer_follow() is false if the log has no cursor left, or without memory.
  */
 bool consumer_follow(struct consumer *consumer, struct log *log);
-void consumer_leave(struct consumer *consumer, struct log *log, enum ledger_reason reason);
+void consumer_leave(struct consumer *consumer, struct log *log, bool keep);
 
 /* Does one thing that is due. Returns the monotonic time of the next, CLOCK_NEVER to wait for the logs.
  * For the owner where there is no thread: the consumer's thread calls it otherwise. */

@@ -55,19 +55,22 @@ void consumer_unlink(struct consumer *c, struct feed *gone)
     struct feed **f = &c->feeds;
     while (*f != gone) f = &(*f)->next;
     *f = gone->next;
-    if (gone->cursor != LEDGER_NONE) log_drop(gone->log, gone->cursor, gone->reason);
+    if (gone->cursor != LEDGER_NONE && gone->keep)
+        log_detach(gone->log, gone->cursor);
+    else if (gone->cursor != LEDGER_NONE)
+        log_drop(gone->log, gone->cursor, LEDGER_REMOVED);
     log_release(&gone->log);
     free(gone);
 }
 
-void consumer_leave(struct consumer *c, struct log *log, enum ledger_reason reason)
+void consumer_leave(struct consumer *c, struct log *log, bool keep)
 {
     pthread_mutex_lock(&c->lock);
     struct feed *f = c->feeds;
     while (f && f->log != log) f = f->next;
     if (f) {
         f->leaving = true;
-        f->reason = reason;
+        f->keep = keep;
         if (c->work.feed != f) consumer_unlink(c, f);
     }
     pthread_mutex_unlock(&c->lock);

@@ -18,7 +18,7 @@ struct feed {
     struct log *log; /* a reference */
     int cursor;      /* LEDGER_NONE while a predecessor has it */
     bool leaving;    /* as soon as the work on it is over */
-    enum ledger_reason reason;
+    bool keep;       /* the cursor stays in the log then */
 };
 
 /* The snapshot that is being delivered. */
@@ -85,8 +85,8 @@ void consumer_let_go(struct consumer *consumer);
 /* Frees a feed that is in no list any more; its cursor stays in the log, or (`drop`) ends as removed. */
 void consumer_quit(struct consumer *consumer, struct feed *feed, bool drop);
 
-/* Takes a feed that is not being worked on out of the list and frees it; its cursor ends
- * for the feed's reason. */
+/* Takes a feed that is not being worked on out of the list and frees it; its cursor ends as removed, or
+ * stays, as the feed says. */
 void consumer_unlink(struct consumer *consumer, struct feed *feed);
 
 /* True if some log holds back what was just appended; `wake` is called after that. Takes the lock itself. */

@@ -85,7 +85,7 @@ static void log_add(struct log *log, struct log_entry *e, metrics_snapshot_t *sn
     if ((log->store || log_is_bounded(log)) && log_encode(log, e)) log_mirror_put(log, e);
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
         if (c->name) log_count(log, c, e, snapshot);
-    log_trim(log);
+    log_drop_expired(log, e->wall_ns);
     struct log_entry *old = log->last;
     for (int i = 0; old && i < LOG_UNPACKED; i++) old = old->prev;
     if (old) log_pack(log, old);

@@ -96,6 +96,22 @@ void log_detach(struct log *log, int cursor);
 /* The cursor ends; what is queued for it is dropped for that reason. */
 void log_drop(struct log *log, int cursor, enum ledger_reason reason);
 
+/* Drops the cursor of that name, unless somebody is attached to it. False if there is none. */
+bool log_forget(struct log *log, const char *name, enum ledger_reason reason);
+
+/*
+ * A cursor that nobody is attached to is kept, since its backend may be configured elsewhere, but not for
+ * ever: it is dropped as expired when the oldest snapshot that waits for it is older than the log's age_ns at
+ * that wall time. log_append() does the same.
+ */
+void log_expire(struct log *log, uint64_t wall_ns);
+
+/* Calls fn for each cursor that nobody is attached to, with what waits for it. fn must not use the log. */
+void log_each_kept(struct log *log, void (*fn)(void *arg, const char *name, uint64_t snapshots), void *arg);
+
+/* True if snapshots wait for a cursor that somebody is attached to. */
+bool log_is_awaited(struct log *log);
+
 /* Drops every cursor that nobody is attached to, but those that `keep` wants (NULL: none). It is called with
  * the log locked, so it must not use the log. */
 void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name), void *arg,

@@ -60,7 +60,7 @@ void log_detach(struct log *log, int cursor)
     pthread_mutex_unlock(&log->lock);
 }
 
-static void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason reason)
+void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason reason)
 {
     for (struct log_entry *e = log->first; e; e = e->next) {
         struct selection_count *count = &e->counts[c - log->cursors];
@@ -80,17 +80,6 @@ void log_drop(struct log *log, int cursor, enum ledger_reason reason)
 {
     pthread_mutex_lock(&log->lock);
     log_cursor_drop(log, &log->cursors[cursor], reason);
-    log_trim(log);
-    log_mirror_commit(log);
-    pthread_mutex_unlock(&log->lock);
-}
-
-void log_drop_detached(struct log *log, bool (*keep)(void *arg, const char *name), void *arg,
-                       enum ledger_reason reason)
-{
-    pthread_mutex_lock(&log->lock);
-    for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++)
-        if (c->name && !c->sel && !(keep && keep(arg, c->name))) log_cursor_drop(log, c, reason);
     log_trim(log);
     log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);

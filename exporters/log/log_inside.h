@@ -2,8 +2,8 @@
 /*
  * log_inside.h - what the log's sources share; for nobody else. From the bottom up: log_mirror.c (the file
  * follows the memory), log_entry.c (entries and accounts), log_thin.c (fewer entries for all), log_fold.c
- * (fewer for one cursor), log_cursor.c (cursors come and go), log_attach.c (what a cursor's queue holds),
- * log.c (appending, reading, the log's life), log_recover.c (a log from its file).
+ * (fewer for one cursor), log_cursor.c (cursors come and go), log_kept.c (those without a backend), log_attach.c
+ * (what a cursor's queue holds), log.c (appending, reading, the log's life), log_recover.c (a log from its file).
  *
  * Everything in these structs is protected by log->lock, unless a field says otherwise, and every function
  * here is called with it held. Those that say so unlock it and lock it again: they do what takes long, and
@@ -166,6 +166,14 @@ void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_s
 
 /* Frees what a cursor has. */
 void log_cursor_clear(struct log_cursor *c);
+
+/* Ends a cursor: what is queued for it is dropped for that reason. */
+void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason reason);
+
+/* --- log_kept.c --- */
+
+/* log_expire(), with the lock held. */
+void log_drop_expired(struct log *log, uint64_t wall_ns);
 
 /* --- log_attach.c --- */
 

@@ -15,6 +15,7 @@ void meta_free(struct meta **meta)
 {
     if (!*meta) return;
     if ((*meta)->registry) metrics_close(&(*meta)->registry);
+    meta_kept_free(*meta);
     pthread_mutex_destroy(&(*meta)->lock);
     free(*meta);
     *meta = NULL;

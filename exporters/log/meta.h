@@ -46,6 +46,12 @@ void meta_ledger(struct meta *meta, struct ledger *ledger);
 /* How far a backend is behind. */
 void meta_lag(struct meta *meta, const char *backend, struct log_lag lag);
 
+/* How many snapshots wait for backends that are not configured: begin, once for each log and backend, end. A
+ * backend that is not named any more has 0. One thread at a time. */
+void meta_kept_begin(struct meta *meta);
+void meta_kept(struct meta *meta, const char *backend, uint64_t snapshots);
+void meta_kept_end(struct meta *meta);
+
 /* The state of the segment. */
 void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
                   const metrics_snapshot_header_t *header, struct log_size log);

@@ -178,6 +178,11 @@ uint64_t sampler_step(struct sampler *s)
     return now + left < next ? now + left : next;
 }
 
+bool sampler_is_busy(const struct sampler *s)
+{
+    return s->busy;
+}
+
 void sampler_finish(struct sampler *s)
 {
     sampler_sample(s);

@@ -17,7 +17,7 @@ struct sampler;
 
 struct sampler_hooks {
     void (*began)(void *arg, struct source *source); /* before its first snapshot */
-    void (*ended)(void *arg, struct source *source); /* its log is empty; it is freed after this */
+    void (*ended)(void *arg, struct source *source); /* its log was delivered; it is freed after this */
     void (*sampling)(void *arg);                     /* just before all segments are sampled */
     void (*sampled)(void *arg);                      /* and after it */
     void (*looked)(void *arg, bool busy); /* about once a second; busy: another exporter leads one of them */
@@ -51,6 +51,9 @@ void sampler_finish(struct sampler *sampler);
 
 /* How many segments are being followed. Thread-safe. */
 size_t sampler_attached(struct sampler *sampler);
+
+/* True if another exporter leads a segment that was asked for. */
+bool sampler_is_busy(const struct sampler *sampler);
 
 /* A fresh snapshot of each segment (not of replaced ones), at most `most`; the references are the
  * caller's. Returns their number. Thread-safe. */

@@ -49,7 +49,7 @@ bool sampler_follows(const struct sampler *s, const char *path);
 /* Takes over a source, and calls the hook that says so. */
 void sampler_add(struct sampler *s, struct source *source);
 
-/* Frees each source that has ended and whose log is empty, after the hook was called. */
+/* Frees each source that has ended and whose log was delivered, after the hook was called. */
 void sampler_reap(struct sampler *s);
 
 /* --- sampler_recover.c: of the sampler's thread --- */

@@ -22,11 +22,21 @@ void sampler_add(struct sampler *s, struct source *source)
     s->options.hooks.began(s->options.hooks.arg, source);
 }
 
+/* True if the source can go. The log of a segment that is gone waits for the backends that are configured
+ * elsewhere, too; that of another segment keeps what is queued for them. */
+static bool sampler_is_over(const struct sampler *s, const struct source *source)
+{
+    if (!source->ended) return false;
+    if (!source->replaced) return !log_is_awaited(source->log);
+    log_expire(source->log, clock_wall(s->options.clock));
+    return !log_size(source->log).snapshots;
+}
+
 void sampler_reap(struct sampler *s)
 {
     for (struct source **at = &s->sources; *at;) {
         struct source *source = *at;
-        if (!source->ended || log_size(source->log).snapshots) {
+        if (!sampler_is_over(s, source)) {
             at = &source->next;
             continue;
         }

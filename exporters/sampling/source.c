@@ -177,7 +177,7 @@ void source_free(struct source **source)
     source_end(s);
     fresh_free(&s->fresh);
     if (s->last) metrics_snapshot_release(&s->last);
-    if (s->log && s->replaced) log_spent(s->log);
+    if (s->log && s->replaced && !log_size(s->log).snapshots) log_spent(s->log);
     log_release(&s->log);
     free(s->path);
     free(s->log_path);

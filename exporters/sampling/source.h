@@ -58,8 +58,8 @@ bool source_is_drained(struct source *source);
 /* Lets go of the segment; the log stays until source_free(). */
 void source_end(struct source *source);
 
-/* Frees it and its reference to the log; *source becomes NULL. The log's file is removed if
- * the segment was replaced. */
+/* Frees it and its reference to the log; *source becomes NULL. The log's file is removed if the segment was
+ * replaced and nothing is queued: the next exporter delivers the rest. */
 void source_free(struct source **source);
 
 #endif

@@ -26,7 +26,7 @@ delivered() { mtxctl status --json | jq -e '.backends | any(.backend == "kept" a
 wait_until 20 delivered
 expect 0 mtxctl status
 out '^An exporter leads the segment\.$'
-out '^backend +taken +delivered +failed +merged +dropped +queued +lag +retries +points +send p50 +send p99 +scrapes$'
+out '^backend +taken +delivered +failed +merged +dropped +queued +kept +lag +retries +points +send p50 +send p99 +scrapes$'
 out '^kept +[0-9]+ +[0-9]+ '
 out '^lost +[0-9]+ +0 '
 out '^mtx\.exporter\.snapshot\.time \(p99\) +[0-9.e-]+ +seconds$'

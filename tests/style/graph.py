@@ -28,7 +28,8 @@ FOLDERS = ["shm", "registry", "exporters", "tools"]  # each uses only those befo
 
 # Sources outside the rooms, in a folder that has rooms, which join them.
 TOPS = {
-    "exporters": {"about", "main", "exporter", "exporter_once", "exporter_reload", "exporter_inside", "part"},
+    "exporters": {"about", "main", "exporter", "exporter_forget", "exporter_inside", "exporter_once", "exporter_reload", "names",
+                  "part"},
     "tools": {"mtxctl"},
 }
 

@@ -20,6 +20,7 @@ static const struct status_column {
     {"merged", "merged", METRICS_COUNT, 0},
     {"dropped", "dropped", METRICS_COUNT, 0},
     {"queued", "queue", METRICS_VALUE, 0},
+    {"kept", "kept", METRICS_VALUE, 0},
     {"lag", "lag", METRICS_VALUE, 0},
     {"retries", "send.retries", METRICS_COUNT, 0},
     {"points", "send.points", METRICS_COUNT, 0},
@@ -243,6 +244,7 @@ const struct command command_status = {
             "  merged     combined with a later interval; their totals arrive\n"
             "  dropped    lost, for whatever reason\n"
             "  queued     waiting\n"
+            "  kept       snapshots that wait for a backend that is not configured\n"
             "  lag        how far the backend is behind the newest snapshot\n"
             "  retries    payloads sent again\n"
             "  points     what went over the wire\n"

@@ -173,7 +173,8 @@ def gauge(seg, f, place):  # step 11: values, each with its worker or None
     for s, polled in living.items():
         block = get("Q", group, 64 + s // 64 * 8)
         if f.persistent and s or block % 64 or not ARENA <= block <= seg.end - 8192: continue
-        value, stamp = get("dQ", seg.at(block + (s % 64 * 8 + place % 8) * 16, 16))
+        pair = block + (s % 64 * 8 + place % 8) * 16
+        stamp, value = get("Q", seg.at(pair, 16), 8), get("d", seg.at(pair, 16))  # in this order, of two copies
         fresh = not stamp & 1 or s == 0 or polled and seg.now - polled <= 30 * 10**9
         if stamp and fresh and not math.isnan(value): values.append((s, value, stamp >> 1))
     if f.merge == 5: return [(value, s) for s, value, _ in values]

@@ -226,20 +226,4 @@ static inline bool mem_pair_cas(mem_pair_t *p, mem_pair_t expected, mem_pair_t d
 #endif
 }
 
-/* Store 16 bytes in one instruction: a kill or a signal sees none or both halves. */
-static inline void mem_pair_store(mem_pair_t *p, mem_pair_t v)
-{
-#if defined(__x86_64__)
-    typedef long long vec __attribute__((vector_size(16)));
-    vec both = {(long long)v.lo, (long long)v.hi};
-    __asm__ volatile("movaps %1, %0" : "=m"(*p) : "x"(both) : "memory");
-#else
-    mem_pair_t old = {mem_load(&p->lo), mem_load(&p->hi)};
-    while (!mem_pair_cas(p, old, v)) {
-        old.lo = mem_load(&p->lo);
-        old.hi = mem_load(&p->hi);
-    }
-#endif
-}
-
 #endif

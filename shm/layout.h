@@ -79,10 +79,15 @@
  *          two stores of one update may go to two lanes, and a kill between them leaves the first.
  *   ORD-6  Distribution before count. A writer updates extremes and reservoir, then a release fence, then
  *          {sum, count}. A reader copies counts first, then the rest. So it has all that a count includes.
- *   ORD-7  Slots. The claimer zeroes the slot's pairs and fills the record, then takes the LOCK_ALIVE
- *          byte; a reader asks for that lock first, then copies the pairs. The system calls order both
- *          sides. A pair is replaced whole. Groups are published by the release CAS of group_cursor, each
- *          after the older ones.
+ *   ORD-7  Slots. The claimer empties the slot's pairs (value NaN, stamp 0) and fills the record, then takes
+ *          the LOCK_ALIVE byte; a reader asks for that lock first, then copies the pairs. The system calls
+ *          order both sides. A pair is replaced whole, by a 16-byte CAS, or its value alone if the stamp
+ *          stays; but no copy of 16 bytes is sure to be of one moment. So a reader copies the pairs twice
+ *          and joins the stamp of the first copy with the value of the second. A stamp that is not 0 says
+ *          that a value was set before the second copy began: that copy has this value, a later one, or
+ *          the NaN of a claimer, never the 0 of fresh memory. A value that is newer than its stamp is one
+ *          that was being set during the copy. Groups are published by the release CAS of group_cursor,
+ *          each after the older ones.
  *   ORD-8  Reservoir slot. One 16-byte CAS replaces {time, noise, value}; no order with anything else is
  *          needed, as a pair means the same whatever is around it. Floors and bound only rise, and any
  *          value that they ever had stays valid.

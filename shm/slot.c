@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
+#include <math.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -115,13 +115,22 @@ uint64_t *group_ticket(const segment_t *seg, uint64_t place)
 
 /* --- Claiming --- */
 
+/* No stamp, and NaN for a reader that has the dead owner's stamp and copies the value only now (ORD-7). */
+static void empty_row(struct segment_pair *row)
+{
+    for (int i = 0; i < SEGMENT_GROUP_GAUGES; i++) {
+        mem_store(&row[i].value, mem_f64_to_bits(NAN)); /* ORD-7 */
+        mem_store(&row[i].stamp, 0);                    /* ORD-7 */
+    }
+}
+
 /*
- * Zero what a dead owner left in this slot's pairs. A group that is made later begins with zeros. Offsets say
+ * Empty this slot's pairs of what a dead owner left. A group that is made later begins with zeros. Offsets say
  * nothing about the order: a block that lost a race may become a group after later ones did. A list that
  * comes back to a group that was marked on the way is damaged, and the walk ends (Brent 1980: the mark moves
  * on at steps 1, 2, 4 ...).
  */
-static void zero_pairs(segment_t *seg, int slot)
+static void empty_pairs(segment_t *seg, int slot)
 {
     uint64_t at = layout_gauge_group(mem_load_acquire(&seg->head->group_cursor)), mark = 0; /* ORD-7 */
     for (uint64_t step = 1, turn = 1; at && at != mark; step++) {
@@ -129,9 +138,7 @@ static void zero_pairs(segment_t *seg, int slot)
         if (!g) return;
         uint64_t block = mem_load_acquire(&g->block[slot / SEGMENT_SLOT_BLOCK]); /* ORD-3 */
         struct segment_pair *pairs = block ? segment_at(seg, block, SEGMENT_GROUP_BLOCK) : NULL;
-        if (pairs)
-            memset(pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES, 0,
-                   SEGMENT_GROUP_GAUGES * sizeof *pairs);
+        if (pairs) empty_row(pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES);
         if (step == turn) {
             mark = at;
             turn *= 2;
@@ -187,7 +194,7 @@ static int take_lowest(segment_t *seg, int fd, bool weak, bool kept_too)
             drop_lock(fd, weak, LOCK_CLAIM + (uint64_t)s);
             continue;
         }
-        zero_pairs(seg, s);
+        empty_pairs(seg, s);
         fill_record(seg, s, weak);
         return take_lock(fd, weak, LOCK_ALIVE + (uint64_t)s) ? s : -1;
     }

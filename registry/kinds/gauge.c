@@ -57,22 +57,30 @@ static uint64_t next_stamp(const metrics_gauge_t *g, uint64_t stamp, bool from_c
     return ticket << 1 | from_callback;
 }
 
+/* A ticket never falls: of two threads that set at once, the one that stores last has the higher one. */
+static uint64_t not_below(uint64_t stamp, uint64_t before)
+{
+    return before >> 1 > stamp >> 1 ? (before >> 1) << 1 | (stamp & 1) : stamp;
+}
+
+/* Value and stamp change together, whatever the CPU's stores are. */
+static void replace(mem_pair_t *pair, uint64_t value, uint64_t stamp)
+{
+    mem_pair_t old;
+    do {
+        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)};                  /* ORD-7 */
+    } while (!mem_pair_cas(pair, old, (mem_pair_t){value, not_below(stamp, old.hi)})); /* ORD-7 */
+}
+
 static void set(metrics_gauge_t *g, double value, bool from_callback)
 {
-    mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL, old;
+    mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL;
     if (!pair) return;
-    uint64_t stamp = mem_load(&pair->hi); /* ORD-7 */
-    mem_pair_t v = {mem_f64_to_bits(value), next_stamp(g, stamp, from_callback)};
-    if (!g->persistent) {
-        if (v.hi == stamp)
-            mem_store(&pair->lo, v.lo); /* ORD-7: the same as replacing the pair */
-        else
-            mem_pair_store(pair, v); /* ORD-7 */
-        return;
-    }
-    do { /* other processes write here too: value and stamp change together, whatever the CPU's stores are */
-        old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)}; /* ORD-7 */
-    } while (!mem_pair_cas(pair, old, v));                            /* ORD-7 */
+    uint64_t before = mem_load(&pair->hi), stamp = next_stamp(g, before, from_callback); /* ORD-7 */
+    if (stamp == before && !g->persistent)
+        mem_store(&pair->lo, mem_f64_to_bits(value)); /* ORD-7: the same as replacing the pair */
+    else
+        replace(pair, mem_f64_to_bits(value), stamp);
 }
 
 void metrics_gauge_set(metrics_gauge_t *g, double value)
@@ -84,9 +92,10 @@ void metrics_gauge_add(metrics_gauge_t *g, double delta)
 {
     mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL, old, v;
     if (!pair) return;
-    v.hi = next_stamp(g, mem_load(&pair->hi), false); /* ORD-7 */
+    uint64_t stamp = next_stamp(g, mem_load(&pair->hi), false); /* ORD-7 */
     do {
         old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)}; /* ORD-7 */
+        v.hi = not_below(stamp, old.hi);
         double before = old.hi ? mem_bits_to_f64(old.lo) : 0;
         v.lo = mem_f64_to_bits((isnan(before) ? 0 : before) + delta);
     } while (!mem_pair_cas(pair, old, v)); /* ORD-7 */

@@ -10,12 +10,10 @@
 #include "taking.h"
 
 /* The value of a slot: false if absent (never set, NaN, or from a callback that is no longer polled). */
-static bool pair_value(const struct metrics__taking *t, const struct segment_pair *p, uint32_t slot,
-                       double *value)
+static bool pair_value(const struct metrics__taking *t, uint64_t stamp, uint32_t slot, double value)
 {
-    *value = mem_bits_to_f64(p->value);
-    if (!p->stamp || isnan(*value)) return false;
-    if (!(p->stamp & 1) || slot == 0) return true;
+    if (!stamp || isnan(value)) return false;
+    if (!(stamp & 1) || slot == 0) return true;
     uint64_t polled = t->r->polled[slot];
     return polled && (polled >= t->now || t->now - polled <= t->r->stale_ns);
 }
@@ -46,6 +44,26 @@ static void merge(struct merging *m, double v, uint64_t stamp)
     }
 }
 
+/* Rows of pairs, twice: no copy of 16 bytes is sure to be of one moment (ORD-7). */
+static bool read_rows(const struct metrics_reader *r, uint64_t at, uint32_t slot, uint64_t rows)
+{
+    enum { ROW = SEGMENT_GROUP_GAUGES * sizeof(struct segment_pair) };
+    const struct metrics__group_read *g = &r->group;
+    size_t first = slot * SEGMENT_GROUP_GAUGES;
+    return !view_read(&r->view, at + slot % SEGMENT_SLOT_BLOCK * ROW, g->first + first, rows * ROW) &&
+           !view_read(&r->view, at + slot % SEGMENT_SLOT_BLOCK * ROW, g->second + first, rows * ROW);
+}
+
+static bool make_room(struct metrics_reader *r)
+{
+    struct metrics__group_read *g = &r->group;
+    size_t pairs = r->view.head.slots * (size_t)SEGMENT_GROUP_GAUGES;
+    if (!g->first) g->first = calloc(pairs * 2, sizeof *g->first);
+    if (!g->first) r->trouble = METRICS__NO_MEMORY;
+    g->second = g->first + pairs;
+    return g->first;
+}
+
 /*
  * The group's pairs of all living slots, for its eight gauges at once. Of a block of 64 slots only the rows
  * from the first living one to the last are read.
@@ -55,16 +73,11 @@ static bool read_group(struct metrics_reader *r, uint64_t at)
     struct metrics__group_read *g = &r->group;
     struct segment_group head;
     if (g->at == at) return true;
-    if (!g->pairs) g->pairs = calloc(r->view.head.slots, SEGMENT_GROUP_GAUGES * sizeof *g->pairs);
-    if (!g->pairs) {
-        r->trouble = METRICS__NO_MEMORY;
-        return false;
-    }
+    if (!make_room(r)) return false;
     if (view_read(&r->view, at, &head, sizeof head)) {
         r->trouble = METRICS__TRUNCATED;
         return false;
     }
-    enum { ROW = SEGMENT_GROUP_GAUGES * sizeof(struct segment_pair) };
     memset(g->there, 0, sizeof g->there);
     for (uint32_t i = 0, n; i < r->living_count; i += n) {
         uint32_t first = r->living[i], b = first / SEGMENT_SLOT_BLOCK;
@@ -73,9 +86,7 @@ static bool read_group(struct metrics_reader *r, uint64_t at)
         uint64_t block = head.block[b], rows = r->living[i + n - 1] - first + 1;
         /* Not there: allocated just now, or never; nobody there yet. */
         g->there[b] = block % SEGMENT_ALIGN == 0 && block >= SEGMENT_ARENA && block <= r->end &&
-                      r->end - block >= SEGMENT_GROUP_BLOCK &&
-                      !view_read(&r->view, block + first % SEGMENT_SLOT_BLOCK * ROW,
-                                 g->pairs + first * SEGMENT_GROUP_GAUGES, rows * ROW);
+                      r->end - block >= SEGMENT_GROUP_BLOCK && read_rows(r, block, first, rows);
     }
     g->at = at;
     return true;
@@ -89,12 +100,12 @@ static void visit(const struct metrics__taking *t, const struct metrics__series_
     bool persistent = series->family->shape->settings.persistent != 0;
     unsigned index = layout_gauge_index(series->storage[0]);
     for (uint32_t i = 0; i < r->living_count && !(persistent && i); i++) {
-        double v;
         uint32_t s = r->living[i];
-        const struct segment_pair *p = &r->group.pairs[s * SEGMENT_GROUP_GAUGES + index];
-        if (!r->group.there[s / SEGMENT_SLOT_BLOCK] || !pair_value(t, p, s, &v)) continue;
+        uint64_t stamp = r->group.first[s * SEGMENT_GROUP_GAUGES + index].stamp;
+        double v = mem_bits_to_f64(r->group.second[s * SEGMENT_GROUP_GAUGES + index].value);
+        if (!r->group.there[s / SEGMENT_SLOT_BLOCK] || !pair_value(t, stamp, s, v)) continue;
         if (levels) levels[m->n] = (struct metrics__level){s, v};
-        merge(m, v, p->stamp >> 1);
+        merge(m, v, stamp >> 1);
     }
 }
 

@@ -77,7 +77,7 @@ void metrics__reader_end(struct metrics_reader *r)
     metrics__window_free(&r->values);
     for (unsigned i = 0; i < sizeof r->scratch / sizeof *r->scratch; i++)
         metrics__scratch_free(&r->scratch[i]);
-    free(r->group.pairs);
+    free(r->group.first);
     free(r->alive);
     free(r->polled);
     free(r->living);

@@ -11,10 +11,14 @@
 #include "readonly.h"
 #include "window.h"
 
-/* The pairs of the gauge group that was read last (gauge_rows.c). */
+/*
+ * The pairs of the gauge group that was read last (gauge_rows.c), copied twice: stamps of the first copy, values
+ * of the second one (ORD-7).
+ */
 struct metrics__group_read {
-    uint64_t at;                /* of the group; 0 = none */
-    struct segment_pair *pairs; /* [slot][gauge]; only those of living slots in blocks that are there */
+    uint64_t at;                 /* of the group; 0 = none */
+    struct segment_pair *first;  /* [slot][gauge]; only those of living slots in blocks that are there */
+    struct segment_pair *second; /* in the same memory, behind the first ones */
     bool there[SEGMENT_SLOT_BLOCKS];
 };
 

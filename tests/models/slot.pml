@@ -86,13 +86,13 @@ inline place()
     atomic { mine = fresh + 1; now = 0; fresh = 0; ok = false }
 }
 
-/* @ shm/slot.c zero_pairs ORD-7 */
+/* @ shm/slot.c empty_pairs ORD-7 */
 inline zero()
 {
     atomic { MAY_DIE; now = cursor };
     do
     :: now ->
-        /* @ shm/slot.c zero_pairs "memset(pairs" */
+        /* @ shm/slot.c empty_pairs "empty_row(pairs" */
         atomic {
             MAY_DIE;
             value[(now - 1) * SLOTS + s] = 0;
@@ -178,7 +178,7 @@ proctype process(byte me)
     fi;
     if
     :: slot && mine ->
-        /* @ registry/kinds/gauge.c set ORD-7 "mem_pair_store(pair, v)" */
+        /* @ registry/kinds/gauge.c replace ORD-7 "mem_pair_cas(pair, old" */
         atomic {
             MAY_DIE;
             assert(alive[slot - 1] == 1 + me);

@@ -88,6 +88,7 @@ static void take_constants(segment_t *seg, const struct segment_header *head)
     seg->slots = head->slots;
     seg->family_series = head->family_series;
     seg->time_offset = boot_time_offset() + head->created_monotonic;
+    restart_look(&seg->here);
 }
 
 static void note_kept(segment_t *seg, const struct segment_options *o, uint64_t age)

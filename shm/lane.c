@@ -66,6 +66,7 @@ int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metri
     out->lanes = (uint32_t)(lanes - seg->lanes_atomic);
     out->stripes = seg->lanes_atomic - 1;
     out->atomic = base + out->lanes * stride;
+    if (!restart_uses_cpus(restart_choose(&seg->here, &seg->head->kernel))) out->lanes = 0;
     out->rseq = process_rseq_offset();
     arena_touch(seg, place, (lanes - 1) * stride + cells * 8);
     return 0;

@@ -57,6 +57,7 @@
  *   cells          any writer: rseq in CPU lanes, locked in atomic ones nothing (one instruction commits)
  *   slot record    holder of LOCK_CLAIM + s                             a half-filled record of a free slot
  *   gauge pairs    the slot's owner                                     a value of a free slot: ignored
+ *   kernel         anybody whose test of the kernel has a verdict       no verdict: the next test writes one
  *   leader words   holder of LOCK_LEADER                                an interval closed and not logged: the
  *                                                                       next leader reads it again
  *
@@ -117,6 +118,9 @@
  *          that are read once, checked, and used. Untorn is enough.
  *   ORD-17 Process token. Only its own process writes it, by CAS from 0; the kernel or a fork handler
  *          makes it 0 in a child, which has one thread then.
+ *   ORD-18 Kernel. The verdict is zeroed, a release fence, boot id and release, then the verdict with release.
+ *          A writer loads it with acquire, copies the rest, and loads it again after an acquire fence. All who
+ *          write there at once run on one kernel and write the same.
  */
 /* clang-format on */
 #ifndef METRICS_SHM_LAYOUT_H
@@ -183,6 +187,17 @@ enum segment_loss {
         SEGMENT_LOSS_COUNT
 };
 
+/*
+ * Whether a kernel restarts sequences as the CPU lanes need it: what a test said, and of which kernel. It holds for
+ * that boot and release alone. The verdict is cleared first and written last (ORD-18).
+ */
+struct segment_kernel {
+    uint64_t verdict; /* 0 = not tested, 1 = it does, 2 = it does not */
+    uint8_t boot_id[16];
+    char release[40]; /* uname -r, cut; ends with 0 */
+};
+_Static_assert(sizeof(struct segment_kernel) == 64, "one line");
+
 struct segment_header {
     /* Constants: written by the creator before the file has a name (ORD-1). */
     uint8_t magic[8];
@@ -238,6 +253,8 @@ struct segment_header {
     uint64_t loss[SEGMENT_LOSSES];
     /* Process slots: offsets of blocks of 64 slot records. */
     uint64_t slot_block[SEGMENT_SLOT_BLOCKS];
+    uint8_t pad6[768];
+    struct segment_kernel kernel; /* see shm/restart.h */
 };
 
 #define LAYOUT_AT(TYPE, FIELD, OFFSET) \
@@ -278,6 +295,7 @@ LAYOUT_AT(struct segment_header, sweep, 488);
 LAYOUT_AT(struct segment_header, exported, 496);
 LAYOUT_AT(struct segment_header, loss, 512);
 LAYOUT_AT(struct segment_header, slot_block, 768);
+LAYOUT_AT(struct segment_header, kernel, 2048);
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header must fit its page");
 
 /* One refused name, for the exporter to log. */

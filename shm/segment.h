@@ -21,6 +21,7 @@
 
 #include "atomic.h"
 #include "layout.h"
+#include "restart.h"
 
 struct segment_options {
     const char *path;
@@ -45,6 +46,7 @@ typedef struct segment {
     /* Checked copies of the header's constants: those in the file may change at any moment. */
     uint32_t lanes_cpu, lanes_atomic, slots, family_series;
     uint64_t time_offset; /* CLOCK_MONOTONIC - time_offset = segment time */
+    struct restart_here here; /* what decides about the CPU lanes */
     char *path;
     int fd; /* the host may have closed it: never use without segment_fd() */
     dev_t dev;
@@ -169,7 +171,11 @@ struct metrics__cells;
 /* A place for that many cells in all lanes, zeroed. Offset or 0 when full. */
 uint64_t lane_place(segment_t *seg, uint64_t cells);
 
-/* Fill in the caller's *out, a handle's first line, for a place. 0, or -1 if it is not inside the arena. */
+/*
+ * Fill in the caller's *out, a handle's first line, for a place. 0, or -1 if it is not inside the arena. Without CPU
+ * lanes where the kernel must not be trusted with them (restart.h). That is decided for each handle anew, and holds
+ * for it: a handle that was bound before a test has passed stays with the atomic lanes.
+ */
 int lane_bind(const segment_t *seg, uint64_t place, uint64_t cells, struct metrics__cells *out);
 
 /* [S] Which atomic lane this thread uses. */

@@ -2,6 +2,7 @@
 /* meta.c - the segment that meta-metrics are written to, and those that are one series each. */
 #include "meta_inside.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct meta *meta_new(void)
@@ -117,6 +118,24 @@ static void meta_losses(metrics_registry_t *r, const metrics_segment_info_t *inf
     }
 }
 
+static metrics_gauge_t *meta_lanes_gauge(metrics_registry_t *r, uint32_t lanes)
+{
+    return metrics_gauge(r, meta_families[META_LANES].name, "kind",
+                         metrics_lanes_restartable(lanes) ? "cpu" : "atomic", "why",
+                         metrics_lanes_why(lanes));
+}
+
+/* One series at a time: that of what is used now. */
+static void meta_lanes(struct meta *meta, const metrics_segment_info_t *info)
+{
+    uint32_t now = info->lanes;
+    if (meta->lanes && meta->lanes != now + 1)
+        metrics_gauge_set(meta_lanes_gauge(meta->registry, meta->lanes - 1), NAN);
+    meta->lanes = now + 1;
+    metrics_gauge_set(meta_lanes_gauge(meta->registry, now),
+                      metrics_lanes_restartable(now) ? info->cpu_lanes : info->atomic_lanes);
+}
+
 void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
                   const metrics_snapshot_header_t *header, struct log_size log)
 {
@@ -132,6 +151,7 @@ void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
         meta_level(r, META_LOG_BYTES, (double)log.bytes);
         meta_level(r, META_LOG_SNAPSHOTS, (double)log.snapshots);
         meta_level(r, META_LOG_FAILURES, (double)log.failures);
+        meta_lanes(meta, info);
         meta_losses(r, info);
     }
     pthread_mutex_unlock(&meta->lock);

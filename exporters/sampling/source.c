@@ -14,6 +14,16 @@
 
 /* --- Begin and end --- */
 
+/* Writers that begin after this use the lanes that the verdict allows. */
+static void source_prove(const struct source *s)
+{
+    if (metrics_leader_prove(s->leader))
+        say(SAY_WARN,
+            "this kernel does not restart sequences that it interrupts: programs that start from now on use "
+            "atomic lanes; restart those that are running, whose updates may get lost",
+            "segment", s->path, NULL);
+}
+
 /* A file that cannot be used must not keep anything from being reported. */
 static bool source_open_log(struct source *s, const struct source_log *log, struct ledger *ledger,
                             metrics_error_t *error)
@@ -49,6 +59,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     struct source *s = calloc(1, sizeof *s);
     if (s) s->path = strdup(path);
     if (s && s->path) s->leader = metrics_leader_acquire(path, &options, error);
+    if (s && s->leader) source_prove(s);
     if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
     bool good = s && s->fresh && source_open_log(s, log, ledger, error);
     if (s && !good) source_free(&s);

@@ -7,6 +7,7 @@
 
 #include "atomic.h"
 #include "error.h"
+#include "prove.h"
 #include "rate.h"
 #include "sketch.h"
 #include "taking.h"
@@ -60,6 +61,11 @@ void metrics_leader_release(metrics_leader_t **leader)
 metrics_reader_t *metrics_leader_reader(metrics_leader_t *l)
 {
     return &l->r;
+}
+
+int metrics_leader_prove(metrics_leader_t *l)
+{
+    return metrics__prove(&l->head->kernel) == METRICS_PROOF_BROKEN ? -1 : 0;
 }
 
 static uint64_t now_of(const struct metrics_leader *l)

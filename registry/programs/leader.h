@@ -39,6 +39,12 @@ void metrics_leader_release(metrics_leader_t **leader);
 metrics_reader_t *metrics_leader_reader(metrics_leader_t *leader);
 
 /*
+ * Test once per process whether the kernel restarts sequences (shm/restart.h; at most 100 ms), and note the verdict
+ * in the segment, for the writers. -1 if it does not: writers that run already may lose updates. Else 0.
+ */
+int metrics_leader_prove(metrics_leader_t *leader);
+
+/*
  * Do what is due: store the clock word (every 1/8 s), fold the rates (every 5 s). Returns how many
  * nanoseconds until the next call is due (at most 125 ms). A late call is harmless. No errors.
  */

@@ -8,6 +8,7 @@
 
 #include "atomic.h"
 #include "error.h"
+#include "restart.h"
 #include "taking.h"
 
 #define STALE_DEFAULT UINT64_C(30000000000)
@@ -135,6 +136,30 @@ static uint64_t now_of(const struct metrics_reader *r)
     return metrics__segment_time(r, now);
 }
 
+/* --- Lanes: enum metrics_lanes is enum restart_choice --- */
+
+_Static_assert((int)METRICS_LANES_TRUSTED == (int)RESTART_TRUSTED, "");
+_Static_assert((int)METRICS_LANES_SWITCHED_OFF == (int)RESTART_SWITCHED_OFF, "");
+
+static uint32_t lanes_of(const struct segment_header *h)
+{
+    struct restart_here here;
+    restart_look(&here);
+    return restart_choose(&here, &h->kernel);
+}
+
+int metrics_lanes_restartable(uint32_t lanes)
+{
+    return restart_uses_cpus((enum restart_choice)lanes);
+}
+
+const char *metrics_lanes_why(uint32_t lanes)
+{
+    static const char *const words[] = {"trusted",    "proved", "forced",
+                                        "not_proved", "failed", "switched_off"};
+    return lanes < sizeof words / sizeof *words ? words[lanes] : NULL;
+}
+
 int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metrics_error_t *error)
 {
     struct segment_header h;
@@ -164,6 +189,7 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     info->folds = h.fold;
     memcpy(info->losses, h.loss, sizeof info->losses);
     info->loss_count = SEGMENT_LOSS_COUNT;
+    info->lanes = lanes_of(&h);
     /* Index entries are families and series; only a look at the catalog tells them apart. */
     metrics_snapshot_t *s = metrics__take(r, METRICS__TAKE_TOTALS, 0, 0, error);
     if (!s) return error->code;

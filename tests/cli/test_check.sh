@@ -12,6 +12,18 @@ out "^$MTX_SEGMENT: sound$"
 expect 0 mtxctl check "$MTX_SEGMENT"
 expect 0 mtxctl check --json
 json ".segment == \"$MTX_SEGMENT\" and .damages == [] and .count == 0"
+json '.kernel == "works" or .kernel == "untested"'
+# What the test of the kernel said is noted: the segment's word on it has the running kernel's release.
+if jq -e '.kernel == "works"' "$work/out" >/dev/null; then
+    is "the verdict is noted with the kernel's release" "$(uname -r | cut -c1-39)" \
+        "$(dd if="$MTX_SEGMENT" bs=1 skip=2072 count=40 status=none | tr -d '\0')"
+    expect 0 mtxctl info --json
+    json '.lanes_used == "cpu" and .lanes_why == "proved"'
+    expect 0 env MTX_RSEQ=off mtxctl info --json
+    json '.lanes_used == "atomic" and .lanes_why == "switched_off"'
+    expect 0 mtxctl info
+    out '^lanes .*the kernel has passed the test'
+fi
 expect 2 mtxctl check "$MTX_SEGMENT" --segment x
 err 'give the segment once'
 

@@ -65,6 +65,23 @@ static bool has_tag(const metrics_reading_t *reading, const char *key, const cha
     return false;
 }
 
+/* Is there one value of mtx.segment.lanes, with these tags? */
+static bool lanes_are(const metrics_snapshot_t *s, const char *kind, const char *why, double n)
+{
+    metrics_row_t row;
+    int rows = 0;
+    bool right = false;
+    for (size_t i = 0; i < metrics_snapshot_count(s); i++) {
+        const metrics_reading_t *reading = metrics_snapshot_reading(s, i);
+        if (strcmp(metrics_reading_name(reading), meta_families[META_LANES].name)) continue;
+        if (!metrics_reading_rows(reading, NULL, NULL, &row, 1)) continue;
+        rows++;
+        right =
+            has_tag(reading, "kind", kind) && has_tag(reading, "why", why) && metrics_row_number(&row) == n;
+    }
+    return rows == 1 && right;
+}
+
 /* The value of a counter of the backend; a reason or NULL. -1 without the series. */
 static double counter(const metrics_snapshot_t *s, enum meta_family_id family, const char *reason)
 {
@@ -165,4 +182,24 @@ UNIT(meta, families_are_described)
         CHECK(f->name && !strncmp(f->name, "mtx.", 4));
         CHECK(f->unit && f->help && f->help[strlen(f->help) - 1] == '.');
     }
+}
+
+/* Promise: the segment says which lanes are used, and why, in one series; a change of mind leaves no second one. */
+UNIT(meta, lanes)
+{
+    struct rig r;
+    const struct ledger_account none = {0};
+    rig_open(&r, &none);
+    metrics_segment_info_t info = {.cpu_lanes = 16, .atomic_lanes = 4, .lanes = METRICS_LANES_NOT_PROVED};
+    const metrics_snapshot_header_t header = {0};
+    meta_segment(r.meta, &info, &header, (struct log_size){0});
+    metrics_snapshot_t *s = fixture_sample(&r.f, 2);
+    CHECK(lanes_are(s, "atomic", "not_proved", 4));
+    metrics_snapshot_release(&s);
+    info.lanes = METRICS_LANES_PROVED;
+    meta_segment(r.meta, &info, &header, (struct log_size){0});
+    s = fixture_sample(&r.f, 3);
+    CHECK(lanes_are(s, "cpu", "proved", 16));
+    metrics_snapshot_release(&s);
+    rig_close(&r);
 }

@@ -84,6 +84,24 @@ static void info_losses(struct info *info)
     grid_end_cell(&info->grid);
 }
 
+/* Which lanes a program that starts now uses, and why. */
+static const char *info_lanes(uint32_t lanes)
+{
+    switch (lanes) {
+    case METRICS_LANES_TRUSTED:
+        return "programs use those for CPUs (this kernel is not known to break restartable sequences)";
+    case METRICS_LANES_PROVED:
+        return "programs use those for CPUs (the kernel has passed the test of mtxctl check)";
+    case METRICS_LANES_FORCED: return "programs use those for CPUs (MTX_RSEQ=on)";
+    case METRICS_LANES_NOT_PROVED:
+        return "programs use the atomic ones (arm64 kernels from 6.19 on may break restartable sequences; "
+               "run mtxctl check or mtx-exporter, then restart the programs)";
+    case METRICS_LANES_FAILED:
+        return "programs use the atomic ones (the kernel has failed the test of mtxctl check)";
+    default: return "programs use the atomic ones (MTX_RSEQ=off)";
+    }
+}
+
 static void info_text(struct info *info, const char *path)
 {
     const metrics_segment_info_t *f = &info->facts;
@@ -94,7 +112,8 @@ static void info_text(struct info *info, const char *path)
     info_age(info);
     info_memory(info);
     info_line(info, "series", "%" PRIu64 " in %" PRIu64 " families", f->series, f->families);
-    info_line(info, "lanes", "%u for CPUs, %u atomic", f->cpu_lanes, f->atomic_lanes);
+    info_line(info, "lanes", "%u for CPUs, %u atomic; %s", f->cpu_lanes, f->atomic_lanes,
+              info_lanes(f->lanes));
     info_line(info, "writers", "%s; %u living processes hold one of %u slots",
               f->attached ? "attached" : "none attached", f->writers, f->slots_limit);
     info_line(info, "exporter", "%s; interval %" PRIu64 ", rates folded %" PRIu64 " times",
@@ -194,6 +213,8 @@ static void info_json_facts(struct json *j, const metrics_segment_info_t *f)
     jsonw_key_u64(j, "families", f->families);
     jsonw_key_u64(j, "cpu_lanes", f->cpu_lanes);
     jsonw_key_u64(j, "atomic_lanes", f->atomic_lanes);
+    jsonw_key_str(j, "lanes_used", metrics_lanes_restartable(f->lanes) ? "cpu" : "atomic");
+    jsonw_key_str(j, "lanes_why", metrics_lanes_why(f->lanes));
     jsonw_key_u64(j, "slots", f->slots_limit);
     jsonw_key_u64(j, "writers", f->writers);
     jsonw_key(j, "attached");

@@ -92,6 +92,8 @@ typedef struct metrics_options {
  * Open a segment; create it if it does not exist. Both arguments may be NULL. Never returns NULL: on error a
  * no-op registry, with the reason in *error and in metrics_status(). Close with metrics_close(). Each call
  * opens the file anew: open once per process tree, before forking.
+ * MTX_RSEQ=on or off in the environment decides whether updates use restartable sequences; without it, they do where
+ * the kernel is trusted with them (docs/reliability.md).
  * Errors: METRICS_E_ARGUMENT, METRICS_E_MISSING (METRICS_EXISTING only), METRICS_E_UNSAFE, METRICS_E_FORMAT,
  * METRICS_E_VERSION, METRICS_E_ARCH, METRICS_E_DAMAGED, METRICS_E_LIMIT, METRICS_E_FULL, METRICS_E_MEMORY,
  * METRICS_E_BUSY (other processes keep replacing the file), METRICS_E_SYSTEM.

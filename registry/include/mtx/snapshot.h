@@ -117,7 +117,29 @@ typedef struct metrics_segment_info {
     uint64_t epoch, folds;         /* closed intervals and EWMA folds */
     uint64_t losses[32];           /* per reason, see metrics_loss_name() */
     uint32_t loss_count;           /* reasons known to the segment */
+    uint32_t lanes;                /* enum metrics_lanes: which lanes a writer that starts now would use */
 } metrics_segment_info_t;
+
+/*
+ * Which lanes writers use, and why. It is what a process with the environment of this one would choose; MTX_RSEQ of
+ * a writer's own environment may differ, and a writer keeps the lanes that its handles began with.
+ */
+enum metrics_lanes {
+    METRICS_LANES_TRUSTED,      /* CPU lanes: this kernel is not known to break restartable sequences */
+    METRICS_LANES_PROVED,       /* CPU lanes: the kernel passed the test since its boot */
+    METRICS_LANES_FORCED,       /* CPU lanes: MTX_RSEQ=on */
+    METRICS_LANES_NOT_PROVED,   /* atomic lanes: kernels like this one break them, and it has not passed the test */
+    METRICS_LANES_FAILED,       /* atomic lanes: the kernel failed the test */
+    METRICS_LANES_SWITCHED_OFF, /* atomic lanes: MTX_RSEQ=off */
+};
+
+/*
+ * Do writers use the CPU lanes then? 1 or 0. And in one word why: "trusted", "proved", "forced", "not_proved",
+ * "failed", "switched_off"; a constant; NULL for any other number.
+ * Safety: thread-safe; process-safe; async-signal-safe.
+ */
+int metrics_lanes_restartable(uint32_t lanes);
+const char *metrics_lanes_why(uint32_t lanes);
 
 /*
  * Fill in the caller's *info. 0, or METRICS_E_DAMAGED or METRICS_E_MEMORY with *error; *info is then

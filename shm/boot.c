@@ -16,11 +16,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "descriptor.h"
 #include "error.h"
 
 uint64_t boot_time_offset(void)
 {
-    FILE *f = fopen("/proc/self/timens_offsets", "re");
+    FILE *f = descriptor_read("/proc/self/timens_offsets");
     if (!f) return 0;
     char line[96];
     long long seconds = 0, nanoseconds = 0;
@@ -45,7 +46,7 @@ uint64_t boot_time(void)
 void boot_id(uint8_t out[16])
 {
     char text[40] = "";
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    FILE *f = descriptor_read("/proc/sys/kernel/random/boot_id");
     memset(out, 0, 16);
     if (!f) return;
     if (fgets(text, sizeof text, f)) {

@@ -16,6 +16,7 @@
 #include <xxhash.h>
 
 #include "boot.h"
+#include "descriptor.h"
 #include "error.h"
 #include "process.h"
 
@@ -34,7 +35,7 @@ int file_locked(int fd, uint64_t byte)
 
 int file_reopen(const segment_t *seg, int flags)
 {
-    int fd = open(seg->path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = descriptor_open(seg->path, flags | O_NOFOLLOW | O_NONBLOCK, 0);
     struct stat st;
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == seg->dev && st.st_ino == seg->ino) return fd;
     if (fd >= 0) close(fd);
@@ -43,7 +44,7 @@ int file_reopen(const segment_t *seg, int flags)
     if (own < 0) return -1;
     char proc[40];
     snprintf(proc, sizeof proc, "/proc/self/fd/%d", own);
-    fd = open(proc, flags | O_CLOEXEC | O_NONBLOCK);
+    fd = descriptor_open(proc, flags | O_NONBLOCK, 0);
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == seg->dev && st.st_ino == seg->ino) return fd;
     if (fd >= 0) close(fd);
     return -1;
@@ -134,7 +135,7 @@ static bool same_file(const char *path, const struct stat *st)
 int file_open(const struct segment_options *o, int *out, struct stat *st, struct segment_header *head,
               metrics_error_t *error)
 {
-    int fd = open(o->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = descriptor_open(o->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         if (errno == ENOENT)
             return metrics__fail(error, METRICS_E_MISSING, ENOENT, "there is no segment at %s", o->path);
@@ -164,7 +165,7 @@ int file_open(const struct segment_options *o, int *out, struct stat *st, struct
 static uint32_t online_lanes(void)
 {
     char text[256] = "";
-    FILE *f = fopen("/sys/devices/system/cpu/online", "re");
+    FILE *f = descriptor_read("/sys/devices/system/cpu/online");
     long highest = -1;
     if (f) {
         /* "0-3,8-11": the last number is the highest. */
@@ -260,10 +261,10 @@ static int open_unnamed(const char *path, char *temporary, size_t n)
     const char *slash = strrchr(path, '/');
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     temporary[0] = 0;
-    int fd = open(dir[0] ? dir : "/", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = descriptor_open(dir[0] ? dir : "/", O_TMPFILE | O_RDWR, 0600);
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
     snprintf(temporary, n, "%s.%016llx", path, (unsigned long long)process_random());
-    return open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return descriptor_open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 }
 
 /* Give the complete file a name that must not exist (ORD-1). */

@@ -15,6 +15,7 @@
 
 #include "atomic.h"
 #include "boot.h"
+#include "descriptor.h"
 #include "error.h"
 
 static int check_file(const char *path, const struct stat *st, bool world_writable, metrics_error_t *error)
@@ -71,7 +72,7 @@ static int check_header(const char *path, const struct segment_header *h, uint64
 static int open_checked(view_t *v, bool world_writable, bool write, metrics_error_t *error)
 {
     struct stat st;
-    v->fd = open(v->path, (write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    v->fd = descriptor_open(v->path, (write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK, 0);
     if (v->fd < 0 && errno == ENOENT)
         return metrics__fail(error, METRICS_E_MISSING, ENOENT, "there is no segment at %s", v->path);
     if (v->fd < 0 && errno == ELOOP)

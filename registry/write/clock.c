@@ -10,6 +10,7 @@
 #include <mtx/metrics.h>
 
 #include "atomic.h"
+#include "descriptor.h"
 #include "process.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -65,7 +66,7 @@ static bool counter_trusted(void)
     return true;
 #else
     char source[32] = "";
-    FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+    FILE *f = descriptor_read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     if (!f) return false;
     bool tsc = fgets(source, sizeof source, f) && !strcmp(source, "tsc\n");
     fclose(f);

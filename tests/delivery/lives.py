@@ -46,7 +46,7 @@ class World:
 
     def __init__(self, title, extra=""):
         self.title, self.receiver = title, Receiver()
-        self.bench = harness.Bench(self.receiver.config(), interval="500ms", extra=extra)
+        self.bench = harness.Bench(self.receiver.config(), interval="1s", extra=extra)
 
     def __enter__(self):
         return self

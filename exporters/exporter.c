@@ -326,8 +326,8 @@ static bool exporter_stop_consumers(struct part *list, uint64_t deadline)
 {
     bool all = true;
     for (struct part *p = list; p; p = p->next) {
-        /* A healthy thread, too, needs a moment to end. */
-        if (!p->consumer || consumer_stop(p->consumer, deadline + CLOCK_SECOND / 10)) {
+        /* A healthy thread, too, needs a moment to end; on a busy machine some of it until it runs at all. */
+        if (!p->consumer || consumer_stop(p->consumer, deadline + CLOCK_SECOND)) {
             consumer_free(&p->consumer);
             continue;
         }

@@ -41,11 +41,17 @@ static inline bool multi_campaign(const char *name)
     return campaign && !strcmp(campaign, name);
 }
 
-/* Call first: no test may hang. A long campaign is as long as it is. */
+/* No process of a test may hang. A long campaign is as long as it is, and an emulated machine as slow. */
+static inline void multi_limit(unsigned seconds)
+{
+    alarm(multi_campaign("long") || multi_campaign("emulated") ? 7200 : seconds);
+}
+
+/* Call first. */
 static inline void multi_begin(unsigned seconds)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    alarm(multi_campaign("long") ? 7200 : seconds);
+    multi_limit(seconds);
 }
 static inline int multi_end(void)
 {
@@ -59,6 +65,25 @@ static inline int multi_dose(int n)
     static int part;
     if (!part) part = multi_campaign("emulated") ? 10 : 1;
     return n / part;
+}
+
+/* Children that wait here go on all at once, when the parent opens the gate: without using a CPU meanwhile. */
+static int multi_gate[2];
+static inline void multi_gate_make(void)
+{
+    if (pipe(multi_gate)) exit(1);
+}
+static inline void multi_gate_wait(void)
+{
+    char c;
+    close(multi_gate[1]);
+    while (read(multi_gate[0], &c, 1) < 0) continue;
+    close(multi_gate[0]);
+}
+static inline void multi_gate_open(void)
+{
+    close(multi_gate[1]);
+    close(multi_gate[0]);
 }
 
 /* Memory shared with children. */
@@ -91,7 +116,7 @@ static inline pid_t multi_fork(void (*fn)(void *), void *arg)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(120);
+        multi_limit(120);
         fn(arg);
         _exit(0);
     }

@@ -158,15 +158,12 @@ static void file_size_limit(void)
 
 /* --- Creating, replacing --- */
 
-static int *go;
-
 static void creator(void *arg)
 {
     metrics_options_t o = {.size = sizeof o, .path = test_path};
     metrics_error_t error;
     uint64_t *seen = arg;
-    while (!__atomic_load_n(go, __ATOMIC_ACQUIRE)) {
-    }
+    multi_gate_wait();
     metrics_registry_t *r = metrics_open(&o, &error);
     metrics_counter_inc(metrics_counter(r, "creators"));
     metrics_reader_t *reader = metrics_reader_open(test_path, NULL, &error);
@@ -181,10 +178,10 @@ static void many_creators(void)
     uint64_t *seen = multi_shared(N * sizeof *seen);
     pid_t pids[N];
     int different = 0;
-    go = multi_shared(sizeof *go);
+    multi_gate_make();
     unlink(test_path);
     for (int i = 0; i < N; i++) pids[i] = multi_fork(creator, &seen[i]);
-    __atomic_store_n(go, 1, __ATOMIC_RELEASE);
+    multi_gate_open();
     for (int i = 0; i < N; i++) waitpid(pids[i], NULL, 0);
     for (int i = 0; i < N; i++) different += seen[i] == 0 || seen[i] != seen[0];
     EXPECT_EQ(different, 0, "creators at once that saw another segment");

@@ -182,11 +182,9 @@ static void another_kernel(void)
     worker_end(pid);
 }
 
-static int *go;
-
 static void opener(void *arg)
 {
-    while (!__atomic_load_n(go, __ATOMIC_ACQUIRE)) continue;
+    multi_gate_wait();
     metrics_registry_t *r = reopen(NULL);
     (void)arg;
     metrics_counter_inc(metrics_counter(r, "openers"));
@@ -197,10 +195,10 @@ static int open_at_once(void)
 {
     pid_t pids[OPENERS];
     int failed = 0, status;
-    *go = 0;
+    multi_gate_make();
     reboot(0);
     for (int i = 0; i < OPENERS; i++) pids[i] = multi_fork(opener, NULL);
-    __atomic_store_n(go, 1, __ATOMIC_RELEASE);
+    multi_gate_open();
     for (int i = 0; i < OPENERS; i++) {
         waitpid(pids[i], &status, 0);
         failed += status != 0;
@@ -212,7 +210,6 @@ static int open_at_once(void)
 static void many_openers(void)
 {
     int failed = 0;
-    go = multi_shared(sizeof *go);
     for (int i = 0; i < ROUNDS; i++) failed += open_at_once();
     EXPECT_EQ(failed, 0, "openers at once after a boot that failed");
     EXPECT_EQ(multi_number("openers", NULL, "count"), ROUNDS * OPENERS, "and all are counted");

@@ -161,7 +161,7 @@ static void run(const char *name, int which, int competitors)
     printf("     %s\n", name);
     for (int i = 0; i < competitors; i++)
         if (!(others[i] = fork())) {
-            alarm(120);
+            multi_limit(120);
             for (;;) __asm__ volatile("" : : : "memory");
         }
     for (int i = 0; i < PROCESSES; i++) pids[i] = start("worker", in_turn(which, i), -1, i);
@@ -214,7 +214,7 @@ static int victim_program(bool with_sequences, int number)
     metrics_meter_t *m = metrics_meter(r, "meter");
     metrics_histogram_t *h = metrics_histogram(r, "histogram"), *k = metrics_histogram(r, "buckets");
     metrics_timer_t *t = metrics_timer(r, "timer");
-    for (alarm(120);;) {
+    for (multi_limit(120);;) {
         metrics_counter_inc(c), note(b, COUNTER);
         metrics_updown_inc(u), note(b, UPDOWN);
         metrics_meter_mark(m, 1), note(b, METER);

@@ -48,7 +48,7 @@ static void generation(int depth)
         multi_sleep_ms(2);
         pids[f] = fork();
         if (pids[f] == 0) {
-            alarm(60);
+            multi_limit(60);
             generation(depth + 1);
             _exit(0);
         }

@@ -31,7 +31,7 @@ static void work(void *arg)
         metrics_gauge_set(metrics_gauge(registry, j->name), j->value);
     if (j->order == CLOSE_ALL) closefrom(3);
     if (j->order == FORK_AND_WAIT && fork() == 0) {
-        alarm(120);
+        multi_limit(120);
         *child_left = getpid();
         worker_ready();
         worker_stay();

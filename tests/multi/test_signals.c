@@ -230,7 +230,7 @@ static void inside_fork(void)
 static void fork_with_handler(void *arg)
 {
     (void)arg;
-    alarm(60);
+    multi_limit(60);
     signal(SIGUSR2, on_raise);
     raising = true;
     pid_t pid = fork();

@@ -110,7 +110,7 @@ static bool new_path(void)
 
 static void stay_behind(void)
 {
-    alarm(60);
+    multi_limit(60);
     *left = getpid();
     worker_ready();
     worker_stay();
@@ -341,7 +341,7 @@ static int on_stage(void (*fn)(void))
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(60);
+        multi_limit(60);
         multi_passed = multi_failed = 0;
         fn();
         _exit(multi_failed ? 1 : 0);

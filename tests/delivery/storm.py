@@ -17,11 +17,13 @@ class Book:
     def __init__(self, name):
         self.name = name
         self.batches, self.begun, self.owner = [], {}, {}  # (life, unsure); life -> its last stretch; what -> who brought it
+        self.came = []  # when each batch came
         self.repeated, self.unsure, self.violations = 0, 0, []
 
     def bring(self, life, what, unsure, begins=True):
         number = len(self.batches)
         self.batches.append((life, unsure))
+        self.came.append(time.time())
         if begins:
             self.begun[life] = number
         self.unsure += unsure
@@ -29,7 +31,10 @@ class Book:
             self.repeated += 1
             was, lost = self.batches[b]
             if not lost and (was == life or b < self.begun.get(was, 0)):
-                self.violations.append(f"{self.name}: batch {b} of life {was}, which was answered, came again in life {life}")
+                again = sorted(w for w in what if self.owner.get(w) == b)
+                self.violations.append(f"{self.name}: batch {b} of life {was}, which was answered, came again in life {life}, "
+                                       f"{self.came[number] - self.came[b]:.3f} s later at {self.came[number]:.3f}: {len(again)} of "
+                                       f"{len(what)} parts, {again[:2]}")
         for w in what:
             self.owner[w] = number
 

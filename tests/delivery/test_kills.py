@@ -378,6 +378,8 @@ def main():
         finally:
             if harness.failed:
                 print(f"the exporter's last words: {r.bench.log()[-2000:]}")
+                for name in {v.split(":")[0] for s in r.services for v in s.book.violations}:
+                    print("\n".join(line for line in r.bench.log().splitlines() if f"backend={name}" in line or "following" in line))
             r.clean()
         if LONG:
             print(f"round {number}: {dict(tally)}", flush=True)

@@ -8,8 +8,13 @@ mtxctl add --updown open 4
 mtxctl gauge temp 20
 mtxctl update size 7
 
+begin=$(date +%s%N)
 expect 0 mtxctl watch --count 1 --interval 50ms
-out '^--- [0-9-]+T[0-9:.]+Z  \(0\.0[0-9]* s\)$'
+end=$(date +%s%N)
+out '^--- [0-9-]+T[0-9:.]+Z  \([0-9.]+ s\)$'
+shown=$(sed -nE 's/^---.*\((.*) s\)$/\1/p' "$work/out")
+is "at least the interval, and no more than passed: $shown" true \
+    "$(jq -n "$shown >= 0.05 and $shown <= ($end - $begin) / 1e9")"
 out '^http\.requests status=200 +count +10 +0 +0/s$'
 out '^open +value +4 +0'
 out '^temp +value +20 +0$'

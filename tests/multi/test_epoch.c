@@ -235,7 +235,7 @@ static void late_and_counted(pthread_t thread)
 int main(void)
 {
     pthread_t thread;
-    multi_begin(100);
+    multi_begin(170);
     registry = test_open(NULL);
     handle = (struct metrics__handle *)metrics_histogram(registry, "h");
     cpu_set_t set;

@@ -142,7 +142,9 @@ static void check_totals(double all)
     EXPECT_EQ(multi_number("histogram", NULL, "count"), all, "histogram: count");
     EXPECT_EQ(multi_number("histogram", NULL, "sum"), all * 49.5, "histogram: sum");
     EXPECT_EQ(multi_number("histogram", NULL, "sum_squares"), all * 3283.5, "histogram: sum of squares");
-    EXPECT_EQ(multi_number("histogram", NULL, "max"), 99, "histogram: max of the sample");
+    /* 1,028 of 100 values that are equally often: one in 30,000 samples has no 99, one in 10^23 nothing above 94. */
+    double max = multi_number("histogram", NULL, "max");
+    EXPECT(max > 94 && max <= 99, "histogram: max of the sample: expected 95 to 99, got %g", max);
     EXPECT_EQ(multi_number("buckets", NULL, "count"), all / 10, "buckets: count");
     EXPECT_EQ(multi_number("buckets", NULL, "sum"), all / 10 * 45, "buckets: sum");
     check_buckets(all / 10);

@@ -2,8 +2,8 @@
 #include "points_line_inside.h"
 
 #include "instant.h"
-#include "json.h"
 #include "nearest.h"
+#include "printable.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -314,17 +314,6 @@ static bool read_line(struct point_line *l, size_t number)
     return point_line_make_points(l, &like);
 }
 
-/* A reason quotes the input, which may be cut within a character, not be UTF-8, or control a terminal. */
-static void make_printable(struct buf *why)
-{
-    struct buf clean = {0};
-    for (size_t i = 0; i < why->len; i++)
-        if ((unsigned char)why->data[i] < ' ' || why->data[i] == 127) why->data[i] = ' ';
-    jsonw_utf8(&clean, buf_text(why), why->len);
-    buf_free(why);
-    *why = clean;
-}
-
 static bool add_line(struct point_lines *lines, struct point_reader *reader, const char *text, size_t n,
                      size_t line, struct buf *why)
 {
@@ -348,7 +337,7 @@ bool point_lines_add(struct point_lines *lines, struct point_reader *reader, con
                      size_t line, struct buf *why)
 {
     bool good = add_line(lines, reader, text, n, line, why);
-    if (!good) make_printable(why);
+    if (!good) printable_buf(why);
     return good;
 }
 

@@ -2,6 +2,7 @@
 #include "say.h"
 
 #include "clock.h"
+#include "printable.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -39,25 +40,35 @@ const char *say_u64(char text[24], uint64_t v)
     return text;
 }
 
-/* Plain if it is one word, else in quotes. Control characters are replaced, so that a line stays one line. */
+/* One line of UTF-8 that controls no terminal, whatever a service or a segment wrote into it. */
+static void say_text(struct buf *line, const char *value)
+{
+    struct buf clean = {0};
+    printable(&clean, value, strlen(value));
+    for (const char *c = buf_text(&clean); *c; c++) {
+        if (*c == '"' || *c == '\\') buf_char(line, '\\');
+        buf_char(line, *c);
+    }
+    buf_free(&clean);
+}
+
+/* Plain if it is one word, else in quotes. */
 static void say_value(struct buf *line, const char *value)
 {
-    if (*value && !value[strcspn(value, " \"\\=\t\r\n")]) {
-        buf_str(line, value);
-        return;
-    }
-    buf_char(line, '"');
-    for (; *value; value++) {
-        if (*value == '\n')
+    bool word = *value && !value[strcspn(value, " \"\\=\t\r\n")];
+    if (!word) buf_char(line, '"');
+    for (size_t n; *value; value += n) {
+        n = strcspn(value, "\n");
+        struct buf part = {0};
+        buf_mem(&part, value, n);
+        say_text(line, buf_text(&part));
+        buf_free(&part);
+        if (value[n]) {
             buf_str(line, "\\n");
-        else if ((unsigned char)*value < 0x20)
-            buf_char(line, ' ');
-        else {
-            if (*value == '"' || *value == '\\') buf_char(line, '\\');
-            buf_char(line, *value);
+            n++;
         }
     }
-    buf_char(line, '"');
+    if (!word) buf_char(line, '"');
 }
 
 void say(enum say_level level, const char *message, ...)

@@ -6,6 +6,7 @@
 #include "anodot30.h"
 
 #include "clock.h"
+#include "printable.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -138,13 +139,15 @@ static bool begin_login(const struct anodot30_talk *t)
     json_t *root = exchange(t, &request);
     const char *token = json_string_value(root);
     if (!token) token = json_string_value(json_object_get(root, "token"));
-    if (token && *token) {
+    struct buf wrong = {0};
+    if (token && *token && printable_check(token, &wrong)) { /* it goes into a header */
         a->bearer = strdup(token);
         a->login_at = clock_mono(&clock_system);
     } else if (root) {
         t->answer->outcome = OUTCOME_RETRY;
-        buf_str(&t->answer->why, "the login's answer contains no token");
+        buf_str(&t->answer->why, "the login's answer contains no valid token");
     }
+    buf_free(&wrong);
     json_decref(root);
     payload_free(&request);
     return a->bearer != NULL;

@@ -71,6 +71,7 @@ static const struct option wavefront_options[] = {
     {.name = "csp_url",
      .type = OPTION_STRING,
      WAVEFRONT(csp_url),
+     .show = http_show_url,
      .def = "https://console.cloud.vmware.com",
      .check = http_check_url,
      .help = "URL for logging in to the cloud-services platform"},

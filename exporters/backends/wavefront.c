@@ -5,6 +5,7 @@
 #include "wavefront.h"
 
 #include "clock.h"
+#include "printable.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -24,8 +25,8 @@ bool wavefront_sound(const void *settings, struct buf *why)
     return false;
 }
 
-#define BEAT        (UINT64_C(300) * CLOCK_SECOND)
-#define LOGIN_LIMIT (30 * CLOCK_SECOND)
+#define BEAT            (UINT64_C(300) * CLOCK_SECOND)
+#define LOGIN_LIMIT     (30 * CLOCK_SECOND)
 #define LOGIN_LIFE_MOST 86400 /* s; a platform that says more has made a mistake */
 
 static void *open_session(const void *settings, struct buf *why)
@@ -93,7 +94,8 @@ static bool log_in(struct wavefront *w, const struct wavefront_settings *s, stru
         good ? json_loadb(buf_text(&answer->response.body), answer->response.body.len, 0, NULL) : NULL;
     const char *token = json_string_value(json_object_get(root, "access_token"));
     json_int_t life = json_integer_value(json_object_get(root, "expires_in"));
-    if (token) {
+    struct buf wrong = {0};
+    if (token && printable_check(token, &wrong)) { /* it goes into a header */
         expire_session(w);
         w->bearer = strdup(token);
         /* It is renewed three minutes before it ends, or half a minute if it is short. */
@@ -102,8 +104,9 @@ static bool log_in(struct wavefront *w, const struct wavefront_settings *s, stru
         w->renew_at = clock_mono(&clock_system) + (uint64_t)(life > early ? life - early : 1) * CLOCK_SECOND;
     } else if (good) {
         answer->outcome = OUTCOME_RETRY;
-        buf_str(&answer->why, "the login's answer contains no access_token");
+        buf_str(&answer->why, "the login's answer contains no valid access_token");
     }
+    buf_free(&wrong);
     json_decref(root);
     payload_free(&request);
     return w->bearer != NULL;

@@ -62,6 +62,8 @@ struct option {
     const struct option *rows;  /* of a section */
     /* A further check of texts and of each item of a list. False, with the reason appended to `why`. */
     bool (*check)(const char *text, struct buf *why);
+    /* Appends the text as people may see it, for one that may hold a secret. NULL: as it is. */
+    void (*show)(const char *text, struct buf *out);
     const char *help; /* one sentence: starts with a small letter, no full stop */
 };
 
@@ -83,12 +85,18 @@ const char *option_wants(const struct option *row);
 /* Sets each field to its default; the struct must be zeroed. Aborts if a row refuses its own default. */
 void option_defaults(const struct option *rows, void *settings);
 
-/* Sets the fields whose environment variables are set; to be called between the defaults and the file. False
- * if a value is wrong, with one line for each appended to `why`. */
-bool option_environment(const struct option *rows, void *settings, expand_env_fn *env, struct buf *why);
+/* True if the file, or the command line, gives the value of that row. */
+typedef bool option_given_fn(const void *arg, const struct option *row);
+
+/* Sets the fields whose environment variables are set, but for those that are given elsewhere (`given` NULL:
+ * none is). A variable whose value is wrong is ignored, with one line for each appended to `warnings`: others
+ * set some of them, too. Kubernetes sets REDIS_PORT=tcp://... for every pod beside a service named redis. */
+void option_environment(const struct option *rows, void *settings, expand_env_fn *env, option_given_fn *given,
+                        const void *arg, struct buf *warnings);
 
 /* Sets the value, or adds one item to a list ("key=value" to tags). False, with the reason appended to `why`
- * and the field unchanged, if it is wrong. */
+ * and the field unchanged, if it is wrong. No text may hold a newline or another control character; all but
+ * secrets have to be UTF-8. */
 bool option_parse(const struct option *row, void *settings, const char *text, struct buf *why);
 
 /* Frees what a field owns and makes a list empty: before it is given again, because lists would grow. */
@@ -106,8 +114,8 @@ bool option_equal(const struct option *rows, const void *a, const void *b);
 
 /* --- Tags --- */
 
-/* Adds a copy of a tag. False, with the reason appended to
- * `why`, if the key is empty or in use, or without memory. */
+/* Adds a copy of a tag. False, with the reason appended to `why`, if the key is empty or in use, if one of
+ * both is not UTF-8 or holds a control character, or without memory. */
 bool option_tags_add(struct option_tags *tags, const char *key, const char *value, struct buf *why);
 
 /* Frees the tags; *tags is empty afterwards. */

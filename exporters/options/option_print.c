@@ -48,15 +48,19 @@ static void option_print_tags(const struct option_tags *tags, struct buf *out)
     buf_char(out, '}');
 }
 
+static void option_print_string(const struct option *row, const char *text, struct buf *out)
+{
+    struct buf shown = {0};
+    if (row->show && text) row->show(text, &shown);
+    option_print_text(row->show ? buf_text(&shown) : text ? text : "", out);
+    buf_free(&shown);
+}
+
 void option_print(const struct option *row, const void *settings, struct buf *out)
 {
     const void *field = (const char *)settings + row->offset;
-    const char *text = NULL;
     switch (row->type) {
-    case OPTION_STRING:
-        text = *(char *const *)field;
-        option_print_text(text ? text : "", out);
-        break;
+    case OPTION_STRING: option_print_string(row, *(char *const *)field, out); break;
     case OPTION_SECRET: buf_str(out, *(char *const *)field ? "\"***\"" : "\"\""); break;
     case OPTION_BOOL: buf_str(out, *(const bool *)field ? "true" : "false"); break;
     case OPTION_INTEGER: buf_i64(out, *(const int64_t *)field); break;

@@ -3,6 +3,7 @@
 
 #include "base64.h"
 #include "gzip.h"
+#include "printable.h"
 #include "tls_options.h"
 
 #include <curl/curl.h>
@@ -43,16 +44,33 @@ bool http_check_url(const char *url, struct buf *why)
     bool http = !wrong && !curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) &&
                 (!strcmp(scheme, "http") || !strcmp(scheme, "https"));
     bool named = !wrong && !curl_url_get(parts, CURLUPART_USER, &user, 0);
-    if (wrong)
-        buf_printf(why, "\"%s\" is not a URL: %s", url, curl_url_strerror(wrong));
-    else if (!http)
-        buf_printf(why, "\"%s\" does not begin with http:// or https://", url);
-    else if (named)
+    struct buf shown = {0};
+    http_show_url(url, &shown);
+    if (named)
         buf_str(why, "a URL must not hold a password: use the options for it");
+    else if (wrong)
+        buf_printf(why, "\"%s\" is not a URL: %s", buf_text(&shown), curl_url_strerror(wrong));
+    else if (!http)
+        buf_printf(why, "\"%s\" does not begin with http:// or https://", buf_text(&shown));
+    buf_free(&shown);
     curl_free(user);
     curl_free(scheme);
     curl_url_cleanup(parts);
     return http && !named;
+}
+
+/* libcurl's own message about a scheme that it does not know shows the password. */
+static bool http_check_proxy(const char *proxy, struct buf *why)
+{
+    static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    const char *end = strstr(proxy, "://");
+    for (size_t i = 0; end && i < sizeof schemes / sizeof *schemes; i++)
+        if (strlen(schemes[i]) == (size_t)(end - proxy) &&
+            !strncasecmp(proxy, schemes[i], (size_t)(end - proxy)))
+            return true;
+    if (end)
+        buf_str(why, "a proxy begins with http://, https://, socks4://, socks4a://, socks5:// or socks5h://");
+    return !end;
 }
 
 #define HTTP(MEMBER) OPTION_FIELD(struct http_settings, MEMBER)
@@ -77,6 +95,8 @@ const struct option http_options[] = {
     {.name = "proxy",
      .type = OPTION_STRING,
      HTTP(proxy),
+     .check = http_check_proxy,
+     .show = http_show_url,
      .help = "proxy to use, http://host:port or socks5h://host:port; by default http_proxy and https_proxy "
              "apply"},
     {.name = "unix_socket",
@@ -245,6 +265,21 @@ static void http_header_lines(const struct http_settings *s, const struct payloa
     http_secret_lines(payload, secrets, out);
 }
 
+/* A url may have a query, whose values are secrets. */
+static void http_base_path(const char *url, const char *path, size_t n, bool secrets, struct buf *out)
+{
+    struct buf shown = {0};
+    http_show_url(url, &shown);
+    const char *query = strchr(path, '?'), *hidden = strchr(buf_text(&shown), '?');
+    if (secrets || !query || !hidden) {
+        buf_mem(out, path, n);
+    } else {
+        buf_mem(out, path, (size_t)(query - path));
+        buf_str(out, hidden);
+    }
+    buf_free(&shown);
+}
+
 static void http_describe(const void *settings, const struct payload *payload, bool secrets,
                           struct route *route)
 {
@@ -257,7 +292,7 @@ static void http_describe(const void *settings, const struct payload *payload, b
         size_t n = strcspn(host, "/?"), base = strlen(host);
         while (payload->path.len && base > n && host[base - 1] == '/') base--;
         buf_printf(&route->headers, "Host: %.*s\n", (int)n, host);
-        buf_mem(&route->path, host + n, base - n);
+        http_base_path(s->url, host + n, base - n, secrets, &route->path);
     }
     http_path(payload, secrets, &route->path);
     if (!route->path.len) buf_char(&route->path, '/');
@@ -358,12 +393,23 @@ void http_classify(int status, bool sent_whole, struct answer *answer)
 static void http_quote(const struct buf *body, struct buf *why)
 {
     size_t n = body->len < HTTP_QUOTE ? body->len : HTTP_QUOTE;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)body->data[i];
-        if (c < ' ' || c == 127) c = ' ';
-        if (c != ' ' || (why->len && why->data[why->len - 1] != ' ')) buf_char(why, (char)c);
-    }
+    struct buf clean = {0};
+    printable(&clean, buf_text(body), n);
+    for (const char *c = buf_text(&clean); *c; c++)
+        if (*c != ' ' || (why->len && why->data[why->len - 1] != ' ')) buf_char(why, *c);
     if (n < body->len) buf_str(why, "...");
+    buf_free(&clean);
+}
+
+/* Where a redirection goes, which is not followed. */
+static void http_moved(struct http *h, struct buf *why)
+{
+    char *to = NULL;
+    curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &to);
+    if (!to) return;
+    buf_str(why, "it has moved to ");
+    http_show_url(to, why);
+    buf_str(why, ": put that into the configuration; ");
 }
 
 /* The pause that the service asks for, within reason; `why` says if it asks for more. A date is libcurl's to
@@ -376,8 +422,7 @@ static uint64_t http_pause(struct http *h, struct buf *why)
     if (curl_easy_header(h->curl, "Retry-After", 0, CURLH_HEADER, -1, &header) || after < 0) return 0;
     if (strspn(header->value, "0123456789") > 10) after = HTTP_PAUSE_MOST_S + 1;
     if (after > HTTP_PAUSE_MOST_S) {
-        buf_printf(why, "it asks for a long pause (Retry-After: %.40s), and gets 1h; ",
-                   header->value);
+        buf_printf(why, "it asks for a long pause (Retry-After: %.40s), and gets 1h; ", header->value);
         after = HTTP_PAUSE_MOST_S;
     }
     return (uint64_t)after * UINT64_C(1000000000);
@@ -390,13 +435,13 @@ static const char *http_trouble(const struct http *h, CURLcode code)
         return "the service closed the connection without a response";
     if (h->headers > HTTP_HEADERS_MOST) return "the headers of the response are too long";
     if (code == CURLE_WRITE_ERROR) return "the response is too long";
-    return h->error[0] ? h->error : curl_easy_strerror(code);
+    /* A message with an @ may show the password of a proxy in http_proxy. */
+    return h->error[0] && !strchr(h->error, '@') ? h->error : curl_easy_strerror(code);
 }
 
 static void http_judge(struct http *h, CURLcode code, struct answer *answer)
 {
     long status = 0;
-    char *to = NULL;
     curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
     /* Without the whole answer the status does not count: what was accepted is not known. */
     if (code != CURLE_OK) status = 0;
@@ -410,10 +455,7 @@ static void http_judge(struct http *h, CURLcode code, struct answer *answer)
     }
     buf_printf(&answer->why, "HTTP %ld: ", status);
     if (answer->outcome == OUTCOME_RETRY) answer->retry_after_ns = http_pause(h, &answer->why);
-    curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &to);
-    if (to) /* without its query, where a token may be */
-        buf_printf(&answer->why, "it has moved to %.*s: put that into the configuration; ",
-                   (int)strcspn(to, "?"), to);
+    http_moved(h, &answer->why);
     http_quote(&answer->response.body, &answer->why);
 }
 
@@ -445,6 +487,7 @@ static void http_send(void *link, const struct payload *payload, struct answer *
     curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, http_receive);
     curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &answer->response.body);
     CURLcode code = curl_easy_perform(h->curl);
+    http_hide(&answer->response.body, buf_text(&payload->secret));
     http_judge(h, code, answer);
     curl_slist_free_all(headers);
 }

@@ -15,6 +15,7 @@
 #define EXPORTERS_TRANSPORT_HTTP_H
 
 #include "backend.h"
+#include "http_url.h"
 
 enum http_compression { HTTP_PLAIN, HTTP_GZIP, HTTP_DEFLATE };
 
@@ -27,10 +28,11 @@ struct http_settings {
 };
 
 /* Row for the url with the service's own default; first in a backend's rows. NULL = must be given. */
-#define HTTP_URL(DEFAULT)                                                                                   \
-    {                                                                                                       \
-        .name = "url", .type = OPTION_STRING, OPTION_FIELD(struct http_settings, url), .def = (DEFAULT),    \
-        .required = true, .check = http_check_url, .help = "base URL of the service: http(s)://host[:port]" \
+#define HTTP_URL(DEFAULT)                                                                                \
+    {                                                                                                    \
+        .name = "url", .type = OPTION_STRING, OPTION_FIELD(struct http_settings, url), .def = (DEFAULT), \
+        .required = true, .check = http_check_url, .show = http_show_url,                                \
+        .help = "base URL of the service: http(s)://host[:port]"                                         \
     }
 /* Row for the compression with the service's usual default: "none", "gzip" or "deflate". */
 #define HTTP_COMPRESSION(DEFAULT)                                                                      \
@@ -43,7 +45,7 @@ extern const char *const http_compressions[];
 /* The rows that a transport on top of this one has, too. */
 extern const struct option http_options[];
 
-/* True for a URL of HTTP or HTTPS without a password; false with the reason. For option tables. Pure. */
+/* True for a URL of HTTP or HTTPS without a password; false with the reason, which shows no secret. For option tables. Pure. */
 bool http_check_url(const char *url, struct buf *why);
 
 /* Appends text as it may appear in a query: RFC 3986's unreserved characters as they are, others as %41.

@@ -26,7 +26,7 @@ struct lines_settings {
 #define LINES_URL(HELP)                                                                \
     {                                                                                  \
         .name = "url", .type = OPTION_STRING, OPTION_FIELD(struct http_settings, url), \
-        .check = http_check_url, .help = (HELP)                                        \
+        .check = http_check_url, .show = http_show_url, .help = (HELP)                 \
     }
 /* Row for the address of a channel. */
 #define LINES_TCP(NAME, CHANNEL, HELP)                                                            \

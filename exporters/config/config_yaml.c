@@ -260,6 +260,38 @@ static void walk_backend_end(struct walk *w, struct config_backend *b, yaml_mark
     buf_free(&why);
 }
 
+struct walk_map {
+    struct walk *w;
+    const yaml_node_t *node;
+    const struct option *rows;
+};
+
+static bool walk_gives(const void *arg, const struct option *row)
+{
+    const struct walk_map *m = arg;
+    bool file;
+    for (yaml_node_pair_t *p = m->node->data.mapping.pairs.start; p < m->node->data.mapping.pairs.top; p++) {
+        const yaml_node_t *key = walk_node(m->w, p->key);
+        if (key->type == YAML_SCALAR_NODE && option_find(m->rows, walk_text(key), &file) == row) return true;
+    }
+    return false;
+}
+
+/* The environment gives what the file does not. A variable that is wrong is a warning: the file is right. */
+static void walk_environment(struct walk *w, const struct backend *type, void *settings,
+                             const yaml_node_t *node)
+{
+    const struct walk_map map = {w, node, backend_options(type)};
+    struct buf warnings = {0};
+    option_environment(map.rows, settings, w->env, walk_gives, &map, &warnings);
+    char *rest = warnings.data, *line;
+    while (rest && (line = strsep(&rest, "\n")))
+        if (*line)
+            buf_printf(w->mistakes, "%s:%zu:%zu: %s: %s\n", w->config->file, node->start_mark.line + 1,
+                       node->start_mark.column + 1, type->name, line);
+    buf_free(&warnings);
+}
+
 static void walk_backend(struct walk *w, const yaml_node_t *node)
 {
     if (node->type != YAML_MAPPING_NODE) {
@@ -280,10 +312,7 @@ static void walk_backend(struct walk *w, const yaml_node_t *node)
         return;
     }
     config_backend_add(w->config, b);
-    struct buf why = {0};
-    if (!option_environment(backend_options(type), b->settings, w->env, &why))
-        buf_str(walk_at(w, node->start_mark), buf_text(&why));
-    buf_free(&why);
+    walk_environment(w, type, b->settings, node);
     walk_section(w, backend_options(type), b->settings, node, walk_skip_type);
     walk_backend_end(w, b, node->start_mark);
 }

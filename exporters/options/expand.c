@@ -29,12 +29,12 @@ static const char *expand_variable(const char *at, expand_env_fn *env, struct bu
     char name[256];
     const char *close = strchr(at, '}');
     if (!close) {
-        buf_printf(why, "\"%s\" has a ${ without its }", at);
+        buf_str(why, "it has a ${ without its }"); /* it may be a secret: it is not quoted */
         return NULL;
     }
     if (!expand_name(at + 2, close, name)) {
-        buf_printf(why, "\"%.*s\" is not the name of an environment variable (only letters, digits and _)",
-                   (int)(close - at + 1), at);
+        buf_str(why,
+                "between ${ and } is not the name of an environment variable (only letters, digits and _)");
         return NULL;
     }
     const char *value = env(name);

@@ -3,6 +3,7 @@
 
 #include "pattern.h"
 #include "nearest.h"
+#include "printable.h"
 #include "quantity.h"
 
 #include <stdio.h>
@@ -71,8 +72,9 @@ const char *option_wants(const struct option *row)
 
 static bool option_bool(const char *text, bool *out)
 {
-    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
-    for (int i = 0; i < 6; i++)
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on",
+                                        "0",     "1",    "n",  "y",   "f",   "t"};
+    for (int i = 0; i < 12; i++)
         if (!strcasecmp(text, words[i])) return *out = i & 1, true;
     return false;
 }
@@ -143,6 +145,7 @@ static bool option_add(const struct option *row, struct option_list *list, const
 bool option_tags_add(struct option_tags *tags, const char *key, const char *value, struct buf *why)
 {
     if (!*key) return buf_str(why, "a tag's key is empty"), false;
+    if (!printable_check_utf8(key, why) || !printable_check_utf8(value, why)) return false;
     if (option_tag_value(tags, key)) {
         buf_printf(why, "the tag %s is given twice", key);
         return false;
@@ -185,6 +188,9 @@ static bool option_parse_string(char **field, const char *text, struct buf *why)
 bool option_parse(const struct option *row, void *settings, const char *text, struct buf *why)
 {
     void *field = option_field(row, settings);
+    /* A newline would begin another header of a request, or another line; JSON has to be UTF-8. */
+    if (row->type == OPTION_SECRET ? !printable_check(text, why) : !printable_check_utf8(text, why))
+        return false;
     if (row->check && !row->check(text, why)) return false;
     switch (row->type) {
     case OPTION_STRING:
@@ -245,22 +251,27 @@ static const char *option_variable(const struct option *row, expand_env_fn *env,
     return NULL;
 }
 
-bool option_environment(const struct option *rows, void *settings, expand_env_fn *env, struct buf *why)
+static void option_take(const struct option *o, void *settings, const char *name, const char *value,
+                        struct buf *warnings)
 {
-    bool good = true;
+    struct buf reason = {0};
+    if (option_is_list(o)) option_clear(o, settings);
+    if (!option_parse(o, settings, value, &reason)) {
+        buf_printf(warnings, "$%s is ignored: %s\n", name, buf_text(&reason));
+        buf_reset(&reason);
+        if (option_is_list(o) && o->def) option_default(o, settings, &reason);
+    }
+    buf_free(&reason);
+}
+
+void option_environment(const struct option *rows, void *settings, expand_env_fn *env, option_given_fn *given,
+                        const void *arg, struct buf *warnings)
+{
     char name[64];
     for (const struct option *o = rows; o->name; o++) {
-        const char *value = o->env ? option_variable(o, env, name) : NULL;
-        if (!value) continue;
-        struct buf reason = {0};
-        option_clear(o, settings);
-        if (!option_parse(o, settings, value, &reason)) {
-            buf_printf(why, "$%s: %s\n", name, buf_text(&reason));
-            good = false;
-        }
-        buf_free(&reason);
+        const char *value = o->env && !(given && given(arg, o)) ? option_variable(o, env, name) : NULL;
+        if (value) option_take(o, settings, name, value, warnings);
     }
-    return good;
 }
 
 void option_clear(const struct option *row, void *settings)

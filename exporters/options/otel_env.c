@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otel_env.h"
 
+#include "printable.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,11 +59,21 @@ static bool otel_list(struct option_tags *tags, char *text)
     return good;
 }
 
-static void otel_add(struct option_tags *tags, const char *key, const char *value)
+static void otel_ignored(const char *name, const char *value, const char *what, struct buf *warnings)
+{
+    struct buf quote = {0};
+    printable(&quote, value, strlen(value));
+    buf_printf(warnings, "%s is ignored: \"%s\" %s\n", name, buf_text(&quote), what);
+    buf_free(&quote);
+}
+
+/* False if the value cannot be one of a tag. */
+static bool otel_add(struct option_tags *tags, const char *key, const char *value)
 {
     struct buf why = {0};
-    if (!option_tag_value(tags, key)) option_tags_add(tags, key, value, &why);
+    bool good = option_tag_value(tags, key) || option_tags_add(tags, key, value, &why);
     buf_free(&why);
+    return good;
 }
 
 void otel_env_tags(struct option_tags *tags, expand_env_fn *env, struct buf *warnings)
@@ -69,11 +81,12 @@ void otel_env_tags(struct option_tags *tags, expand_env_fn *env, struct buf *war
     struct option_tags listed = {0};
     const char *service = env("OTEL_SERVICE_NAME"), *list = env("OTEL_RESOURCE_ATTRIBUTES");
     char *copy = list && *list ? strdup(list) : NULL;
-    if (service && *service) otel_add(tags, "service.name", service);
+    if (service && *service && !otel_add(tags, "service.name", service))
+        otel_ignored("OTEL_SERVICE_NAME", service, "is not UTF-8, or has control characters", warnings);
     if (copy && otel_list(&listed, copy))
         for (size_t i = 0; i < listed.n; i++) otel_add(tags, listed.items[i].key, listed.items[i].value);
     else if (copy)
-        buf_printf(warnings, "OTEL_RESOURCE_ATTRIBUTES is ignored: \"%s\" is not k=v,k2=v2\n", list);
+        otel_ignored("OTEL_RESOURCE_ATTRIBUTES", list, "is not k=v,k2=v2 in UTF-8", warnings);
     option_tags_free(&listed);
     free(copy);
 }

@@ -4,6 +4,7 @@ more than an hour is not kept (57 years were, and 2^64 ns made it try at once); 
 end the exchange; a proxy for HTTP gets nothing of what goes to Redis or over a plain socket, where it was sent AUTH."""
 import re
 import socket
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +102,50 @@ def proxied(name, backend):
         b.kill()
 
 
+def shown(name, trick, hidden, seen):
+    """What a service answers is in the log, but for secrets, as one line that controls no terminal."""
+    service = Anodot()
+    with harness.Bench(config(service)) as b:
+        service.script(trick)
+        b.ctl("add", "jobs", "5")
+        b.start()
+        check(harness.until(10, lambda: "delivers again" in b.log()), f"{name}: it is delivered: {b.log()}")
+        b.stop()
+        check(not re.search(hidden, b.log()) and re.search(seen, b.log()), f"{name}: {b.log()}")
+    service.stop()
+
+
+def checked(name, backend, env, code, says, hidden="sesame"):
+    """mtx-exporter --check"""
+    with harness.Bench(backend) as b:
+        with open(f"{b.work}/token", "w") as f:
+            f.write("sesame\nX-Injected: yes\n")
+        b.backend = backend.replace("TOKEN", f"{b.work}/token")
+        b.write_config()
+        done = subprocess.run([harness.EXPORTER, "--check", "--config", b.config], env={**b.env, **env}, capture_output=True, text=True)
+        equal(done.returncode, code, f"{name}: {done.stderr}")
+        check(re.search(says, done.stdout + done.stderr), f"{name}: {done.stdout + done.stderr}")
+        check(not re.search(hidden, done.stdout + done.stderr), f"{name}: no secret is shown: {done.stdout + done.stderr}")
+
+
+def settings():
+    newline = {"X": "sesame\r\nX-Injected: yes"}
+    checked("a token's file", "{type: anodot20, url: 'http://h', token_file: TOKEN}", {}, 1, "token: byte 7 is a newline")
+    checked("a variable in the file", "{type: anodot20, url: 'http://h', token: '${X}'}", newline, 1, "token: byte 7 is a newline")
+    checked("the environment", "{type: anodot20, url: 'http://h'}", {"ANODOT_TOKEN": newline["X"]}, 1, "ANODOT_TOKEN is ignored: byte 7 is")
+    checked("a user", "{type: librato, user: \"me\\nX: y\", token: x}", {}, 1, "user: byte 3 is a newline")
+    checked("no } in a secret", "{type: anodot20, url: 'http://h', token: 'x${sesame'}", {}, 1, "without its }")
+    checked("a proxy", "{type: anodot20, url: 'http://h', token: x, proxy: 'http://me:sesame@p:1'}", {}, 0, r"proxy: .*\*\*\*@p:1")
+    checked("a url", "{type: anodot20, url: 'http://h/?key=sesame', token: x}", {}, 0, r"url: .*key=\*\*\*")
+    kubernetes = {"REDIS_PORT": "tcp://10.0.0.11:6379"}
+    checked("the file wins", "{type: chouette, port: 6380}", kubernetes, 0, "port: 6380", hidden="tcp")
+    checked("a warning", "{type: chouette}", kubernetes, 0, 'REDIS_PORT is ignored: "tcp://10.0.0.11:6379" is not a whole number')
+    for text in ("1", "y", "t", "True", "YES", "on"):
+        checked(text, "{type: apptuit, token: x}", {"APPTUIT_DISABLE_HOST_TAG": text}, 0, "disable_host_tag: true")
+    for text in ("0", "n", "f", "False", "no", "off", "perhaps"):
+        checked(text, "{type: apptuit, token: x}", {"APPTUIT_DISABLE_HOST_TAG": text}, 0, "disable_host_tag: false")
+
+
 if __name__ == "__main__":
     with ThreadPoolExecutor(8) as pool:
         jobs = [pool.submit(redis, "a huge array", b"*1000000000\r\n"), pool.submit(redis, "arrays in arrays", b"*100000000\r\n" * 7),
@@ -111,6 +156,10 @@ if __name__ == "__main__":
         jobs += [pool.submit(pause, v, False) for v in ("-5", "Fri, 31 Dec 1999 23:59:59 GMT", "soon", "")]
         jobs += [pool.submit(proxied, "redis", "{{type: chouette, host: 127.0.0.1, port: {port}, password: sesame, " + RETRY + "}}"),
                  pool.submit(proxied, "wavefront", "{{type: wavefront, mode: proxy, tcp: '127.0.0.1:{port}', " + RETRY + "}}")]
+        jobs += [pool.submit(shown, "Location", fake.status(301, headers=[("Location", "http://me:secret@127.0.0.1:9/there?key=secret")]),
+                             "secret", "moved to http://.*127.0.0.1:9/there"),
+                 pool.submit(shown, "its words", fake.status(500, b"no ?token=open%20sesame \xff\x1b[31m\xc2\x9b"), "open%20|[\x1b\x9b]", "no .token="),
+                 pool.submit(settings)]
         for job in jobs:
             job.result()
     harness.finish()

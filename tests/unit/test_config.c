@@ -183,3 +183,31 @@ UNIT(config, rubbish)
         buf_free(&m);
     }
 }
+
+static const char *bytes_env(const char *name)
+{
+    return !strcmp(name, "OTEL_RESOURCE_ATTRIBUTES") ? "a=%E4"
+           : !strcmp(name, "OTEL_SERVICE_NAME")      ? "shop\x1b[31m"
+           : !strcmp(name, "LATIN")                  ? "\xe4"
+                                                     : NULL;
+}
+
+/* Tags that are not UTF-8, or would control a terminal, are no tags, wherever they come from. */
+UNIT(config, tags_are_utf8)
+{
+    static const char text[] = "backends:\n  - type: console\n", tag[] = "tags: {city: \"${LATIN}\"}\n";
+    struct buf m = {0}, both = {0};
+    struct config *c = config_parse("x.yml", text, strlen(text), bytes_env, &m);
+    REQUIRE(c);
+    CHECK(!c->tags.n);
+    CHECK_STR(buf_text(&m),
+              "OTEL_SERVICE_NAME is ignored: \"shop [31m\" is not UTF-8, or has control characters\n"
+              "OTEL_RESOURCE_ATTRIBUTES is ignored: \"a=%E4\" is not k=v,k2=v2 in UTF-8\n");
+    config_free(&c);
+    buf_reset(&m);
+    buf_printf(&both, "%s%s", tag, text);
+    CHECK(!config_parse("x.yml", buf_text(&both), both.len, bytes_env, &m));
+    CHECK(strstr(buf_text(&m), "tags: byte 1 (0xe4) is not UTF-8"));
+    buf_free(&both);
+    buf_free(&m);
+}

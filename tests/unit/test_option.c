@@ -225,3 +225,71 @@ UNIT(option, equal)
     option_release(rows, &b);
     buf_free(&why);
 }
+
+/* A newline in a token would begin another header. What is wrong is told by its place, without the secret. */
+UNIT(option, control_characters)
+{
+    static const struct {
+        const char *name, *text;
+    } bad[] = {{"token", "sesame\nX-Injected: yes"},
+               {"url", "a\x7f"},
+               {"url", "\xff"},
+               {"names", "a\rb"},
+               {"tags", "k=v\n"},
+               {"tags", "k\x01=v"},
+               {"tags", "k=\xe4"},
+               {"globs", "a\tb*"},
+               {"retries", "3\n"}};
+    struct settings s = {0};
+    option_defaults(rows, &s);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bool file;
+        struct buf why = {0};
+        if (option_parse(option_find(rows, bad[i].name, &file), &s, bad[i].text, &why))
+            UNIT_FAIL("%s took it\n", bad[i].name);
+        CHECK(strstr(buf_text(&why), "byte ") && !strstr(buf_text(&why), "sesame"));
+        buf_free(&why);
+    }
+    CHECK(!s.token);
+    option_release(rows, &s);
+}
+
+static const char *wrong_env(const char *name)
+{
+    return !strcmp(name, "THE_PORT") ? "tcp://10.0.0.1:6379" : !strcmp(name, "THE_HOST") ? "db" : NULL;
+}
+
+static bool port_is_given(const void *arg, const struct option *row)
+{
+    return *(const bool *)arg && !strcmp(row->name, "port");
+}
+
+/* Kubernetes sets REDIS_PORT=tcp://...: it is ignored with a warning, and without one if the file has a port. */
+UNIT(option, wrong_environment)
+{
+    static const struct option table[] = {{.name = "host",
+                                           .type = OPTION_STRING,
+                                           OPTION_FIELD(struct inner, listen),
+                                           .env = "THE_HOST",
+                                           .help = "h"},
+                                          {.name = "port",
+                                           .type = OPTION_INTEGER,
+                                           OPTION_FIELD(struct inner, port),
+                                           .env = "THE_PORT",
+                                           .def = "80",
+                                           .help = "p"},
+                                          {.name = NULL}};
+    for (int given = 0; given < 2; given++) {
+        struct inner s = {0};
+        struct buf warnings = {0};
+        bool is = given;
+        option_defaults(table, &s);
+        option_environment(table, &s, wrong_env, port_is_given, &is, &warnings);
+        CHECK_STR(s.listen, "db");
+        CHECK(s.port == 80);
+        CHECK_STR(buf_text(&warnings),
+                  given ? "" : "$THE_PORT is ignored: \"tcp://10.0.0.1:6379\" is not a whole number\n");
+        buf_free(&warnings);
+        option_release(table, &s);
+    }
+}

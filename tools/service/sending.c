@@ -162,6 +162,30 @@ static bool sending_complete(struct sending *s, struct buf *why)
     return why->len == 0;
 }
 
+/* True if --set gives it. */
+static bool sending_gives(const void *arg, const struct option *row)
+{
+    const struct sending *s = arg;
+    for (size_t i = 0; i < sending_options.set.n; i++) {
+        const char *text = sending_options.set.items[i];
+        char name[80];
+        bool file;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+        if (option_find(backend_options(s->backend), name, &file) == row) return true;
+    }
+    return false;
+}
+
+static void sending_environment(struct sending *s)
+{
+    struct buf warnings = {0};
+    option_environment(backend_options(s->backend), s->settings, sending_env, sending_gives, s, &warnings);
+    char *rest = warnings.data, *line;
+    while (rest && (line = strsep(&rest, "\n")))
+        if (*line) cli_fail(s->cli, CLI_OK, "%s: %s", s->backend->name, line);
+    buf_free(&warnings);
+}
+
 /* Without a configuration: the defaults, those for points by hand, the environment. */
 static bool sending_defaults(struct sending *s, struct buf *why)
 {
@@ -175,7 +199,8 @@ static bool sending_defaults(struct sending *s, struct buf *why)
     option_defaults(rows, s->settings);
     if (hand && !sending_set_all(s, hand->defaults, why)) return false;
     if (!s->settings->name) s->settings->name = strdup(s->backend->name);
-    return option_environment(rows, s->settings, sending_env, why);
+    sending_environment(s);
+    return true;
 }
 
 static int sending_settings(struct sending *s)

@@ -209,40 +209,60 @@ static enum outcome outcome_of(int id)
     }
 }
 
+/* Errors about the whole request, or those about one sample each: the first five of them. */
+static size_t tell_errors(const json_t *errors, bool whole, struct buf *why)
+{
+    json_t *error;
+    size_t i, n = 0;
+    json_array_foreach((json_t *)(uintptr_t)errors, i, error)
+    {
+        const char *description = json_string_value(json_object_get(error, "description"));
+        if (whole != !json_object_get(error, "index")) continue;
+        if (n++ < 5)
+            buf_printf(why, "%s%d %s", why->len ? "; " : "", error_id(error), description ? description : "");
+    }
+    return n;
+}
+
 static void judge_errors(const json_t *errors, const struct payload *payload, struct answer *answer)
 {
     json_t *error;
     size_t i;
     answer->outcome = OUTCOME_SENT;
-    json_array_foreach((json_t *)(uintptr_t)errors, i, error)
-    {
-        const char *description = json_string_value(json_object_get(error, "description"));
-        if (i < 5)
-            buf_printf(&answer->why, "%s%d %s", i ? "; " : "", error_id(error),
-                       description ? description : "");
-        if (json_object_get(error, "index"))
-            answer->refused++;
-        else
-            answer->outcome = outcome_of(error_id(error));
-    }
+    tell_errors(errors, true, &answer->why);
+    answer->refused = tell_errors(errors, false, &answer->why);
+    json_array_foreach((json_t *)(uintptr_t)errors, i, error) if (!json_object_get(error, "index"))
+        answer->outcome = outcome_of(error_id(error));
     if (answer->refused > payload->points) answer->refused = payload->points;
     if (answer->refused) answer->outcome = OUTCOME_SENT; /* the others of the chunk were accepted */
+}
+
+/* False if the answer is not a list of errors, perhaps an empty one. */
+static bool judge_body(const struct payload *payload, struct answer *answer)
+{
+    const struct response *r = &answer->response;
+    json_t *root = json_loadb(buf_text(&r->body), r->body.len, 0, NULL);
+    const json_t *errors = json_object_get(root, "errors");
+    bool is = json_is_array(errors);
+    if (is) judge_errors(errors, payload, answer);
+    json_decref(root);
+    return is;
 }
 
 void anodot_judge(const struct payload *payload, struct answer *answer)
 {
     const struct response *r = &answer->response;
-    if (r->status < 200 || r->status > 299) return;
-    json_t *root = json_loadb(buf_text(&r->body), r->body.len, 0, NULL);
-    const json_t *errors = json_object_get(root, "errors");
-    if (json_is_array(errors)) {
-        judge_errors(errors, payload, answer);
-    } else {
-        answer->outcome = OUTCOME_RETRY;
-        buf_printf(&answer->why, "HTTP %d, but the answer is not Anodot's: %.*s", r->status,
-                   (int)(r->body.len < 200 ? r->body.len : 200), buf_text(&r->body));
-    }
-    json_decref(root);
+    if (r->status < 200 || r->status > 299 || judge_body(payload, answer)) return;
+    answer->outcome = OUTCOME_RETRY;
+    buf_printf(&answer->why, "HTTP %d, but the answer is not Anodot's: %.*s", r->status,
+               (int)(r->body.len < 200 ? r->body.len : 200), buf_text(&r->body));
+}
+
+void anodot_judge_watermark(const struct payload *request, struct answer *answer)
+{
+    if (answer->outcome != OUTCOME_SENT || !judge_body(request, answer)) return;
+    /* Nothing in it has an index, whatever an error says. */
+    if (answer->outcome == OUTCOME_SENT && answer->why.len) answer->outcome = OUTCOME_DROP;
 }
 
 /* --- By hand --- */
@@ -263,7 +283,7 @@ void anodot_blame(const struct answer *answer, void (*blamed)(void *arg, size_t 
                                                 : -1;
         struct buf why = {0};
         buf_printf(&why, "%d %s", error_id(error), description ? description : "");
-        if (at >= 0) blamed(arg, (size_t)at, buf_text(&why));
+        if (at >= 0 || !index) blamed(arg, index ? (size_t)at : POINTS_WHOLE, buf_text(&why));
         buf_free(&why);
     }
     json_decref(root);

@@ -79,6 +79,9 @@ void anodot_samples_end(struct payload *out, const struct anodot_settings *s, co
 /* The judge() of both backends: the errors by index inside a 200. */
 void anodot_judge(const struct payload *payload, struct answer *answer);
 
+/* The same for a watermark: an error in its 200 is OUTCOME_DROP, or OUTCOME_RETRY if it is temporary. */
+void anodot_judge_watermark(const struct payload *request, struct answer *answer);
+
 /* By hand: which samples an answer names as refused, and what the service's own client makes of true, false
  * and null. */
 void anodot_blame(const struct answer *answer, void (*blamed)(void *arg, size_t at, const char *why),

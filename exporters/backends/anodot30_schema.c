@@ -259,5 +259,6 @@ void anodot30_send_watermark(const struct anodot30_talk *t, const char *id, uint
     anodot_request(&request, &t->settings->anodot, "/api/v1/metrics/watermark", "anodot30");
     answer_free(t->answer);
     transport_http.send(t->link, &request, t->answer);
+    anodot_judge_watermark(&request, t->answer);
     payload_free(&request);
 }

@@ -19,6 +19,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unictype.h>
+#include <unistr.h>
 
 static const char *const modes[] = {"direct", "proxy", NULL};
 static const char *const counters[] = {"total", "delta", NULL};
@@ -278,14 +280,37 @@ static void put_name(struct buf *out, const char *name, bool delta)
     buf_char(out, '"');
 }
 
-/* Blanks at both ends are cut off, quotes and newlines escaped. A backslash at the end would escape the
- * closing quote. */
+/* The bytes of the blank at the beginning of a text, 0 if it begins with anything else. Receivers cut these off:
+ * Unicode's blanks, the separators 28 to 31, and 4, which ends a line for them. */
+static size_t blank_at(const char *text)
+{
+    ucs4_t c;
+    int n = u8_strmbtouc(&c, (const uint8_t *)text);
+    return n > 0 && (uc_is_property_white_space(c) || (c >= 28 && c <= 31) || c == 4) ? (size_t)n : 0;
+}
+
+/* A text without the blanks at both ends. */
+static const char *trim(const char *text, size_t *n)
+{
+    for (size_t blank; (blank = blank_at(text));) text += blank;
+    *n = 0;
+    for (size_t at = 0, blank; text[at]; at += blank ? blank : 1)
+        if (!(blank = blank_at(text + at))) *n = at + 1;
+    return text;
+}
+
+static bool is_blank(const char *text)
+{
+    size_t n;
+    trim(text, &n);
+    return n == 0;
+}
+
+/* Quotes and newlines are escaped. A backslash at the end would escape the closing quote. */
 static size_t put_text(struct buf *out, const char *text, size_t most)
 {
     size_t n;
-    while (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') text++;
-    n = strlen(text);
-    while (n && strchr(" \t\n\r", text[n - 1])) n--;
+    text = trim(text, &n);
     if (n > most) n = most;
     buf_char(out, '"');
     for (size_t i = 0; i < n; i++) {
@@ -306,9 +331,9 @@ static bool put_tail(struct buf *out, const struct point *p, const struct wavefr
                      const struct wavefront *session, struct buf *why)
 {
     const struct wavefront_limits *limit = &wavefront_limits[s->limits];
-    const char *source = backend_given(p->source)   ? p->source
-                         : backend_given(s->source) ? s->source
-                                                    : session->host;
+    const char *source = p->source && !is_blank(p->source)   ? p->source
+                         : s->source && !is_blank(s->source) ? s->source
+                                                             : session->host;
     size_t tags = 0;
     buf_str(out, " source=");
     if (put_text(out, source, SIZE_MAX) > limit->source) {
@@ -318,7 +343,7 @@ static bool put_tail(struct buf *out, const struct point *p, const struct wavefr
     for (size_t i = 0; i < p->tag_count; i++) {
         const char *key = p->tags[i].key, *value = p->tags[i].value;
         size_t room = limit->value - 1 > strlen(key) ? limit->value - 1 - strlen(key) : 0;
-        if (strspn(value, " \t\r\n") == strlen(value)) continue; /* a blank value is refused */
+        if (is_blank(value)) continue; /* it would be refused */
         if (strlen(key) > limit->key || !room) {
             buf_printf(why, "its tag %s is longer than %zu characters", key, limit->key);
             return false;
@@ -415,6 +440,10 @@ static bool wavefront_add(struct payload *payloads, const struct point *p, const
     }
     if (nothing) return true;
     bool good = name > 0 && name <= wavefront_limits[s->limits].name;
+    if (good && is_blank(p->name + delta_prefix(p->name))) {
+        buf_str(why, "its name is blank");
+        return false;
+    }
     if (!good)
         buf_printf(why, "its name has %zu characters; the other side accepts 1 to %zu", name,
                    wavefront_limits[s->limits].name);

@@ -210,12 +210,14 @@ struct points_by_hand {
     /* True if an answer after which one usually tries again means a wrong configuration here. NULL = none
      * does. */
     bool (*denies)(const struct answer *answer);
-    /* Calls `blamed` for each point that an answer names as refused, counted from 0 in the payload. */
+    /* Calls `blamed` for each point that an answer names as refused, counted from 0 in the payload, and with
+     * POINTS_WHOLE for an error that names none. */
     void (*blame)(const struct answer *answer, void (*blamed)(void *arg, size_t at, const char *why),
                   void *arg);
 };
 
 enum { POINTS_NOTHING = -1, POINTS_LEFT_OUT = -2 };
+#define POINTS_WHOLE SIZE_MAX
 typedef void points_refused_fn(void *arg, const struct point *point, const char *why);
 
 /*

@@ -116,6 +116,18 @@ def main():
         b.stop()
     harness.equal(service.violations[:3], [], "schemas: violations")
     service.stop()
+
+    # An error in the 200 of a watermark.
+    service = Anodot()
+    service.watermark = lambda w: (200, b'{"errors": [{"error": 2009, "description": "no such schema", "index": "0"}]}', ())
+    with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        harness.check(harness.until(10, lambda: "the backend refuses metadata" in b.log() and "2009 no such schema" in b.log()),
+                      f"an error in a watermark's 200 is reported: {b.log()}")
+        harness.equal(service.total("jobs"), 1, "and the samples are delivered")
+        b.stop()
+    service.stop()
     harness.finish()
 
 

@@ -316,6 +316,14 @@ refusals = json.loads(done.stdout)["refusals"]
 equal((done.returncode, [(r["line"], r["by"], r["status"], r["reason"]) for r in refusals]), (1, [(1, "service", 200, "2028 name too long")]),
       f"anodot20: by index: {done.stderr}")
 equal(json.loads(done.stdout)["accepted"], 2, "anodot20: the others")
+# An error without an index beside one with it: both are reported.
+service.reply = lambda path, body: (200, b'{"errors": [{"error": "2028", "description": "name too long", "index": "0"}, '
+                                         b'{"error": 2003, "description": "metrics per second"}]}', ())
+done = run("anodot20", [{"name": "a", "value": 1, "time": T}, {"name": "b", "value": 1, "time": T}], "--json", url=service.url)
+summary = json.loads(done.stdout)
+equal((sorted((r["points"], r["reason"]) for r in summary["refusals"]), summary["accepted"], summary["refused"]),
+      ([(0, "2003 metrics per second"), (1, "2028 name too long")], 1, 1), f"anodot20: with and without an index: {done.stderr}")
+check("anodot20: 2003 metrics per second" in done.stderr, f"anodot20: without an index: {done.stderr}")
 service.stop()
 
 
@@ -509,6 +517,15 @@ got = sent(service, "wavefront", [{"name": "d", "type": "distribution", "centroi
                                   {"name": "n", "type": "delta", "value": 2, "source": "s"}, {"name": "n", "type": "delta", "value": 3, "source": "s"}], "--aggregate")
 equal([b for _, b in got], ['"∆n" 5.0 source="s"\n', '!M #2 1.0 #1 5.0 "d" source="s"\n'], "wavefront: aggregate")
 equal(run("wavefront", [{"name": "g", "value": 1}], "--aggregate", url=service.url).returncode, 1, "wavefront: a gauge has no sum")
+# Blanks are Unicode's; a blank source is none, a blank name is refused.
+got = sent(service, "wavefront", [{"name": "n", "value": 1, "source": "\u00a0\u2003", "tags": {"a": "\u3000x \u2028y\u00a0", "b": "\u2009", "c": "é\u0085"}}],
+           "--set", "source=src-1", what="wavefront: blanks")
+equal(got, [("/report?f=wavefront", '"n" 1.0 source="src-1" "a"="x \u2028y" "c"="é"\n')], "wavefront: blanks")
+for name in ("\u00a0", "∆\u2003"):
+    done = run("wavefront", [{"name": name, "value": 1}], url=service.url)
+    check(done.returncode == 1 and "its name is blank" in done.stderr, f"wavefront: a blank name is refused: {done.stderr}")
+done = run("wavefront", [{"name": "n", "value": 1}], "--dry-run", "--set", "source=\u00a0", url=service.url)
+check('source="\u00a0"' not in done.stdout and 'source=""' not in done.stdout, f"wavefront: a blank option: {done.stdout}")
 service.script(fake.status(406))
 equal(run("wavefront", [{"name": "g", "value": 1}], url=service.url).returncode, 0, "wavefront: 406 pushes back")
 equal(run("wavefront", [{"name": "g", "value": 1}], url=service.url, env={"WAVEFRONT_TOKEN": "wrong"}).returncode, 1, "wavefront: a violation")

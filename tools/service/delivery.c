@@ -143,6 +143,14 @@ struct blaming {
 static void delivery_blamed(void *arg, size_t at, const char *why)
 {
     struct blaming *b = arg;
+    if (at == POINTS_WHOLE) {
+        struct refusal whole = delivery_of(b->at, b->n);
+        whole.points = 0;
+        whole.status = b->answer->response.status;
+        whole.why = (char *)(uintptr_t)why;
+        sending_refuse(b->s, &whole);
+        return;
+    }
     if (at >= b->n || b->blamed >= b->answer->refused) return;
     b->blamed++;
     delivery_refused(b->s, &b->at[at], 1, b->answer, why);

@@ -42,7 +42,9 @@ static void summary_tell(struct sending *s, const struct refusal *r)
 {
     struct buf text = {0};
     summary_where(s, r, &text);
-    if (r->service)
+    if (r->service && !r->points) /* it is about the request */
+        buf_printf(&text, "%s: ", s->settings->name);
+    else if (r->service)
         buf_printf(&text, "%s refused %zu point%s: ", s->settings->name, r->points,
                    r->points == 1 ? "" : "s");
     buf_str(&text, r->why);

@@ -46,7 +46,10 @@ static bool walk_scalar(struct walk *w, const yaml_node_t *node)
 static bool walk_empty(const yaml_node_t *node)
 {
     if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return false;
-    return !*walk_text(node) || !strcmp(walk_text(node), "~") || !strcmp(walk_text(node), "null");
+    static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (!strcmp(walk_text(node), nothing[i])) return true;
+    return false;
 }
 
 static const char *walk_what(const yaml_node_t *node)
@@ -100,6 +103,10 @@ static void walk_tag(struct walk *w, const struct option *row, struct option_tag
         if (value->type != YAML_SCALAR_NODE)
             buf_printf(walk_at(w, value->start_mark), "%s: a tag's value is %s, expected a text\n", row->name,
                        walk_what(value));
+    } else if (walk_empty(key) || walk_empty(value)) {
+        buf_printf(walk_at(w, key->start_mark),
+                   "%s: a tag's %s is nothing, expected a text (in quotes if meant so)\n", row->name,
+                   walk_empty(key) ? "key" : "value");
     } else if (expand_text(walk_text(value), w->env, &text, &why)) {
         option_tags_add(tags, walk_text(key), buf_text(&text), &why);
     }

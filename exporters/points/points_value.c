@@ -26,6 +26,12 @@ static bool read_number(struct point_line *l, const json_t *v, struct point *p)
         p->value.i = factor == 1 ? i : -i;
         return true;
     }
+    uint64_t u;
+    if (text && factor == 1 && quantity_whole(json_string_value(v), &u)) {
+        p->value_type = METRICS_U64;
+        p->value.u = u;
+        return true;
+    }
     if (text && !quantity_float(json_string_value(v), &f))
         return point_line_wrong(l, "value is %s, expected a finite number", point_line_quoted(l, v));
     set_f64(p, (text ? f : json_number_value(v)) * factor);

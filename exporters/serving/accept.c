@@ -131,10 +131,13 @@ size_t accept_choose(const char *header, const char *const *media, size_t n)
 bool accept_coding(const char *header, const char *coding)
 {
     struct accept_span item, name = {coding, strlen(coding)};
-    int any = -1;
+    int any = -1, own = -1, plain = 0;
     while (accept_split(&header, ',', &item)) {
-        if (accept_same(accept_bare(item), name)) return accept_q(item) > 0;
-        if (accept_same(accept_bare(item), (struct accept_span){"*", 1})) any = accept_q(item);
+        struct accept_span bare = accept_bare(item);
+        if (own < 0 && accept_same(bare, name)) own = accept_q(item);
+        if (accept_same(bare, (struct accept_span){"*", 1})) any = accept_q(item);
+        if (accept_same(bare, (struct accept_span){"identity", 8})) plain = accept_q(item);
     }
-    return any > 0;
+    int q = own < 0 ? any : own;
+    return q > 0 && q >= plain;
 }

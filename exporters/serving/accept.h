@@ -25,7 +25,7 @@
 size_t accept_choose(const char *header, const char *const *media, size_t n);
 
 /* True if the Accept-Encoding header (NULL = none) allows
- * this coding, by name or by a wildcard, with q > 0. */
+ * this coding, by name or by a wildcard, with q > 0, and does not prefer "identity", which is none. */
 bool accept_coding(const char *header, const char *coding);
 
 #endif

@@ -145,15 +145,42 @@ static enum MHD_Result serve_send(struct MHD_Connection *connection, const struc
     return sent;
 }
 
+/* All lines of a header as one: "a list" may come in several. */
+struct serve_lines {
+    const char *name;
+    struct buf text;
+};
+
+static enum MHD_Result serve_line(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct serve_lines *lines = arg;
+    (void)kind;
+    if (!strcasecmp(name, lines->name) && value)
+        buf_printf(&lines->text, "%s%s", lines->text.len ? ", " : "", value);
+    return MHD_YES;
+}
+
+static const char *serve_header(struct MHD_Connection *connection, struct serve_lines *lines)
+{
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, serve_line, lines);
+    return lines->text.len ? buf_text(&lines->text) : NULL;
+}
+
+/* The path of "http://host/path", as clients of proxies send it; it must be understood. */
+static const char *serve_path(const char *target)
+{
+    const char *authority = target[0] == '/' ? NULL : strstr(target, "://");
+    if (!authority) return target;
+    const char *path = strchr(authority + 3, '/');
+    return path ? path : "/";
+}
+
 /* The library calls first with the headers, then for each piece of the request's body, then at its end. */
 static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection, const char *path,
                                     const char *method, const char *version, const char *upload,
                                     size_t *upload_n, void **state)
 {
     static int seen;
-    struct serve_request request = {
-        path, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING)};
     struct serve_answer answer = {0};
     bool readable = !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
     (void)version, (void)upload;
@@ -165,7 +192,13 @@ static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection
         *upload_n = 0;
         return MHD_YES;
     }
+    struct serve_lines accept = {.name = MHD_HTTP_HEADER_ACCEPT},
+                       coding = {.name = MHD_HTTP_HEADER_ACCEPT_ENCODING};
+    struct serve_request request = {serve_path(path), serve_header(connection, &accept),
+                                    serve_header(connection, &coding)};
     serve_answer(arg, &request, readable, &answer);
+    buf_free(&accept.text);
+    buf_free(&coding.text);
     return serve_send(connection, &answer);
 }
 

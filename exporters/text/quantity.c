@@ -60,6 +60,17 @@ bool quantity_integer(const char *text, int64_t *out)
     return true;
 }
 
+bool quantity_whole(const char *text, uint64_t *out)
+{
+    size_t sign = *text == '+';
+    if (!text[sign] || text[sign + strspn(text + sign, "0123456789")]) return false;
+    errno = 0;
+    unsigned long long v = strtoull(text, NULL, 10);
+    if (errno) return false;
+    *out = v;
+    return true;
+}
+
 static bool quantity_unit(const char *text, const struct quantity_unit *units, uint64_t *out)
 {
     double v;

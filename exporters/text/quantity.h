@@ -14,6 +14,7 @@
 /* Each reads the whole of `text`. False, with *out unchanged, if the text is anything else or out of the
  * range of *out; blanks at the ends are not allowed. */
 bool quantity_integer(const char *text, int64_t *out);
+bool quantity_whole(const char *text, uint64_t *out);
 bool quantity_float(const char *text, double *out); /* finite; no hexadecimal, no "inf", no "nan" */
 
 /* A number and its unit; only 0 may lack one. */

@@ -308,6 +308,15 @@ got = sent(service, "anodot20", [{"name": f"m{i}", "value": i, "time": T + (i * 
 equal([len(b) for _, b in got], [1000, 1000, 500], "anodot20: chunks")
 samples = [s for _, b in got for s in b]
 check(samples == sorted(samples, key=lambda s: (s["timestamp"], s["value"])), "anodot20: times ascend")
+# What other systems' editors write: a byte order mark in front of a file, lines that end in CRLF.
+mark = "\ufeff" + json.dumps({"name": "a", "value": "18446744073709551615", "time": T}) + "\r\n\r\n" + json.dumps({"name": "b", "value": 2, "time": T}) + "\r\n"
+with open(f"{WORK}/marked", "w", encoding="utf-8", newline="") as f:
+    f.write(mark)
+for words in ((), (f"{WORK}/marked", f"{WORK}/marked")):
+    got = sent(service, "anodot20", mark, *words, what=f"anodot20: BOM and CRLF {words}")
+    equal([s["properties"]["what"] for _, b in got for s in b], ["a", "b"] * (len(words) or 1), f"anodot20: BOM and CRLF {words}")
+done = run("chouette", [{"name": "a", "value": "18446744073709551615", "time": T}], "--dry-run", fast=False)
+check('"value":18446744073709551615,' in done.stdout, f"chouette: 2^64-1 is a whole number: {done.stdout}")
 # Errors by index name the line; the others are accepted.
 service.reply = lambda path, body: (200, b'{"errors": [{"error": "2028", "description": "name too long", "index": "1"}]}', ())
 done = run("anodot20", [{"name": "late", "value": 1, "time": T + 5}, {"name": "b", "value": 1, "time": T}, {"name": "c", "value": 1, "time": T + 9}],

@@ -62,4 +62,8 @@ UNIT(accept, codings)
     CHECK(!accept_coding("*;q=0", "gzip"));
     CHECK(!accept_coding("xgzip, gzipx", "gzip"));
     CHECK(!accept_coding("br", "gzip"));
+    CHECK(!accept_coding("gzip;q=0.3, identity;q=0.5", "gzip"));
+    CHECK(!accept_coding("identity;q=0.5, *;q=0.1", "gzip"));
+    CHECK(accept_coding("identity;q=0.5, gzip", "gzip"));
+    CHECK(accept_coding("gzip;q=0.5, identity;q=0.5", "gzip"));
 }

@@ -128,6 +128,28 @@ UNIT(serve, routes)
     CHECK(serve == NULL);
 }
 
+/* A header may come in several lines; a request may name the host in its target. */
+UNIT(serve, forms)
+{
+    static const struct {
+        const char *request, *says;
+    } cases[] = {
+        {"GET /hello" END "Accept: text/html\r\naccept: text/plain;q=0.5\r\n\r\n",
+         "accept=text/html, text/plain;q=0.5\n"},
+        {"GET http://x/hello" END "\r\n", "hi accept=-\n"},
+        {"GET http://x:9464/hello?a=/b" END "\r\n", "hi accept=-\n"},
+        {"GET http://x" END "\r\n", "says hi"},
+        {"GET http://x/nowhere" END "\r\n", "404"},
+    };
+    struct serve *serve = start();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[4096] = "";
+        ask(serve_address(serve), cases[i].request, out, sizeof out - 1);
+        if (!strstr(out, cases[i].says)) UNIT_FAIL("expected \"%s\" in \"%s\"\n", cases[i].says, out);
+    }
+    serve_stop(&serve);
+}
+
 /* A long body is compressed for clients that accept that, for no others, and unpacks to the same text. */
 UNIT(serve, gzip)
 {

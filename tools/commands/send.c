@@ -63,6 +63,7 @@ struct send {
     struct point_lines lines; /* what is queued; with --aggregate only the current line */
     struct points_sum sum;
     size_t line, queued, most;
+    bool begun;    /* a line of this input was read */
     bool skipping; /* until the end of a line that is too long */
     struct buf input;
 };
@@ -133,6 +134,8 @@ static void send_take(struct send *s, const char *text, size_t n)
 
 static void send_line(struct send *s, const char *text, size_t n)
 {
+    if (!s->begun && n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) text += 3, n -= 3; /* an editor's mark */
+    s->begun = true;
     s->line++;
     s->sending.lines++;
     while (n && strchr(" \t\r", text[n - 1])) n--;
@@ -172,6 +175,7 @@ static int send_read(struct send *s, int fd, const char *name)
 {
     ssize_t got = 1;
     s->skipping = false;
+    s->begun = false;
     buf_reset(&s->input);
     while (got && send_on(s)) {
         halt_wait(fd, CLOCK_NEVER);

@@ -68,12 +68,17 @@ int writing_close(struct writing *w, int code)
 int writing_integer(const struct cli *cli, const char *text, int64_t *out)
 {
     if (quantity_integer(text, out)) return CLI_OK;
-    return cli_usage(cli, "\"%s\" is not a whole number", text);
+    bool digits = *text && !text[strspn(text, "+-0123456789")];
+    return cli_usage(cli, digits ? "%s is not within -2^63 and 2^63 - 1" : "\"%s\" is not a whole number",
+                     text);
 }
 
 int writing_count(const struct cli *cli, const char *text, uint64_t *out)
 {
     int64_t n;
+    bool digits = *text && !text[strspn(text, "0123456789")];
+    if (quantity_whole(text, out)) return CLI_OK;
+    if (digits) return cli_usage(cli, "%s is larger than 2^64 - 1", text);
     int code = writing_integer(cli, text, &n);
     if (code == CLI_OK && n < 0) return cli_usage(cli, "%s is below 0, and this total only grows", text);
     if (code == CLI_OK) *out = (uint64_t)n;

@@ -36,11 +36,16 @@ void sampler_free(struct sampler **sampler)
 
 /* --- Segments that come --- */
 
-/* Other segments in the folder of the default one: the usual mistake is another user or another path. */
+/* Other segments in the folders that the documentation names: the usual mistake is another user or another path. */
 static void sampler_others(struct buf *out)
 {
     glob_t seen;
-    if (glob("/dev/shm/mtx-*.seg", 0, NULL, &seen)) return;
+    glob("/dev/shm/*.seg", 0, NULL, &seen);
+    glob("/run/mtx/*.seg", GLOB_APPEND, NULL, &seen);
+    if (!seen.gl_pathc) {
+        globfree(&seen);
+        return;
+    }
     buf_str(out, "; others are");
     for (size_t i = 0; i < seen.gl_pathc; i++) buf_printf(out, "%s %s", i ? "," : "", seen.gl_pathv[i]);
     globfree(&seen);

@@ -112,4 +112,15 @@ unset MTX_EXPORTER_CONFIG
 MTX_SEGMENT=$segment expect 0 mtxctl explain http.requests
 out '^console$'
 out '^prometheus$'
+
+# A series whose name another one has on the page has none there, and is not shown with one.
+MTX_SEGMENT=$segment mtxctl add size.count 3
+printf 'segment: %s\nbackends: [{type: prometheus}]\n' "$segment" >"$work/taken.yaml"
+mtxctl gauge size_count 3 --segment "$segment"
+expect 0 mtxctl explain --config "$work/taken.yaml" size_count size.count
+is "the names shown with lines" "$(grep -c '^    | size_count' "$work/out")" "$(grep -c '^    as ' "$work/out")"
+out '^    not on the page$'
+out '^  but size_count is left out'
+expect 0 mtxctl explain --json --config "$work/taken.yaml" size_count
+json '.backends[0].series[0] | .left_out and (has("as") | not)'
 finish

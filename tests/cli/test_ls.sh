@@ -75,4 +75,13 @@ rm "$MTX_SEGMENT"
 mtxctl gauge only none
 expect 0 mtxctl ls
 out '^gauge +- +only$'
+expect 2 mtxctl ls --kind countr
+err 'there is no kind "countr"; did you mean counter\?'
+expect 2 mtxctl ls --json --kind zzzzzz
+err 'there is no kind "zzzzzz"'
+
+# The hint names segments with any name, such as the documentation's.
+cp "$MTX_SEGMENT" "$work/shop.seg"
+expect 3 mtxctl ls --segment "$work/stop.seg"
+err "other segments: .*$work/shop.seg"
 finish

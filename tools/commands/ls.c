@@ -2,6 +2,7 @@
 /* mtxctl ls - lists the series. */
 #include "grid.h"
 #include "match.h"
+#include "nearest.h"
 #include "show.h"
 #include "input.h"
 
@@ -75,6 +76,28 @@ static void ls_reading(struct ls *ls, const metrics_reading_t *reading)
         ls_text(ls, reading);
 }
 
+static const char *const ls_kinds[] = {"counter", "updown", "gauge", "meter", "histogram",
+                                       "timer",   "set",    "info",  NULL};
+
+/* A kind that is unknown here may be one of a later version: then the segment has it. */
+static bool ls_is_kind(const metrics_snapshot_t *snapshot)
+{
+    for (const char *const *kind = ls_kinds; *kind; kind++)
+        if (!strcmp(ls_kind, *kind)) return true;
+    for (size_t i = 0; i < metrics_snapshot_count(snapshot); i++)
+        if (!strcmp(ls_kind, metrics_reading_kind(metrics_snapshot_reading(snapshot, i)))) return true;
+    return false;
+}
+
+static int ls_check_kind(const struct cli *cli, const metrics_snapshot_t *snapshot)
+{
+    const char *near = NULL;
+    if (!ls_kind || ls_is_kind(snapshot)) return CLI_OK;
+    for (const char *const *kind = ls_kinds; *kind; kind++) near = nearest_of(ls_kind, near, *kind);
+    return near ? cli_usage(cli, "there is no kind \"%s\"; did you mean %s?", ls_kind, near)
+                : cli_usage(cli, "there is no kind \"%s\"", ls_kind);
+}
+
 static int ls_all(struct cli *cli, const struct match *match, const metrics_snapshot_t *snapshot)
 {
     struct ls ls = {.cli = cli, .grid = {.columns = 3}};
@@ -105,7 +128,8 @@ static int ls_run(struct cli *cli)
     int code = match_parse(cli, 0, &match);
     if (code == CLI_OK) code = input_take(cli, ls_from, &snapshot);
     if (code != CLI_OK) return code;
-    code = ls_all(cli, &match, snapshot);
+    code = ls_check_kind(cli, snapshot);
+    if (code == CLI_OK) code = ls_all(cli, &match, snapshot);
     metrics_snapshot_release(&snapshot);
     return code;
 }

@@ -23,21 +23,27 @@ static void input_others_in(const char *dir, const char *path, struct buf *out)
     for (struct dirent *e; d && (e = readdir(d));) {
         struct buf full = {0};
         buf_printf(&full, "%s%s", dir, e->d_name);
-        if (!fnmatch("mtx-*.seg", e->d_name, 0) && strcmp(buf_text(&full), path))
+        if (!fnmatch("*.seg", e->d_name, FNM_PERIOD) && strcmp(buf_text(&full), path))
             buf_printf(out, "%s%s", out->len ? ", " : "", buf_text(&full));
         buf_free(&full);
     }
     if (d) closedir(d);
 }
 
+/* Where the documentation puts them. */
+static const char *const input_usual[] = {"/dev/shm/", "/run/mtx/", NULL};
+
 void input_others(const char *path, struct buf *out)
 {
-    static const char usual[] = "/dev/shm/";
     struct buf dir = {0};
     const char *slash = strrchr(path, '/');
+    bool usual = false;
     buf_mem(&dir, path, slash ? (size_t)(slash - path + 1) : 0);
-    input_others_in(usual, path, out);
-    if (buf_ok(&dir) && strcmp(buf_text(&dir), usual)) input_others_in(buf_text(&dir), path, out);
+    for (size_t i = 0; input_usual[i]; i++) {
+        input_others_in(input_usual[i], path, out);
+        usual = usual || !strcmp(buf_text(&dir), input_usual[i]);
+    }
+    if (buf_ok(&dir) && !usual) input_others_in(buf_text(&dir), path, out);
     buf_free(&dir);
 }
 
@@ -50,10 +56,11 @@ static int input_missing(const struct cli *cli, const char *path)
                  "there is no segment at %s; other segments: %s (choose one with --segment or MTX_SEGMENT)",
                  path, buf_text(&others));
     else
-        cli_fail(cli, CLI_SEGMENT,
-                 "there is no segment at %s, and no /dev/shm/mtx-*.seg; the first process that records "
-                 "something creates it (is its MTX_SEGMENT the same?)",
-                 path);
+        cli_fail(
+            cli, CLI_SEGMENT,
+            "there is no segment at %s, and no other *.seg beside it, in /dev/shm or in /run/mtx; the first process that records "
+            "something creates it (is its MTX_SEGMENT the same?)",
+            path);
     buf_free(&others);
     return CLI_SEGMENT;
 }

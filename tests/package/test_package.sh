@@ -47,6 +47,19 @@ for file in bin/mtx-exporter bin/mtxctl include/mtx/metrics.h include/mtx/snapsh
 done
 check "libmtx brings nothing but libc and libm along" sh -c "
     ! readelf -d '$lib/libmtx.so' | grep NEEDED | grep -vE 'libc\.so|libm\.so|ld-linux'"
+unset LD_LIBRARY_PATH
 check "mtxctl runs from there" "$work/usr/bin/mtxctl" ls
+check "mtx-exporter runs from there" "$work/usr/bin/mtx-exporter" --version
+
+# Every link of an installed page leads to an installed file, and all examples are there.
+links() {
+    local page to broken=0
+    while IFS=: read -r page to; do
+        [ -e "$(dirname "$page")/$to" ] || { echo "$page: $to is not there" && broken=1; }
+    done < <(grep -roP '\]\(\K(?!https?:|#)[^)#]+' "$work/usr/share/doc/mtx" --include='*.md')
+    return $broken
+}
+check "the links of the documentation" links
+check "the examples" diff -r "$source/examples" "$work/usr/share/doc/mtx/examples"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

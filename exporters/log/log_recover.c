@@ -10,6 +10,7 @@
 struct loading {
     struct log *log;
     struct log_entry *bases; /* entries that are no longer queued */
+    uint64_t damaged;        /* entries of the file that are left out */
 };
 
 static bool load_bytes(struct log_entry *e, const struct store_entry *found)
@@ -27,8 +28,7 @@ static void load_damaged(void *arg, uint64_t seq)
 {
     struct loading *l = arg;
     l->log->damaged++;
-    say(SAY_WARN, "a record in the log's file is damaged and left out; the next one covers its interval",
-        "record", SAY_U64(seq), NULL);
+    if (seq != STORE_UNKNOWN) l->damaged++;
 }
 
 static void load_entry(void *arg, const struct store_entry *found)
@@ -95,6 +95,9 @@ enum store_opened log_open(const struct log_limits *limits, struct ledger *ledge
     enum store_opened opened = STORE_FAILED;
     *out = NULL;
     if (l.log) opened = store_open(path, durable, &finder, &l.log->store, why);
+    if (l.damaged)
+        say(SAY_WARN, "records in the log's file are damaged and left out; later ones cover their intervals",
+            "file", path, "records", SAY_U64(l.damaged), NULL);
     for (struct log_entry *e = l.bases, *next; e; e = next) {
         next = e->next;
         free(e->packed);

@@ -4,15 +4,36 @@
 #include "store_inside.h"
 
 #include "clock.h"
-#include "say.h"
+#include "store_guard.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static const char store_in_memory[] = "the log's file cannot be written; the log goes on in memory";
+
 /* --- The thread --- */
+
+/* Somebody removed or replaced the file, so what is written is lost. Only a transaction that holds everything
+ * can go to what is there now. */
+static bool regain(struct store *s, const struct store_batch *batch, uint64_t now)
+{
+    struct buf why = {0};
+    bool good = false;
+    buf_str(&why, "it was removed or replaced by another program");
+    if (batch->clears) {
+        store_file_close(s);
+        buf_reset(&why);
+        good = store_file_make(s->path, &why) && !store_recover(s, s->durable, &why);
+        if (!good) store_file_close(s);
+    }
+    if (!good) complain(&s->trouble, now, store_in_memory, "file", s->path, buf_text(&why));
+    buf_free(&why);
+    return good;
+}
 
 static bool write_batch(struct store *s, const struct store_batch *batch)
 {
+    if (store_file_moved(s) && !regain(s, batch, clock_mono(&clock_system))) return false;
     int code = batch->lost ? SQLITE_NOMEM : store_step(s, ST_BEGIN);
     for (const struct store_op *op = batch->first; op && !code; op = op->next) code = store_write(s, op);
     if (!code) code = store_step(s, ST_COMMIT);
@@ -21,7 +42,7 @@ static bool write_batch(struct store *s, const struct store_batch *batch)
         complain_over(&s->trouble, now, "the log's file is written again", "file", s->path);
         return true;
     }
-    complain(&s->trouble, now, "the log's file cannot be written; the log goes on in memory", "file", s->path,
+    complain(&s->trouble, now, store_in_memory, "file", s->path,
              batch->lost ? "out of memory" : sqlite3_errmsg(s->db));
     if (!sqlite3_get_autocommit(s->db)) store_step(s, ST_ROLLBACK);
     return false;
@@ -69,6 +90,7 @@ static void free_store(struct store *s)
     wake_destroy(&s->called);
     wake_destroy(&s->done);
     free(s->path);
+    free(s->kept);
     free(s);
 }
 
@@ -90,8 +112,10 @@ static struct store *new_store(const char *path)
 static int begin(struct store *s, bool durable, const struct store_finder *finder, struct buf *why)
 {
     int code = store_recover(s, durable, why);
-    if (!code) code = store_read(s, finder);
+    if (!code && s->kept) code = store_salvage(s, finder);
+    if (!code && !s->kept) code = store_read(s, finder);
     if (code) return code;
+    s->broken = s->kept != NULL; /* what was saved is not in the new file yet */
     s->started = !pthread_create(&s->thread, NULL, write_all, s);
     return s->started ? SQLITE_OK : SQLITE_NOMEM;
 }
@@ -99,9 +123,14 @@ static int begin(struct store *s, bool durable, const struct store_finder *finde
 enum store_opened store_open(const char *path, bool durable, const struct store_finder *finder,
                              struct store **out, struct buf *why)
 {
+    struct buf real = {0};
     *out = NULL;
-    if (!store_file_make(path, why)) return STORE_FAILED;
-    struct store *s = new_store(path);
+    if (!guard_path(path, &real, why) || !store_file_make(buf_text(&real), why)) {
+        buf_free(&real);
+        return STORE_FAILED;
+    }
+    struct store *s = new_store(buf_text(&real));
+    buf_free(&real);
     int code = s ? begin(s, durable, finder, why) : SQLITE_NOMEM;
     if (!code) {
         *out = s;

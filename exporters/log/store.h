@@ -39,8 +39,9 @@ struct store_cursor {
     struct ledger_account account;
 };
 
-/* Takes what store_open() finds in the file: entries by seq, then cursors. Pointers are
- * valid during the call. */
+/* Takes what store_open() finds in the file: entries by seq, then cursors. Pointers are valid during the call.
+ * A damaged entry is passed with its seq, or once with STORE_UNKNOWN if nothing says what is missing. */
+#define STORE_UNKNOWN UINT64_MAX
 struct store_finder {
     void (*entry)(void *arg, const struct store_entry *entry);
     void (*damaged)(void *arg, uint64_t seq);
@@ -52,8 +53,9 @@ enum store_opened { STORE_OK, STORE_BUSY /* another process has it */, STORE_FAI
 
 /*
  * Opens or makes the file at path, mode 0600. `durable`: what was written survives a loss of power, not only
- * the death of the process. A file that is not a database, or is damaged, is renamed to <path>.damaged, and
- * an empty one takes its place. A file that belongs to another user, or a link, is refused. Anything but
+ * the death of the process. A file that is not a database, or is damaged, is renamed to <path>.damaged; a new
+ * one takes its place, and what can be read of the damaged one is found. A file that belongs to another user,
+ * or that others may write, is refused, and so is a link that somebody else may have made. Anything but
  * STORE_OK comes with the reason, and *out is NULL. The caller frees the store with store_close().
  */
 enum store_opened store_open(const char *path, bool durable, const struct store_finder *finder,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_file.c (the
- * database and its schema), store_recover.c (what is done when it is damaged), store_rows.c (entries, cursors
- * and accounts as rows), store_gather.c (a transaction in memory), store.c (the thread that writes
- * transactions, and the store's life).
+ * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_guard.c (files
+ * beside those of others), store_file.c (the database and its schema), store_recover.c (what is done when it is
+ * damaged), store_rows.c (entries, cursors and accounts as rows), store_page.c and store_salvage.c (rows of a
+ * damaged file), store_gather.c (a transaction in memory), store.c (the thread that writes transactions, and
+ * the store's life).
  */
 #ifndef EXPORTERS_STORE_INSIDE_H
 #define EXPORTERS_STORE_INSIDE_H
@@ -14,6 +15,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum store_op_type { OP_CLEAR, OP_PUT, OP_UNQUEUE, OP_REMOVE, OP_CURSOR, OP_CURSOR_GONE, OP_TYPES };
 
@@ -47,8 +49,14 @@ enum {
     ST_COUNT
 };
 
+/* Which file a name leads to; all zeros: none. */
+struct store_place {
+    dev_t device;
+    ino_t inode;
+};
+
 struct store {
-    char *path; /* never changes */
+    char *path; /* without links; never changes */
 
     /* Of the thread that gathers: */
     struct store_batch *gathering; /* NULL: nothing */
@@ -59,6 +67,9 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *prepared[ST_COUNT];
     struct complain trouble;
+    bool durable;                 /* as it was opened */
+    struct store_place file, wal; /* what was opened */
+    char *kept;                   /* where a damaged file is kept, to be read by store_salvage(); or NULL */
 
     pthread_mutex_t lock; /* of all below but the thread; a leaf */
     struct store_batch *queue, **queue_end;
@@ -88,13 +99,17 @@ static inline uint64_t store_column(sqlite3_stmt *s, int i)
 /* --- store_file.c --- */
 
 /* Makes the file, mode 0600, if it is not there. False, with the reason, if it cannot, or if what is there
- * is not a plain file of this user. */
+ * is not a plain file of this user alone: see store_guard.h. */
 bool store_file_make(const char *path, struct buf *why);
 
 /* Opens the database at s->path, makes the tables if they are not there, prepares the statements. After a
  * failure, too, store_file_close() frees what there is. */
 int store_file_open(struct store *s, bool durable);
 void store_file_close(struct store *s);
+
+/* True if the database or its write-ahead log was removed or replaced since store_file_open(): what is written
+ * is lost. */
+bool store_file_moved(const struct store *s);
 
 /* Removes the database and what SQLite keeps beside it. */
 void store_file_remove(const char *path);
@@ -105,12 +120,32 @@ int store_step(struct store *s, int statement);
 /* --- store_recover.c --- */
 
 /*
- * store_file_open(), and a check of the whole file. A damaged one is renamed to <path>.damaged, which is
- * logged, and an empty one takes its place. Anything but 0 comes with the reason.
+ * store_file_open(), and a check of the whole file. A damaged one is renamed to <path>.damaged (s->kept), which
+ * is logged, and an empty one takes its place. Anything but 0 comes with the reason.
  */
 int store_recover(struct store *s, bool durable, struct buf *why);
 
 /* --- store_rows.c --- */
+
+enum { STORE_ENTRY_COLUMNS = 7 };
+
+/* What the column `checksum` holds. */
+uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n);
+
+/* What the column `queued` says. */
+void store_entry_flags(struct store_entry *entry, uint64_t flags);
+
+/* The number of an account with that name; NULL: there is none. */
+uint64_t *store_account_field(struct ledger_account *account, const char *what);
+
+/* The second copy of a cursor. */
+struct store_seal {
+    uint64_t at, position, of, base, stamp, checksum;
+};
+
+/* Takes the position of the cursor, whose name is set, from its second copy. False if that is damaged: nothing
+ * has changed. */
+bool store_unseal(struct store_cursor *cursor, const void *bytes, size_t n);
 
 /* Reads all entries, then all cursors, and hands them to the finder. A record whose checksum is wrong is
  * handed over as damaged. */
@@ -118,6 +153,11 @@ int store_read(struct store *s, const struct store_finder *finder);
 
 /* Writes one part of a transaction. */
 int store_write(struct store *s, const struct store_op *op);
+
+/* --- store_salvage.c --- */
+
+/* Hands what can still be read in the damaged file s->kept to the finder; at least one record as damaged. */
+int store_salvage(struct store *s, const struct store_finder *finder);
 
 /* --- store_gather.c --- */
 

@@ -2,6 +2,7 @@
 /* store_rows.c - entries, cursors and accounts as rows of a store's tables, in both directions. */
 #include "store_inside.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -21,7 +22,13 @@ static bool next_row(sqlite3_stmt *q, int *code)
 /* Bits of the column `queued`. */
 enum { STORE_QUEUED = 1, STORE_REPLACED = 2 };
 
-static uint64_t checksum(uint64_t seq, const void *bytes, size_t n)
+void store_entry_flags(struct store_entry *e, uint64_t flags)
+{
+    e->queued = flags & STORE_QUEUED;
+    e->replaced = flags & STORE_REPLACED;
+}
+
+uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n)
 {
     uLong crc = crc32(0, (const Bytef *)&seq, sizeof seq);
     return crc32_z(crc, bytes, n);
@@ -35,7 +42,7 @@ static int write_entry(struct store *s, const struct store_entry *e)
     store_bind(q, 3, e->wall_ns);
     store_bind(q, 4, e->interval_ns);
     sqlite3_bind_int(q, 5, (e->queued ? STORE_QUEUED : 0) | (e->replaced ? STORE_REPLACED : 0));
-    store_bind(q, 6, checksum(e->seq, e->bytes, e->n));
+    store_bind(q, 6, store_checksum(e->seq, e->bytes, e->n));
     sqlite3_bind_blob64(q, 7, e->bytes, e->n, SQLITE_STATIC);
     return store_step(s, OP_PUT);
 }
@@ -51,11 +58,10 @@ static int read_entries(struct store *s, const struct store_finder *finder)
                                 .epoch = store_column(q, 1),
                                 .wall_ns = store_column(q, 2),
                                 .interval_ns = store_column(q, 3),
-                                .queued = sqlite3_column_int(q, 4) & STORE_QUEUED,
-                                .replaced = sqlite3_column_int(q, 4) & STORE_REPLACED,
                                 .bytes = sqlite3_column_blob(q, 6),
                                 .n = (size_t)sqlite3_column_bytes(q, 6)};
-        if (e.bytes && store_column(q, 5) == checksum(e.seq, e.bytes, e.n))
+        store_entry_flags(&e, store_column(q, 4));
+        if (e.bytes && store_column(q, 5) == store_checksum(e.seq, e.bytes, e.n))
             finder->entry(finder->arg, &e);
         else
             finder->damaged(finder->arg, e.seq);
@@ -91,24 +97,47 @@ static int write_account(struct store *s, const char *name, struct ledger_accoun
     return code;
 }
 
-static uint64_t *account_field(struct ledger_account *a, const char *what)
+uint64_t *store_account_field(struct ledger_account *a, const char *what)
 {
     for (size_t w = 0; what && w < LEDGER_WORDS; w++)
         if (!strcmp(what, ledger_word_name(w))) return ledger_word(a, w);
     return NULL;
 }
 
-static int read_account(struct store *s, const char *name, struct ledger_account *account)
+/* --- A second copy of each cursor, among the accounts, with a checksum: a page of the file that is damaged
+ * has one of the two at most --- */
+
+#define SEAL "position" /* what the row is called */
+
+static uint64_t seal_checksum(const char *name, const struct store_seal *seal)
 {
-    sqlite3_stmt *q;
-    int code = sqlite3_prepare_v2(s->db, "SELECT what, n FROM accounts WHERE name = ?1", -1, &q, NULL);
-    if (!code) sqlite3_bind_text(q, 1, name, -1, SQLITE_TRANSIENT);
-    while (next_row(q, &code)) {
-        uint64_t *field = account_field(account, (const char *)sqlite3_column_text(q, 0));
-        if (field) *field = store_column(q, 1);
-    }
-    sqlite3_finalize(q);
-    return code;
+    uLong crc = crc32(0, (const Bytef *)name, (uInt)strlen(name));
+    return crc32_z(crc, (const Bytef *)seal, offsetof(struct store_seal, checksum));
+}
+
+static int write_seal(struct store *s, const char *name, const struct store_cursor *c)
+{
+    struct store_seal seal = {c->at, c->position, c->of, c->base, c->last_stamp, 0};
+    seal.checksum = seal_checksum(name, &seal);
+    sqlite3_stmt *q = s->prepared[ST_ACCOUNT];
+    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 2, SEAL, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(q, 3, &seal, sizeof seal, SQLITE_STATIC);
+    return store_step(s, ST_ACCOUNT);
+}
+
+bool store_unseal(struct store_cursor *c, const void *bytes, size_t n)
+{
+    struct store_seal seal;
+    if (n != sizeof seal) return false;
+    memcpy(&seal, bytes, sizeof seal);
+    if (seal.checksum != seal_checksum(c->name, &seal)) return false;
+    c->at = seal.at;
+    c->position = seal.position;
+    c->of = seal.of;
+    c->base = seal.base;
+    c->last_stamp = seal.stamp;
+    return true;
 }
 
 /* --- Cursors, each with its account --- */
@@ -123,7 +152,8 @@ static int write_cursor(struct store *s, const char *name, const struct store_cu
     store_bind(q, 5, c->base);
     store_bind(q, 6, c->last_stamp);
     int code = store_step(s, OP_CURSOR);
-    return code ? code : write_account(s, name, c->account);
+    if (!code) code = write_account(s, name, c->account);
+    return code ? code : write_seal(s, name, c);
 }
 
 static int remove_cursor(struct store *s, const char *name)
@@ -131,6 +161,24 @@ static int remove_cursor(struct store *s, const char *name)
     int code = remove_account(s, name);
     sqlite3_bind_text(s->prepared[OP_CURSOR_GONE], 1, name, -1, SQLITE_STATIC);
     return code ? code : store_step(s, OP_CURSOR_GONE);
+}
+
+static int read_account(struct store *s, struct store_cursor *c)
+{
+    struct ledger_account *account = &c->account;
+    sqlite3_stmt *q;
+    int code = sqlite3_prepare_v2(s->db, "SELECT what, n FROM accounts WHERE name = ?1", -1, &q, NULL);
+    if (!code) sqlite3_bind_text(q, 1, c->name, -1, SQLITE_TRANSIENT);
+    while (next_row(q, &code)) {
+        if (sqlite3_column_type(q, 1) == SQLITE_BLOB) {
+            store_unseal(c, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
+            continue;
+        }
+        uint64_t *field = store_account_field(account, (const char *)sqlite3_column_text(q, 0));
+        if (field) *field = store_column(q, 1);
+    }
+    sqlite3_finalize(q);
+    return code;
 }
 
 static int read_cursors(struct store *s, const struct store_finder *finder)
@@ -145,7 +193,7 @@ static int read_cursors(struct store *s, const struct store_finder *finder)
                                  .of = store_column(q, 3),
                                  .base = store_column(q, 4),
                                  .last_stamp = store_column(q, 5)};
-        if (c.name) code = read_account(s, c.name, &c.account);
+        if (c.name) code = read_account(s, &c);
         if (c.name && !code) finder->cursor(finder->arg, &c);
     }
     sqlite3_finalize(q);

@@ -27,6 +27,7 @@ struct sampler {
 
     /* Of the sampler's thread: */
     struct complain waiting; /* for the segments that are not there */
+    struct complain rests;   /* logs of earlier exporters that cannot be read */
     bool busy;               /* another exporter leads a segment that was asked for */
 };
 

@@ -21,10 +21,13 @@ static void sampler_rest(struct sampler *s, const char *log_path, const struct s
     buf_mem(&path, log_path, strlen(log_path) - strlen(".0123456789abcdef.log"));
     /* A segment that is there and cannot be followed just now may be the log's own. */
     bool unsure = access(buf_text(&path), F_OK) == 0 && !sampler_follows(s, buf_text(&path));
-    struct source *rest = unsure ? NULL : source_open_rest(buf_text(&path), log_path, log, s->options.ledger);
+    struct source *rest =
+        unsure ? NULL : source_open_rest(buf_text(&path), log_path, log, s->options.ledger, &s->rests);
     buf_free(&path);
     if (!rest) return;
-    say(SAY_INFO, "delivering what an earlier exporter left of a segment", "file", log_path, NULL);
+    /* One that is empty is only removed; if that is impossible, it is found each second. */
+    if (log_size(rest->log).snapshots)
+        say(SAY_INFO, "delivering what an earlier exporter left of a segment", "file", log_path, NULL);
     sampler_add(s, rest);
 }
 

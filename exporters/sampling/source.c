@@ -67,7 +67,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
 }
 
 struct source *source_open_rest(const char *path, const char *log_path, const struct source_log *log,
-                                struct ledger *ledger)
+                                struct ledger *ledger, struct complain *trouble)
 {
     struct buf why = {0};
     struct source *s = calloc(1, sizeof *s);
@@ -77,8 +77,8 @@ struct source *source_open_rest(const char *path, const char *log_path, const st
     s->ended = s->replaced = true;
     if (s->path && s->log_path &&
         log_open(&log->limits, ledger, log_path, log->state_dir != NULL, &s->log, &why) == STORE_FAILED)
-        say(SAY_WARN, "the log of an earlier exporter cannot be read", "file", log_path, "reason",
-            buf_text(&why), NULL);
+        complain(trouble, clock_mono(&clock_system), "the log of an earlier exporter cannot be read", "file",
+                 log_path, buf_text(&why));
     buf_free(&why);
     if (!s->log) source_free(&s);
     return s;

@@ -38,9 +38,10 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
                            struct ledger *ledger, metrics_error_t *error);
 
 /* What an earlier exporter left of a segment that is gone: only its log, already ended. NULL if another
- * exporter has the file, or if it cannot be read, which is logged. Freed by source_free(). */
+ * exporter has the file, or if it cannot be read, which is logged at growing intervals. Freed by
+ * source_free(). */
 struct source *source_open_rest(const char *path, const char *log_path, const struct source_log *log,
-                                struct ledger *ledger);
+                                struct ledger *ledger, struct complain *trouble);
 
 /* Does the leader's chores; returns after how many nanoseconds again. */
 uint64_t source_tick(struct source *source);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ENTRIES = 40, BYTES = 5000, PAGE = 16384 };
+enum { ENTRIES = 40, BYTES = 5000, PAGE = 16384, PER_PAGE = PAGE / BYTES, TABLES = 8 };
 static const uint64_t patience = UINT64_C(60) * 1000000000;
 
 /* What a store finds in its file. */
@@ -19,7 +19,7 @@ struct found {
     uint64_t seqs[ENTRIES];
     struct store_entry last; /* without its bytes */
     size_t cursors;
-    struct store_cursor cursor; /* the last one, without its name */
+    struct store_cursor cursor; /* the one called b, without its name */
     char name[32];
 };
 
@@ -47,6 +47,7 @@ static void find_cursor(void *arg, const struct store_cursor *c)
 {
     struct found *f = arg;
     f->cursors++;
+    if (strcmp(c->name, "b")) return;
     f->cursor = *c;
     snprintf(f->name, sizeof f->name, "%s", c->name);
 }
@@ -221,12 +222,12 @@ static bool rig_find(struct rig *r, const struct image *image, long n)
     rig_start(r);
     store_close(&r->store, false);
     bool aside = access(r->aside, F_OK) == 0;
-    if (aside) CHECK_EQ_U64(r->found.n, 0);
+    if (aside) CHECK(r->found.damaged > 0);
     return aside;
 }
 
-/* Breaks if a file that was cut stops an exporter from starting, or is taken for a smaller one that is
- * sound. */
+/* Breaks if a file that was cut stops an exporter from starting, is taken for a smaller one that is sound, or
+ * if what is still there is not found. */
 UNIT(store, cut_anywhere)
 {
     struct rig r;
@@ -235,6 +236,8 @@ UNIT(store, cut_anywhere)
     for (long n = image.n - 1; n > 0; n -= 17011)
         if (!rig_find(&r, &image, n) && r.found.n + r.found.damaged < ENTRIES)
             UNIT_FAIL("cut to %ld of %ld bytes, and not set aside\n", n, image.n);
+        else if ((long)r.found.n < (n / PAGE - TABLES) * PER_PAGE)
+            UNIT_FAIL("cut to %ld of %ld bytes, and only %zu found\n", n, image.n, r.found.n);
     CHECK(!rig_find(&r, &image, 0)); /* an empty file is a new one */
     CHECK_EQ_U64(r.found.n, 0);
     CHECK(!rig_find(&r, &image, image.n));
@@ -251,7 +254,7 @@ static long next_place(long at)
     return in_page < 32 ? at + 1 : in_page + 1511 < PAGE ? at + 1511 : at - in_page + PAGE;
 }
 
-/* Breaks if a wrong byte stops an exporter from starting, or is passed on as an entry. */
+/* Breaks if a wrong byte stops an exporter from starting, is passed on as an entry, or costs more than one. */
 UNIT(store, wrong_byte_anywhere)
 {
     struct rig r;
@@ -262,11 +265,151 @@ UNIT(store, wrong_byte_anywhere)
         image.bytes[at] ^= 0x55;
         files += rig_find(&r, &image, image.n);
         records += r.found.damaged;
+        if (r.found.n < ENTRIES - 1) UNIT_FAIL("a wrong byte at %ld: %zu are found\n", at, r.found.n);
         image.bytes[at] ^= 0x55;
     }
     CHECK(records > 50);
     CHECK(files > 5);
     free(image.bytes);
+    rig_start(&r);
+    rig_close(&r);
+}
+
+static void put_cursors(struct rig *r)
+{
+    struct ledger_account account = {.taken = 9, .delivered = 5, .queued = 4};
+    store_put_cursor(r->store, &(struct store_cursor){"a", 5, 2, 7, 4, 500, account});
+    store_put_cursor(r->store, &(struct store_cursor){"b", 2, 1, 7, 1, 1000, account});
+}
+
+/* Breaks if more is lost than what a damaged page held: a position is on two pages. */
+UNIT(store, wrong_page_anywhere)
+{
+    struct rig r;
+    rig_open(&r);
+    put_cursors(&r);
+    struct image image = rig_fill(&r);
+    for (long at = 0; at < image.n; at += PAGE) {
+        char page[PAGE];
+        memcpy(page, image.bytes + at, PAGE);
+        for (long n = 4096; n <= PAGE; n += PAGE - 4096) {
+            memset(image.bytes + at, 0xff, (size_t)n);
+            rig_find(&r, &image, image.n);
+            if (r.found.n < ENTRIES - PER_PAGE) UNIT_FAIL("page at %ld: %zu are found\n", at, r.found.n);
+            if (r.found.cursors != 2 || r.found.cursor.last_stamp != 1000 || r.found.cursor.base != 1)
+                UNIT_FAIL("page at %ld: %zu cursors are found\n", at, r.found.cursors);
+            rig_start(&r); /* what was saved is not in the new file until it is written */
+            CHECK_EQ_U64(r.found.n, 0);
+            store_close(&r.store, false);
+        }
+        memcpy(image.bytes + at, page, PAGE);
+    }
+    free(image.bytes);
+    rig_start(&r);
+    rig_close(&r);
+}
+
+/* Breaks if a wrong position, which no check of SQLite's sees, is believed. */
+UNIT(store, wrong_position)
+{
+    struct rig r;
+    rig_open(&r);
+    put_cursors(&r);
+    rig_commit(&r);
+    store_close(&r.store, false);
+    run_sql(&r, "UPDATE cursors SET at = at + 1, base = base + 1");
+    rig_start(&r);
+    CHECK_EQ_U64(r.found.cursor.at, 2);
+    CHECK_EQ_U64(r.found.cursor.base, 1);
+    rig_close(&r);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char command[256];
+    snprintf(command, sizeof command, "cp %s %s", from, to);
+    REQUIRE(system(command) == 0);
+}
+
+/* Breaks if what is only in the write-ahead log is lost with the file's first page. */
+UNIT(store, damaged_before_a_checkpoint)
+{
+    struct rig r, copy;
+    char from[96], to[96];
+    rig_open(&r);
+    memset(&copy, 0, sizeof copy);
+    strcat(strcpy(copy.path, r.path), "-copy");
+    for (uint64_t seq = 0; seq < ENTRIES; seq++) rig_put(&r, seq, true);
+    put_cursors(&r);
+    rig_commit(&r);
+    snprintf(from, sizeof from, "%s-wal", r.path);
+    snprintf(to, sizeof to, "%s-wal", copy.path);
+    copy_file(from, to);
+    FILE *file = fopen(copy.path, "w");
+    REQUIRE(file && fwrite(to, sizeof to, 1, file) == 1 && fclose(file) == 0);
+    rig_start(&copy);
+    CHECK_EQ_U64(copy.found.n, ENTRIES);
+    CHECK_EQ_U64(copy.found.cursors, 2);
+    store_close(&copy.store, true);
+    snprintf(to, sizeof to, "rm -f %s*", copy.path);
+    CHECK(system(to) == 0);
+    rig_close(&r);
+}
+
+/* Breaks if an exporter goes on writing to a file that nobody will find. */
+UNIT(store, removed_while_in_use)
+{
+    static const char *const tails[] = {"", "-wal"};
+    for (int i = 0; i < 2; i++) {
+        struct rig r;
+        char name[96];
+        rig_open(&r);
+        rig_put(&r, 1, true);
+        rig_commit(&r);
+        snprintf(name, sizeof name, "%s%s", r.path, tails[i]);
+        CHECK(unlink(name) == 0);
+        rig_put(&r, 2, true);
+        CHECK(!store_wait(r.store, store_commit(r.store), patience));
+        CHECK(store_broken(r.store));
+        store_clear(r.store);
+        rig_put(&r, 1, true);
+        rig_put(&r, 2, true);
+        rig_commit(&r);
+        CHECK(!store_broken(r.store));
+        rig_restart(&r);
+        CHECK_EQ_U64(r.found.n, 2);
+        rig_close(&r);
+    }
+}
+
+/* Breaks if something else than a plain file of this user alone is taken for the log, or for its write-ahead
+ * log; with one in the way of the latter, another name serves. */
+UNIT(store, planted)
+{
+    struct rig r;
+    char name[96], other[96];
+    struct buf why = {0};
+    rig_open(&r);
+    rig_put(&r, 1, true);
+    rig_commit(&r);
+    store_close(&r.store, false);
+    snprintf(name, sizeof name, "%s-wal", r.path);
+    snprintf(other, sizeof other, "%s-other", r.path);
+    CHECK(symlink("/dev/null", name) == 0);
+    rig_start(&r);
+    CHECK_EQ_U64(r.found.n, 1);
+    rig_put(&r, 2, true);
+    rig_commit(&r);
+    rig_restart(&r);
+    CHECK_EQ_U64(r.found.n, 2);
+    store_close(&r.store, false);
+    CHECK(unlink(name) == 0);
+    CHECK(link(r.path, other) == 0);
+    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r.found};
+    CHECK(store_open(r.path, false, &finder, &r.store, &why) == STORE_FAILED);
+    CHECK(strstr(buf_text(&why), "has another name") != NULL);
+    CHECK(unlink(other) == 0);
+    buf_free(&why);
     rig_start(&r);
     rig_close(&r);
 }

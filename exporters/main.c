@@ -3,6 +3,7 @@
 #include "about.h"
 #include "config_load.h"
 #include "exporter.h"
+#include "limits.h"
 #include "say.h"
 #include "standard.h"
 
@@ -158,7 +159,7 @@ static struct config *main_config(void)
     good = good && arguments_override(config, "interval", given.interval, &mistakes);
     good = good && arguments_override(config, "log", given.log, &mistakes);
     good = good && config_sound(config, &mistakes);
-    fputs(buf_text(&mistakes), stderr);
+    say_text(&mistakes);
     buf_free(&mistakes);
     if (!good) config_free(&config);
     return config;
@@ -197,11 +198,12 @@ static int main_run(struct config *config, const sigset_t *signals)
     }
     buf_free(&why);
     if (!exporter) return EXIT_MISTAKE;
-    for (int signal = 0; signal != SIGTERM && signal != SIGINT;) {
-        if (sigwait(signals, &signal)) continue;
+    int signal = SIGHUP;
+    while (sigwait(signals, &signal) || signal == SIGHUP)
         if (signal == SIGHUP) main_reload(exporter);
-    }
-    say(SAY_INFO, "ending: taking a last snapshot and delivering what is queued", NULL);
+    /* After SIGXCPU a few seconds are left, before the kernel kills. */
+    say(SAY_INFO, "ending: taking a last snapshot and delivering what is queued", "reason",
+        signal == SIGXCPU ? "the limit on CPU time is reached" : NULL, NULL);
     exporter_stop(&exporter);
     return 0;
 }
@@ -216,11 +218,11 @@ static void main_memory(void)
 /* All threads inherit the mask; the main thread waits for these signals. */
 static void main_block(sigset_t *signals)
 {
+    static const int waited_for[] = {SIGHUP, SIGINT, SIGTERM, SIGXCPU};
     signal(SIGPIPE, SIG_IGN);
+    limits_begin();
     sigemptyset(signals);
-    sigaddset(signals, SIGHUP);
-    sigaddset(signals, SIGINT);
-    sigaddset(signals, SIGTERM);
+    for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++) sigaddset(signals, waited_for[i]);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 

@@ -20,8 +20,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct file_settings {
@@ -144,9 +146,25 @@ struct file_link {
     int fd; /* -1: to be opened by the next send */
 };
 
+/* A FIFO that nobody reads must not make us wait. */
 static int file_open_path(const char *path)
 {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+/* After ENXIO: whoever reads the FIFO may still come. */
+static bool file_lacks_reader(const char *path, int error)
+{
+    struct stat st;
+    return error == ENXIO && !stat(path, &st) && S_ISFIFO(st.st_mode);
+}
+
+static void file_explain(const char *path, int error, struct buf *why)
+{
+    if (file_lacks_reader(path, error))
+        buf_printf(why, "no program reads the FIFO %s", path);
+    else
+        buf_printf(why, "cannot open %s: %s", path, strerror(error));
 }
 
 /* A path that cannot be opened now is a mistake in the configuration and reported as such. */
@@ -156,22 +174,35 @@ static void *file_open(const void *settings, struct buf *why)
     if (!link) return NULL;
     link->settings = settings;
     link->fd = file_open_path(link->settings->path);
-    if (link->fd >= 0) return link;
-    buf_printf(why, "cannot open %s: %s", link->settings->path, strerror(errno));
+    int error = errno;
+    if (link->fd >= 0 || file_lacks_reader(link->settings->path, error)) return link;
+    file_explain(link->settings->path, error, why);
     free(link);
     return NULL;
+}
+
+static bool file_lost_reader(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    struct stat st;
+    return !fstat(fd, &st) && S_ISFIFO(st.st_mode) && poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
 static void file_send(void *arg, const struct payload *payload, struct answer *answer)
 {
     struct file_link *link = arg;
     if (link->fd < 0) link->fd = file_open_path(link->settings->path);
-    if (link->fd >= 0) {
-        descriptor_send(link->fd, payload, answer);
+    if (link->fd < 0) {
+        answer->outcome = OUTCOME_RETRY;
+        file_explain(link->settings->path, errno, &answer->why);
         return;
     }
+    descriptor_send(link->fd, payload, answer);
+    if (answer->outcome == OUTCOME_SENT || !file_lost_reader(link->fd)) return;
+    /* What is in the FIFO goes with this descriptor, so that the next reader gets whole lines. */
     answer->outcome = OUTCOME_RETRY;
-    buf_printf(&answer->why, "cannot open %s: %s", link->settings->path, strerror(errno));
+    close(link->fd);
+    link->fd = -1;
 }
 
 static void file_reopen(void *arg)

@@ -4,11 +4,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #define EXPAND_LARGEST 65536 /* of a secret */
 #define EXPAND_PIECE   65536
+#define EXPAND_WAIT_MS 5000 /* for whoever writes to a FIFO */
 
 /* Copies the text between the braces, which begins at `from`; NULL if a variable cannot have that name. */
 static const char *expand_name(const char *from, const char *close, char name[256])
@@ -62,6 +64,17 @@ bool expand_text(const char *text, expand_env_fn *env, struct buf *out, struct b
     return buf_ok(out);
 }
 
+/* False with errno if nothing comes from a FIFO or a terminal; others are always ready. */
+static bool expand_wait(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int ready;
+    do ready = poll(&p, 1, EXPAND_WAIT_MS);
+    while (ready < 0 && errno == EINTR);
+    if (!ready) errno = ETIMEDOUT;
+    return ready > 0;
+}
+
 /* Reads to the end of the file, or one byte more than `most`; false with errno if that fails. */
 static bool expand_rest(int fd, size_t most, struct buf *out)
 {
@@ -69,9 +82,10 @@ static bool expand_rest(int fd, size_t most, struct buf *out)
     while (out->len - from <= most) {
         size_t left = most + 1 - (out->len - from), n = left < EXPAND_PIECE ? left : EXPAND_PIECE;
         char *to = buf_room(out, n);
-        ssize_t got = to ? read(fd, to, n) : -1;
-        if (!to) errno = ENOMEM;
-        if (got < 0 && errno == EINTR) continue;
+        if (!to) return errno = ENOMEM, false;
+        if (!expand_wait(fd)) return false;
+        ssize_t got = read(fd, to, n);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (got <= 0) return !got;
         out->len += (size_t)got;
     }
@@ -81,14 +95,15 @@ static bool expand_rest(int fd, size_t most, struct buf *out)
 bool expand_read(const char *path, size_t most, struct buf *out, struct buf *why)
 {
     size_t from = out->len;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         buf_printf(why, "cannot open %s: %s", path, strerror(errno));
         return false;
     }
     bool good = expand_rest(fd, most, out);
     if (!good) {
-        buf_printf(why, "cannot read %s: %s", path, strerror(errno));
+        bool silent = errno == ETIMEDOUT;
+        buf_printf(why, "cannot read %s: %s", path, silent ? "nothing is written to it" : strerror(errno));
     } else if (out->len - from > most) {
         good = false;
         buf_printf(why, "%s is longer than ", path);

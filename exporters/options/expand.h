@@ -19,7 +19,8 @@ typedef const char *expand_env_fn(const char *name);
 bool expand_text(const char *text, expand_env_fn *env, struct buf *out, struct buf *why);
 
 /* Appends the contents of a file. False, with the reason appended to `why` and the contents of `out`
- * unchanged, if it cannot be read or is longer than `most` bytes. */
+ * unchanged, if it cannot be read, is longer than `most` bytes, or is a FIFO to which nothing is written for
+ * five seconds. */
 bool expand_read(const char *path, size_t most, struct buf *out, struct buf *why);
 
 /* Appends the contents of a file without the newlines at its end: the form in which orchestrators pass

@@ -4,15 +4,25 @@
 #include "clock.h"
 #include "printable.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static pthread_mutex_t say_lock = PTHREAD_MUTEX_INITIALIZER; /* protects say_least; a leaf */
 static enum say_level say_least = SAY_INFO;
 static say_sink_fn *say_sink;
+
+#define SAY_PATIENCE_MS 1000
+#define SAY_PIECE       4096 /* a pipe takes this whole or not at all */
+
+static pthread_mutex_t say_writing = PTHREAD_MUTEX_INITIALIZER; /* of what follows; a leaf */
+static bool say_stuck;                                          /* the last write found no room */
+static uint64_t say_lost;                                       /* lines since then */
 
 void say_from(enum say_level least)
 {
@@ -71,6 +81,53 @@ static void say_value(struct buf *line, const char *value)
     if (!word) buf_char(line, '"');
 }
 
+/* --- Standard error --- */
+
+/* Writes without waiting, where the kernel knows how; else it asks whether there is room before. */
+static ssize_t say_try(const char *text, size_t n, int patience_ms)
+{
+    struct iovec piece = {(void *)(uintptr_t)text, n};
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (!poll(&p, 1, patience_ms)) return errno = EAGAIN, -1;
+    ssize_t done = pwritev2(STDERR_FILENO, &piece, 1, -1, RWF_NOWAIT);
+    bool unable = done < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ESPIPE);
+    return unable ? write(STDERR_FILENO, text, n) : done;
+}
+
+/* False if there was no room. Other errors cannot be reported anywhere. */
+static bool say_out(const char *text, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        size_t piece = n - at < SAY_PIECE ? n - at : SAY_PIECE;
+        ssize_t done = say_try(text + at, piece, say_stuck ? 0 : SAY_PATIENCE_MS);
+        if (done < 0 && errno == EINTR) continue;
+        say_stuck = done < 0 && errno == EAGAIN;
+        if (done <= 0) return !say_stuck;
+        at += (size_t)done;
+    }
+    return true;
+}
+
+static void say_lines(const char *text, size_t n)
+{
+    pthread_mutex_lock(&say_writing);
+    struct buf note = {0};
+    if (say_lost) {
+        buf_time(&note, clock_wall(&clock_system));
+        buf_printf(&note, " warn  standard error took nothing for a while lost_lines=%" PRIu64 "\n",
+                   say_lost);
+        if (say_out(buf_text(&note), note.len)) say_lost = 0;
+    }
+    if (say_lost || !say_out(text, n)) say_lost++;
+    buf_free(&note);
+    pthread_mutex_unlock(&say_writing);
+}
+
+void say_text(const struct buf *lines)
+{
+    if (lines->len) say_lines(buf_text(lines), lines->len);
+}
+
 void say(enum say_level level, const char *message, ...)
 {
     static const char *const words[] = {"error ", "warn  ", "info  ", "debug "};
@@ -90,7 +147,7 @@ void say(enum say_level level, const char *message, ...)
     buf_char(&line, '\n');
     if (say_sink)
         say_sink(buf_text(&line), line.len);
-    else if (write(STDERR_FILENO, buf_text(&line), line.len) < 0) { /* there is nowhere to report that */
-    }
+    else
+        say_lines(buf_text(&line), line.len);
     buf_free(&line);
 }

@@ -6,6 +6,9 @@
  *     say(SAY_WARN, "cannot deliver", "backend", name, "reason", text, NULL);
  *     2026-11-21T01:20:34.123Z warn  cannot deliver backend=librato reason="connection refused"
  *
+ * A standard error that takes nothing (a full pipe that nobody reads, a stopped terminal) delays a line by a
+ * second, and once, not each one: lines are lost then, and the next that goes out is preceded by their number.
+ *
  * Thread-safe, except say_to(): each line is one write(2).
  */
 #ifndef EXPORTERS_SAY_H
@@ -18,6 +21,9 @@ enum say_level { SAY_ERROR, SAY_WARN, SAY_INFO, SAY_DEBUG };
 /* Writes one line. The arguments are pairs of a key and a value, then a NULL; a pair whose value is NULL is
  * left out. Values are quoted if they need it. */
 void say(enum say_level level, const char *message, ...) __attribute__((sentinel));
+
+/* Writes lines that are not the log's own, as they are. */
+void say_text(const struct buf *lines);
 
 /* Sets the minimum level; lines below it are not written. It is SAY_INFO at first. */
 void say_from(enum say_level least);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "child.h"
 
+#include "limits.h"
+
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>
@@ -24,9 +26,12 @@ void child_begin(struct child *child)
 int child_spawn(const struct cli *cli, struct child *child, char **argv)
 {
     posix_spawnattr_t attr;
+    sigset_t back;
+    limits_changed(&back);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &child->before);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigdefault(&attr, &back);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     int error = posix_spawnp(&child->pid, argv[0], NULL, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);
     if (!error) return 0;

@@ -110,7 +110,9 @@ class Cells:  # step 7
         self.lanes = [b[i * stride:i * stride + n * 8] for i in range(lanes)]
 
     def count(self, c): return sum(get("Q", lane, c * 8) for lane in self.lanes) % 2**64
-    def real(self, c): return sum(v for lane in self.lanes if math.isfinite(v := get("d", lane, c * 8)))
+    def real(self, *cells): return sum(get("d", lane, c * 8) for c in cells for lane in self.lanes)
+
+def within(x): return x if math.isfinite(x) else -sys.float_info.max if x < 0 else sys.float_info.max  # step 7
 
 def bucket_ends(f, timer):  # step 8: the upper end of each bucket
     if f.how == EXPLICIT:
@@ -158,12 +160,13 @@ def distribution(seg, f, timer, storage):  # step 7
     unit = 1e-9 if timer else 1
     if f.how < EXPLICIT:
         cells = Cells(seg, storage[0], 8)
-        out = {"count": cells.count(3), "sum": cells.real(2) * unit, "sum_squares": cells.real(0) * unit * unit}
+        out = {"count": cells.count(3), "sum": within(cells.real(2) * unit),
+               "sum_squares": within(cells.real(0) * (unit * unit))}
         values = sample(seg, f, storage[1] + 128 * timer) if out["count"] else []
         return {**out, **estimate.from_sample([(v * unit, w) for v, w in values])}
     ends = bucket_ends(f, timer)
     cells = Cells(seg, storage[0], 5 + len(ends))
-    counts, total = [cells.count(5 + i) for i in range(len(ends))], sum(cells.real(i) for i in range(4)) * unit
+    counts, total = [cells.count(5 + i) for i in range(len(ends))], within(cells.real(0, 1, 2, 3) * unit)
     statistics = estimate.from_buckets(f.how == EXPONENTIAL, ends, counts, total)
     return {"count": sum(counts) % 2**64, "sum": total, **statistics}
 

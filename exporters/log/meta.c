@@ -148,6 +148,7 @@ void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
         meta_level(r, META_RESIDENT, (double)info->bytes_resident);
         meta_level(r, META_WRITERS, info->writers);
         meta_level(r, META_DAMAGED, (double)header->series_damaged);
+        meta_level(r, META_SATURATED, (double)header->sums_saturated);
         meta_level(r, META_LOG_BYTES, (double)log.bytes);
         meta_level(r, META_LOG_SNAPSHOTS, (double)log.snapshots);
         meta_level(r, META_LOG_FAILURES, (double)log.failures);

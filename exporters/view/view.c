@@ -3,7 +3,9 @@
 
 #include "pattern.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,13 +314,19 @@ void row_json_value(const metrics_row_t *row, struct json *j)
         jsonw_f64(j, row->value.f);
 }
 
+/* In another unit a sum that is the largest double (it went beyond) would be infinite. */
+static double in_range(double v, double before)
+{
+    return isinf(v) && isfinite(before) ? copysign(DBL_MAX, v) : v;
+}
+
 /* Durations leave the registry in seconds. */
 static void item_convert(const struct selection *sel, metrics_row_t *row)
 {
     if (sel->time_factor == 1 || strcmp(row->unit, "seconds")) return;
     double factor =
         row->attribute == METRICS_SUM_SQUARES ? sel->time_factor * sel->time_factor : sel->time_factor;
-    row->value.f = metrics_row_number(row) * factor;
+    row->value.f = in_range(metrics_row_number(row) * factor, metrics_row_number(row));
     row->type = METRICS_F64;
     row->unit = sel->time_unit;
 }

@@ -165,8 +165,8 @@ static bool load_buckets(const struct metrics__taking *t, const struct metrics__
     add_buckets(l, d->buckets, f->bucket_count);
     for (uint32_t i = 0; i < f->bucket_count; i++) out->count += d->buckets[i].count;
     d->ignored = metrics__sum_u64(l, DIST_BUCKET_IGNORED);
-    for (uint32_t i = 0; i < DIST_BUCKET_SUMS; i++)
-        d->sum += metrics__sum_f64(l, DIST_BUCKET_SUM + i) * factor;
+    for (uint32_t i = 0; i < DIST_BUCKET_SUMS; i++) d->sum += metrics__sum_f64(l, DIST_BUCKET_SUM + i);
+    d->sum = metrics__saturate(d->sum * factor);
     return true;
 }
 
@@ -185,8 +185,8 @@ static bool load_sampled(const struct metrics__taking *t, const struct metrics__
 {
     struct metrics__distribution_read *d = out->more.distribution;
     out->count = metrics__sum_u64(l, DIST_COUNT);
-    d->sum = metrics__sum_f64(l, DIST_SUM) * factor;
-    d->squares = metrics__sum_f64(l, DIST_SQUARES) * (factor * factor);
+    d->sum = metrics__saturate(metrics__sum_f64(l, DIST_SUM) * factor);
+    d->squares = metrics__saturate(metrics__sum_f64(l, DIST_SQUARES) * (factor * factor));
     d->ignored = metrics__sum_u64(l, DIST_IGNORED);
     if (!out->count) return true;
     return (!t->epoch || load_extremes(t, out->series, d, factor)) && load_samples(t, out->series, d, factor);
@@ -204,6 +204,8 @@ bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_
     struct metrics__distribution_read *d = out->more.distribution =
         metrics__distribution_new(&t->snapshot->pool);
     if (!d || !(plan->buckets ? load_buckets : load_sampled)(t, &l, out, factor)) return false;
+    bool beyond = metrics__is_saturated(d->sum) || metrics__is_saturated(d->squares);
+    t->snapshot->header.sums_saturated += beyond;
     metrics__distribution_complete(d, out->count);
     return true;
 }

@@ -133,7 +133,7 @@ static void bucket_statistics(struct metrics__rows *r, const struct metrics__dis
     if (!count) {
         empty_rows(r);
     } else {
-        double mean = (now->sum - (base ? base->sum : 0)) / (double)count;
+        double mean = metrics__sum_since(now->sum, base ? base->sum : 0) / (double)count;
         double low = lowest(&b[first], mean), high = highest(&b[last], mean);
         if (isfinite(low)) statistic(r, METRICS_MIN, low);
         if (isfinite(high)) statistic(r, METRICS_MAX, high);
@@ -155,9 +155,10 @@ void metrics__distribution_rows(struct metrics__rows *r, const struct metrics_re
     r->unit = "";
     metrics__row_u64(r, METRICS_COUNT, METRICS_TOTAL, scope, now->whole.count - (b ? b->whole.count : 0));
     r->unit = unit;
-    metrics__row_f64(r, METRICS_SUM, METRICS_TOTAL, scope, now->sum - (b ? b->sum : 0));
+    metrics__row_f64(r, METRICS_SUM, METRICS_TOTAL, scope, metrics__sum_since(now->sum, b ? b->sum : 0));
     if (!now->bucket_count)
-        metrics__row_f64(r, METRICS_SUM_SQUARES, METRICS_TOTAL, scope, now->squares - (b ? b->squares : 0));
+        metrics__row_f64(r, METRICS_SUM_SQUARES, METRICS_TOTAL, scope,
+                         metrics__sum_since(now->squares, b ? b->squares : 0));
     if (now->bucket_count)
         bucket_statistics(r, now, r->options.sampled == METRICS_INTERVAL ? b : NULL);
     else
@@ -184,7 +185,7 @@ int metrics_reading_distribution(const metrics_reading_t *reading, const metrics
         base = NULL;
     *out = now->whole;
     out->count -= base ? base->whole.count : 0;
-    out->sum -= base ? base->sum : 0;
+    out->sum = metrics__sum_since(now->sum, base ? base->sum : 0);
     out->centroids = now->interval.centroids;
     out->centroid_count = now->interval.centroid_count;
     if (!now->bucket_count) return 0;

@@ -5,6 +5,7 @@
  * The value is in this process's slot (slot.c). The handle remembers where that is, and for which process:
  * after a fork the token differs and the child finds its own slot at its first set.
  */
+#include <float.h>
 #include <math.h>
 
 #include "atomic.h"
@@ -88,6 +89,13 @@ void metrics_gauge_set(metrics_gauge_t *g, double value)
     set(g, value, false);
 }
 
+/* Infinite only if one of them is: what goes beyond the largest double stays there, and can come down again. */
+static double sum(double a, double b)
+{
+    double v = a + b;
+    return isinf(v) && isfinite(a) && isfinite(b) ? copysign(DBL_MAX, v) : v;
+}
+
 void metrics_gauge_add(metrics_gauge_t *g, double delta)
 {
     mem_pair_t *pair = g->h.seg ? find_pair(g) : NULL, old, v;
@@ -97,7 +105,7 @@ void metrics_gauge_add(metrics_gauge_t *g, double delta)
         old = (mem_pair_t){mem_load(&pair->lo), mem_load(&pair->hi)}; /* ORD-7 */
         v.hi = not_below(stamp, old.hi);
         double before = old.hi ? mem_bits_to_f64(old.lo) : 0;
-        v.lo = mem_f64_to_bits((isnan(before) ? 0 : before) + delta);
+        v.lo = mem_f64_to_bits(sum(isnan(before) ? 0 : before, delta));
     } while (!mem_pair_cas(pair, old, v)); /* ORD-7 */
 }
 

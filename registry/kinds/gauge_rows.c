@@ -18,18 +18,27 @@ static bool pair_value(const struct metrics__taking *t, uint64_t stamp, uint32_t
     return polled && (polled >= t->now || t->now - polled <= t->r->stale_ns);
 }
 
+/* As many slots as there can be, a power of 2: a sum of values divided by it is exact and does not overflow. */
+static const double SLOTS = SEGMENT_SLOT_BLOCKS * SEGMENT_SLOT_BLOCK;
+
 struct merging {
     enum metrics_merge how;
     double value;
     uint64_t stamp, n;
 };
 
+/* A sum that is not finite: the largest double unless one of the two is infinite already. */
+static double beyond(double a, double b)
+{
+    return isfinite(a) && isfinite(b) ? metrics__saturate(a + b) : a + b;
+}
+
 static void merge(struct merging *m, double v, uint64_t stamp)
 {
     bool first = m->n++ == 0;
     switch (m->how) {
-    case METRICS_MERGE_SUM:
-    case METRICS_MERGE_AVG: m->value += v; break;
+    case METRICS_MERGE_SUM: m->value = isfinite(m->value + v) ? m->value + v : beyond(m->value, v); break;
+    case METRICS_MERGE_AVG: m->value += v / SLOTS; break;
     case METRICS_MERGE_MIN:
         if (first || v < m->value) m->value = v;
         break;
@@ -125,7 +134,7 @@ static bool load(const struct metrics__taking *t, struct metrics_reading *out)
     if (all) {
         visit(t, s, &count, g->levels);
     } else {
-        if (m.how == METRICS_MERGE_AVG) m.value /= (double)m.n;
+        if (m.how == METRICS_MERGE_AVG) m.value = m.value / (double)m.n * SLOTS;
         g->levels[0] = (struct metrics__level){-1, m.value};
     }
     return true;

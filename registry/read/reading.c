@@ -2,6 +2,7 @@
 /* reading.c - what a reading has and says of itself, and the memory of a snapshot, which holds readings. */
 #include "reading.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,6 +26,24 @@ void metrics__snapshot_free(struct metrics_snapshot *s)
     metrics__pool_free(&s->pool);
     free(s->readings);
     free(s);
+}
+
+/* --- Sums --- */
+
+double metrics__saturate(double sum)
+{
+    if (isfinite(sum)) return sum;
+    return sum < 0 ? -DBL_MAX : DBL_MAX;
+}
+
+bool metrics__is_saturated(double sum)
+{
+    return !(fabs(sum) < DBL_MAX);
+}
+
+double metrics__sum_since(double now, double base)
+{
+    return metrics__is_saturated(now) ? now : metrics__saturate(now - base);
 }
 
 /* --- Parts of a reading --- */

@@ -183,6 +183,14 @@ struct metrics_reading {
 /* That part of a reading, in its snapshot; an empty constant if it has none. Never NULL. */
 const struct metrics__rates_read *metrics__rates_of(const struct metrics_reading *r);
 const struct metrics__distribution_read *metrics__distribution_of(const struct metrics_reading *r);
+/*
+ * A sum that went beyond the largest double is reported as that number, and so is every difference of it: never
+ * as 0, as less than it was, or as infinite. Sums of both infinities count as beyond, too. Pure.
+ */
+double metrics__saturate(double sum);
+bool metrics__is_saturated(double sum);
+double metrics__sum_since(double now, double base);
+
 const struct metrics__gauge_read *metrics__gauge_of(const struct metrics_reading *r);
 const struct metrics__set_read *metrics__set_of(const struct metrics_reading *r);
 /* An empty distribution in the pool, for a reading of such a kind; NULL without memory. */

@@ -113,7 +113,7 @@ struct metrics__lanes {
     uint64_t stride, count;
 };
 struct metrics__lanes metrics__lanes_of(struct metrics_reader *r, const struct metrics__series_read *s);
-/* Sum of a cell over all lanes, as integers or as doubles (those that are not finite left out). */
+/* Sum of a cell over all lanes, as integers or as doubles: then infinite or NaN beyond the largest double. */
 uint64_t metrics__sum_u64(const struct metrics__lanes *l, uint32_t cell);
 double metrics__sum_f64(const struct metrics__lanes *l, uint32_t cell);
 

@@ -158,7 +158,8 @@ bool metrics__estimate_summary(const metrics_centroid_t *samples, size_t n, metr
         double w = samples[i].weight, off = samples[i].mean - mean;
         v1 += w;
         v2 += w * w;
-        mean += off * (w / v1);
+        /* The first form is exact for equal values; the second one where their distance is beyond all numbers. */
+        mean = isfinite(off) ? mean + off * (w / v1) : mean * (1 - w / v1) + samples[i].mean * (w / v1);
         squares += w * off * (samples[i].mean - mean);
     }
     double variance = squares / (v1 - v2 / v1);

@@ -146,6 +146,8 @@ static void dump_head(struct dump *dump, const metrics_snapshot_t *snapshot)
     buf_printf(out, ", segment %016" PRIx64 ", %zu series", head->incarnation,
                metrics_snapshot_count(snapshot));
     if (head->series_damaged) buf_printf(out, ", %" PRIu64 " left out as damaged", head->series_damaged);
+    if (head->sums_saturated)
+        buf_printf(out, ", %" PRIu64 " with a sum beyond the largest number", head->sums_saturated);
     buf_char(out, '\n');
 }
 

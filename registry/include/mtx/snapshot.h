@@ -204,6 +204,7 @@ typedef struct metrics_snapshot_header {
     uint64_t created_wall_ns; /* of the segment */
     uint64_t series_damaged;  /* readings left out because their bytes were invalid */
     int first_export;         /* 1 = no exporter ever closed an interval of this segment before */
+    uint64_t sums_saturated;  /* series whose sum, or sum of squares, is beyond the largest double */
 } metrics_snapshot_header_t;
 
 /*

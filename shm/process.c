@@ -105,9 +105,15 @@ uint64_t process_renew(void)
     return mem_cas(process_token_page, &none, fresh) ? fresh : none; /* ORD-17 */
 }
 
+/*
+ * From the process's own random number, which no two share, and one for each thread. No system call: a thread may be
+ * seeded by its first update in a sandbox.
+ */
 void process_reseed(void)
 {
+    static uint64_t threads;
     uint64_t token = process_token();
-    process_thread.seed = draw_seed();
+    process_thread.seed = token + (mem_add(&threads, 1) << 32); /* ORD-16 */
+    process_thread.seed = process_random_seeded();
     process_thread.seeded = ~token;
 }

@@ -57,7 +57,7 @@ static inline bool process_seeded(void)
     return process_thread.seeded == ~mem_load(process_token_page); /* ORD-17 */
 }
 
-/* [S] 64 random bits: splitmix64 (Steele, Lea, Flood 2014), seeded by getrandom(2) per thread and process. */
+/* [S] 64 random bits: splitmix64 (Steele, Lea, Flood 2014), seeded per thread, from the process's token. */
 static inline uint64_t process_random_seeded(void)
 {
     uint64_t z = (process_thread.seed += UINT64_C(0x9e3779b97f4a7c15));

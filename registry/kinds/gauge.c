@@ -11,6 +11,7 @@
 #include "atomic.h"
 #include "handle.h"
 #include "process.h"
+#include "table.h"
 
 struct metrics_gauge {
     struct metrics__handle h;
@@ -151,6 +152,25 @@ void metrics_poll(metrics_registry_t *r)
     int slot = slot_self(r->seg);
     struct segment_slot *record = slot > 0 ? slot_record(r->seg, slot) : NULL;
     if (record) mem_store(&record->polled, segment_now(r->seg)); /* ORD-16 */
+}
+
+/* A process's first set of a gauge may take memory for it. */
+static void prepare_gauge(void *handle)
+{
+    metrics_gauge_t *g = handle;
+    if (g->h.kind == KIND_gauge && (g->persistent || slot_self(g->h.seg) >= 0)) find_pair(g);
+}
+
+void metrics_prepare(metrics_registry_t *r)
+{
+    if (!r || !r->seg || segment_closed(r->seg)) return;
+    slot_claim_again(r->seg);
+    slot_self(r->seg);
+    process_random();
+    pthread_mutex_lock(&r->lock);
+    metrics__table_each(r->table, prepare_gauge);
+    pthread_mutex_unlock(&r->lock);
+    arena_touch(r->seg, 0, mem_load(&r->seg->head->arena_next)); /* ORD-16 */
 }
 
 METRICS__FRONT_END(gauge)

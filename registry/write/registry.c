@@ -224,14 +224,3 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
     pthread_mutex_unlock(&r->lock);
     return n;
 }
-
-/* --- Per process --- */
-
-void metrics_prepare(metrics_registry_t *r)
-{
-    if (!r || !r->seg || segment_closed(r->seg)) return;
-    slot_claim_again(r->seg);
-    slot_self(r->seg);
-    process_random();
-    arena_touch(r->seg, 0, mem_load(&r->seg->head->arena_next)); /* ORD-16 */
-}

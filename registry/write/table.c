@@ -120,6 +120,14 @@ void *metrics__table_find(const struct metrics__table *t, const struct metrics__
     }
 }
 
+void metrics__table_each(const struct metrics__table *t, void (*fn)(void *handle))
+{
+    for (size_t i = 0; t && i <= t->mask; i++) {
+        void *handle = t->entries[i] ? mem_load_pointer(&t->entries[i]->handle) : NULL; /* ORD-15 */
+        if (handle) fn(handle);
+    }
+}
+
 static void put(struct metrics__table *t, struct table_entry *e)
 {
     size_t i = e->hash & t->mask;

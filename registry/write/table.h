@@ -34,6 +34,9 @@ bool metrics__words_of_key(struct metrics__words *w, unsigned kind, const struct
 /* [S] The handle, or NULL; it belongs to the registry. A NULL table is empty. Lock-free. */
 void *metrics__table_find(const struct metrics__table *t, const struct metrics__words *w);
 
+/* Call fn for each handle that is known, some twice. The caller holds r->lock. */
+void metrics__table_each(const struct metrics__table *t, void (*fn)(void *handle));
+
 /* Learn a handle. The caller holds r->lock. Without memory nothing is learnt, and the next find is slower. */
 void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle);
 

@@ -137,9 +137,11 @@ int metrics_status(metrics_registry_t *registry, metrics_error_t *error);
 void metrics_poll(metrics_registry_t *registry);
 
 /*
- * Make all first-time system calls of this process now (process slot, random seed, page mappings): for
- * programs that enter a seccomp sandbox afterwards, and for a new worker that sets gauges. No errors.
- * registry may be NULL.
+ * Make all first-time system calls of this process now (process slot, memory for gauges, random seed, page
+ * mappings): for programs that enter a seccomp sandbox afterwards, and for a new worker that sets gauges. After it no
+ * update makes a system call, in any thread, of handles that were made before. (Two exceptions: where the kernel's
+ * vDSO has no clock, as in some sandboxes, reading the time is a system call; and a forked child calls it anew.) No
+ * errors. registry may be NULL.
  * Safety: thread-safe; process-safe; not async-signal-safe.
  */
 void metrics_prepare(metrics_registry_t *registry);

@@ -45,7 +45,7 @@ typedef struct segment {
     uint64_t size;
     /* Checked copies of the header's constants: those in the file may change at any moment. */
     uint32_t lanes_cpu, lanes_atomic, slots, family_series;
-    uint64_t time_offset; /* CLOCK_MONOTONIC - time_offset = segment time */
+    uint64_t time_offset;     /* CLOCK_MONOTONIC - time_offset = segment time */
     struct restart_here here; /* what decides about the CPU lanes */
     char *path;
     int fd; /* the host may have closed it: never use without segment_fd() */

@@ -18,8 +18,8 @@ struct meta {
     pthread_mutex_t lock;                         /* of all below; the ledger's is taken under it */
     metrics_registry_t *registry;                 /* NULL: none */
     struct ledger_page reported[LEDGER_BACKENDS]; /* what was added to the segment's counters so far */
-    uint32_t lanes;                               /* enum metrics_lanes + 1 of the gauge that is set; 0 = none */
-    bool recalled;                                /* meta_recall() was called */
+    uint32_t lanes; /* enum metrics_lanes + 1 of the gauge that is set; 0 = none */
+    bool recalled;  /* meta_recall() was called */
     struct {
         char *name;
         uint64_t snapshots;

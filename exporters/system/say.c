@@ -51,7 +51,7 @@ const char *say_u64(char text[24], uint64_t v)
 }
 
 /* One line of UTF-8 that controls no terminal, whatever a service or a segment wrote into it. */
-static void say_text(struct buf *line, const char *value)
+static void say_printable(struct buf *line, const char *value)
 {
     struct buf clean = {0};
     printable(&clean, value, strlen(value));
@@ -71,7 +71,7 @@ static void say_value(struct buf *line, const char *value)
         n = strcspn(value, "\n");
         struct buf part = {0};
         buf_mem(&part, value, n);
-        say_text(line, buf_text(&part));
+        say_printable(line, buf_text(&part));
         buf_free(&part);
         if (value[n]) {
             buf_str(line, "\\n");

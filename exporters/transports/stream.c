@@ -75,7 +75,8 @@ static void set_options(struct stream *s)
                (long long)o->port);
     curl_easy_setopt(s->curl, CURLOPT_URL, buf_text(&url));
     curl_easy_setopt(s->curl, CURLOPT_CONNECT_ONLY, 1L);
-    curl_easy_setopt(s->curl, CURLOPT_PROXY, ""); /* http_proxy is for HTTP: it would get the bytes, AUTH too */
+    curl_easy_setopt(s->curl, CURLOPT_PROXY,
+                     ""); /* http_proxy is for HTTP: it would get the bytes, AUTH too */
     curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->error);
     curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_timeout / 1000000));

@@ -125,11 +125,11 @@ typedef struct metrics_segment_info {
  * a writer's own environment may differ, and a writer keeps the lanes that its handles began with.
  */
 enum metrics_lanes {
-    METRICS_LANES_TRUSTED,      /* CPU lanes: this kernel is not known to break restartable sequences */
-    METRICS_LANES_PROVED,       /* CPU lanes: the kernel passed the test since its boot */
-    METRICS_LANES_FORCED,       /* CPU lanes: MTX_RSEQ=on */
-    METRICS_LANES_NOT_PROVED,   /* atomic lanes: kernels like this one break them, and it has not passed the test */
-    METRICS_LANES_FAILED,       /* atomic lanes: the kernel failed the test */
+    METRICS_LANES_TRUSTED, /* CPU lanes: this kernel is not known to break restartable sequences */
+    METRICS_LANES_PROVED,  /* CPU lanes: the kernel passed the test since its boot */
+    METRICS_LANES_FORCED,  /* CPU lanes: MTX_RSEQ=on */
+    METRICS_LANES_NOT_PROVED, /* atomic lanes: kernels like this one break them, and it has not passed the test */
+    METRICS_LANES_FAILED,     /* atomic lanes: the kernel failed the test */
     METRICS_LANES_SWITCHED_OFF, /* atomic lanes: MTX_RSEQ=off */
 };
 

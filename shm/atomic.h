@@ -76,6 +76,10 @@ static inline bool mem_load_flag(const bool *p)
 {
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
+static inline bool mem_load_flag_acquire(const bool *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
 static inline void mem_publish_flag(bool *p, bool v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELEASE);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -42,22 +43,53 @@ intptr_t process_rseq_offset(void)
     return (char *)&process_thread.cpu_start - thread_pointer();
 }
 
+/* --- Undisturbed --- */
+
+void process_undisturbed_begin(struct process_undisturbed *before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigset_t most;
+    sigfillset(&most);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&most, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &most, &before->signals);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel);
+}
+
+void process_undisturbed_end(const struct process_undisturbed *before)
+{
+    pthread_setcancelstate(before->cancel, NULL);
+    pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+}
+
+/* --- Forks --- */
+
 enum { HOOKS_MAX = 4 };
 static struct process_fork_hooks fork_hooks[HOOKS_MAX];
 static int fork_hook_count;
 
+/* Of the fork under way. Threads that fork at once wait for each other in the hooks, which take locks. */
+static struct process_undisturbed before_fork;
+
+/* A handler of this thread that forked while the hooks' locks are held would wait for itself. */
 static void fork_prepare(void)
 {
+    struct process_undisturbed before;
+    process_undisturbed_begin(&before);
     for (int i = fork_hook_count - 1; i >= 0; i--) fork_hooks[i].prepare();
+    before_fork = before;
 }
 static void fork_parent(void)
 {
+    struct process_undisturbed before = before_fork;
     for (int i = 0; i < fork_hook_count; i++) fork_hooks[i].parent();
+    process_undisturbed_end(&before);
 }
 static void fork_child(void)
 {
+    struct process_undisturbed before = before_fork;
     mem_store(process_token_page, 0); /* ORD-17 */
     for (int i = 0; i < fork_hook_count; i++) fork_hooks[i].child();
+    process_undisturbed_end(&before);
 }
 
 void process_on_fork(const struct process_fork_hooks *hooks)

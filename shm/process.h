@@ -9,6 +9,7 @@
 #ifndef METRICS_SHM_PROCESS_H
 #define METRICS_SHM_PROCESS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,7 +18,20 @@
 /* Set up the token page and the fork handlers; idempotent, thread-safe. Always 0. */
 int process_init(void);
 
-/* Called at every fork: prepare hooks in reverse order of registration, the others in order. At most 4. */
+/*
+ * [S] Between the two no signal's handler runs in this thread and it is not cancelled. A handler that forks would wait
+ * for ever for a lock that its own thread holds; one that leaves by siglongjmp(), or the thread's cancellation, would
+ * leave the lock held for good. The signals of faults are not blocked, because a fault whose signal is blocked ends
+ * the process at once. Pairs nest.
+ */
+struct process_undisturbed {
+    sigset_t signals;
+    int cancel;
+};
+void process_undisturbed_begin(struct process_undisturbed *before);
+void process_undisturbed_end(const struct process_undisturbed *before);
+
+/* Called at every fork, with signals blocked: prepare hooks in reverse order of registration, the others in order. At most 4. */
 struct process_fork_hooks {
     void (*prepare)(void), (*parent)(void), (*child)(void);
 };

@@ -263,37 +263,11 @@ void slot_release(segment_t *seg)
     window_unlock();
 }
 
-/*
- * A handler that leaves by siglongjmp(), or the thread's cancellation, would leave the lock held and the
- * claim unfinished, for good. So signals and cancellation wait until the claim is done. The signals of faults
- * are not blocked, because a fault whose signal is blocked ends the process at once.
- */
-struct undisturbed {
-    sigset_t signals;
-    int cancel;
-};
-
-static void begin_undisturbed(struct undisturbed *before)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-    sigset_t most;
-    sigfillset(&most);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&most, faults[i]);
-    pthread_sigmask(SIG_BLOCK, &most, &before->signals);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel);
-}
-
-static void end_undisturbed(const struct undisturbed *before)
-{
-    pthread_setcancelstate(before->cancel, NULL);
-    pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
-}
-
 /* Claim for all threads of this process, if none has begun to. False: another one has. */
 static bool claim_once(segment_t *seg, uint64_t token)
 {
-    struct undisturbed before;
-    begin_undisturbed(&before);
+    struct process_undisturbed before;
+    process_undisturbed_begin(&before);
     uint64_t other = mem_load(&seg->slot_claim);                             /* ORD-15 */
     bool first = other != token && mem_cas(&seg->slot_claim, &other, token); /* ORD-15 */
     if (first) {
@@ -302,7 +276,7 @@ static bool claim_once(segment_t *seg, uint64_t token)
         process_thread.claiming--;
         mem_publish(&seg->slot_ready, token); /* ORD-15 */
     }
-    end_undisturbed(&before);
+    process_undisturbed_end(&before);
     return first;
 }
 

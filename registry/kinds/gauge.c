@@ -113,8 +113,9 @@ void metrics_gauge_add(metrics_gauge_t *g, double delta)
 void metrics_gauge_callback(metrics_gauge_t *g, metrics_gauge_fn *fn, void *arg)
 {
     metrics_registry_t *r = g->h.registry;
+    struct process_undisturbed before;
     if (!g->h.seg) return;
-    pthread_mutex_lock(&r->lock);
+    metrics__lock(r, &before);
     g->fn = fn;
     g->arg = arg;
     g->fn_token = process_token();
@@ -123,25 +124,26 @@ void metrics_gauge_callback(metrics_gauge_t *g, metrics_gauge_fn *fn, void *arg)
         r->callbacks = g;
         g->listed = true;
     }
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
     if (!fn) set(g, NAN, false);
 }
 
 /* Run every callback that this process registered. No callback runs under the lock. */
 static void poll_callbacks(metrics_registry_t *r)
 {
+    struct process_undisturbed before;
     uint64_t token = process_token();
-    pthread_mutex_lock(&r->lock);
+    metrics__lock(r, &before);
     /* Gauges never leave the list and join it at the front, so the walk may pause. */
     for (metrics_gauge_t *g = r->callbacks; g; g = g->next) {
         metrics_gauge_fn *fn = g->fn_token == token ? g->fn : NULL;
         void *arg = g->arg;
         if (!fn) continue;
-        pthread_mutex_unlock(&r->lock);
+        metrics__unlock(r, &before);
         set(g, fn(arg), true);
-        pthread_mutex_lock(&r->lock);
+        metrics__lock(r, &before);
     }
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
 }
 
 void metrics_poll(metrics_registry_t *r)
@@ -163,13 +165,14 @@ static void prepare_gauge(void *handle)
 
 void metrics_prepare(metrics_registry_t *r)
 {
+    struct process_undisturbed before;
     if (!r || !r->seg || segment_closed(r->seg)) return;
     slot_claim_again(r->seg);
     slot_self(r->seg);
     process_random();
-    pthread_mutex_lock(&r->lock);
+    metrics__lock(r, &before);
     metrics__table_each(r->table, prepare_gauge);
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
     arena_touch(r->seg, 0, mem_load(&r->seg->head->arena_next)); /* ORD-16 */
 }
 

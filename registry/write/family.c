@@ -162,6 +162,7 @@ int metrics_describe(metrics_registry_t *r, const char *name, const metrics_fami
     metrics_error_t dummy;
     if (!error) error = &dummy;
     memset(error, 0, sizeof *error);
+    struct process_undisturbed before;
     if (!r || !from || from->size < sizeof(size_t))
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "metrics_describe: set .size of metrics_family_t");
     memcpy(&f, from, from->size < sizeof f ? from->size : sizeof f);
@@ -174,8 +175,8 @@ int metrics_describe(metrics_registry_t *r, const char *name, const metrics_fami
     if (f.reservoir != METRICS_BUCKETS) f.bounds = NULL;
     static const double no_bounds[1];
     if (!f.bounds) f.bounds = no_bounds;
-    pthread_mutex_lock(&r->lock);
+    metrics__lock(r, &before);
     int rc = describe(r, name, &f, &settings, error);
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
     return rc;
 }

@@ -236,13 +236,14 @@ void *metrics__find(metrics_registry_t *r, const struct metrics__kind *kind, con
                     size_t n)
 {
     struct metrics__words raw;
+    struct process_undisturbed before;
     if (!r || !r->seg || segment_closed(r->seg)) return kind->noop;
     bool whole = metrics__words(&raw, kind->number, list, n);
     void *handle = whole ? metrics__table_find(mem_load_pointer_acquire(&r->table), &raw) : NULL; /* ORD-15 */
     if (handle) return handle;
-    pthread_mutex_lock(&r->lock);
+    metrics__lock(r, &before);
     handle = find_locked(r, kind, list, n, whole ? &raw : NULL);
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
     return handle;
 }
 
@@ -266,8 +267,9 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     record_retire(r->seg, record, true);
     struct metrics__words words;
     if (!metrics__words_of_key(&words, record->kind, &key)) return;
-    pthread_mutex_lock(&r->lock);
+    struct process_undisturbed before;
+    metrics__lock(r, &before);
     void *handle = metrics__table_find(r->table, &words);
     if (handle) metrics__table_forget(r, handle);
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
 }

@@ -15,6 +15,7 @@
 
 #include "format.h"
 #include "plan.h"
+#include "process.h"
 #include "segment.h"
 
 /* What every handle begins with: one cache line. seg is NULL in a no-op handle. */
@@ -79,6 +80,13 @@ struct metrics_registry {
     struct metrics_gauge *callbacks; /* list of gauges that have one; under lock */
     struct metrics_registry *next;   /* all registries, for the fork handlers */
 };
+
+/*
+ * r->lock, for as short as it is held undisturbed by signals and cancellation: a handler may fork, or leave by
+ * siglongjmp(), whatever it interrupts.
+ */
+void metrics__lock(metrics_registry_t *r, struct process_undisturbed *before);
+void metrics__unlock(metrics_registry_t *r, const struct process_undisturbed *before);
 
 /* Count and remember a refusal. name may be NULL. The caller holds r->lock. */
 void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,

@@ -40,6 +40,18 @@ __attribute__((constructor)) static void fork_hooks(void)
     process_on_fork(&(struct process_fork_hooks){fork_prepare, fork_done, fork_done});
 }
 
+void metrics__lock(metrics_registry_t *r, struct process_undisturbed *before)
+{
+    process_undisturbed_begin(before);
+    pthread_mutex_lock(&r->lock);
+}
+
+void metrics__unlock(metrics_registry_t *r, const struct process_undisturbed *before)
+{
+    pthread_mutex_unlock(&r->lock);
+    process_undisturbed_end(before);
+}
+
 /* --- Opening --- */
 
 static const char *default_path(char *buf, size_t n)
@@ -142,34 +154,45 @@ static metrics_registry_t *open_registry(const metrics_options_t *options, metri
 /* open() and close() are cancellation points: a thread cancelled there would never release what it holds. */
 metrics_registry_t *metrics_open(const metrics_options_t *options, metrics_error_t *error)
 {
-    int cancel;
+    struct process_undisturbed before;
     metrics_error_t dummy;
     if (!error) error = &dummy;
     memset(error, 0, sizeof *error);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    process_undisturbed_begin(&before);
     metrics_registry_t *r = open_registry(options, error);
-    pthread_setcancelstate(cancel, NULL);
+    process_undisturbed_end(&before);
     return r;
 }
 
 static metrics_registry_t *the_default = &nothing;
+static bool default_opened;
 
 static void open_default(void)
 {
     metrics_error_t error;
     const char *quiet = getenv("MTX_QUIET");
     the_default = metrics_open(NULL, &error);
+    mem_publish_flag(&default_opened, true); /* ORD-15 */
     const char *trouble = error.code ? error.text : the_default->seg ? the_default->seg->warning : "";
     if (*trouble && !(quiet && !strcmp(quiet, "1")))
         fprintf(stderr, "mtx: %s%s\n", trouble, error.code ? "; metrics are not recorded" : "");
 }
 
-metrics_registry_t *metrics_default(void)
+/* A handler that left pthread_once() by siglongjmp() would let all others wait in it for ever. */
+static void open_default_once(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct process_undisturbed before;
     int saved = errno;
+    process_undisturbed_begin(&before);
     pthread_once(&once, open_default);
+    process_undisturbed_end(&before);
     errno = saved;
+}
+
+metrics_registry_t *metrics_default(void)
+{
+    if (__builtin_expect(!mem_load_flag_acquire(&default_opened), 0)) open_default_once(); /* ORD-15 */
     return the_default;
 }
 
@@ -178,13 +201,11 @@ void metrics_close(metrics_registry_t **registry)
     metrics_registry_t *r = *registry;
     *registry = NULL;
     if (!r || r == &nothing || r == the_default || !r->seg) return;
-    int cancel;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_mutex_lock(&r->lock);
+    struct process_undisturbed before;
+    metrics__lock(r, &before);
     segment_close(r->seg);
     metrics__fail(&r->status, METRICS_E_CLOSED, 0, "the registry was closed");
-    pthread_mutex_unlock(&r->lock);
-    pthread_setcancelstate(cancel, NULL);
+    metrics__unlock(r, &before);
 }
 
 /* --- Status --- */
@@ -211,7 +232,8 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
         metrics__fail(error, METRICS_E_ARGUMENT, 0, "there is no registry");
         return -METRICS_E_ARGUMENT;
     }
-    pthread_mutex_lock(&r->lock);
+    struct process_undisturbed before;
+    metrics__lock(r, &before);
     int n = r->refused > INT32_MAX ? INT32_MAX : (int)r->refused;
     if (!r->seg || segment_closed(r->seg)) {
         *error = r->status;
@@ -221,6 +243,6 @@ int metrics_status(metrics_registry_t *r, metrics_error_t *error)
     } else if (r->seg->warning[0]) {
         metrics__fail(error, METRICS_OK, 0, "%s", r->seg->warning);
     }
-    pthread_mutex_unlock(&r->lock);
+    metrics__unlock(r, &before);
     return n;
 }

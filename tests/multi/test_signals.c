@@ -248,7 +248,8 @@ static void check_fork(void)
     raised = multi_shared(sizeof *raised);
     waitpid(multi_fork(fork_with_handler, NULL), &status, 0);
     EXPECT(status == 0, "handlers inside a fork come to their end: wait status %#x", status);
-    EXPECT_EQ(*raised, 3, "handlers that ran (before the fork, in the parent, in the child)");
+    /* Raised while the fork is under way, it waits for its end, and twice the same is once: signal(7). */
+    EXPECT_EQ(*raised, 2, "handlers that ran (in the parent, in the child)");
 }
 
 /* The same again where no thread has a restartable sequence. */

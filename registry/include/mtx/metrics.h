@@ -27,6 +27,8 @@
  *  - async-signal-safe: a signal handler may call it, whatever it interrupted. It waits for nothing that the
  *    interrupted code may hold, allocates no memory and leaves errno alone. Only a process's first set of a
  *    gauge ever waits, for another thread that is doing the same; all else is lock-free.
+ * Whatever the function, a handler that interrupts it may fork, and may leave by siglongjmp() or end the thread: nobody
+ * waits for what it left. In those that are not async-signal-safe, signals are blocked for as long as a lock is held.
  * Do not update metrics between vfork() (or clone(CLONE_VM)) and exec: the child shares the parent's CPU
  * number. posix_spawn() is safe.
  *

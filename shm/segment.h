@@ -55,11 +55,12 @@ typedef struct segment {
     uint32_t closed;               /* 1 = mapping replaced by private memory: everything is a no-op */
     char warning[160];             /* why it works less well than it could, or "" */
     /* This process's slot (slot.c). Claimed and released under slot.c's lock; read without it (ORD-15). */
-    uint64_t slot_claim; /* token of the process that claims or has claimed */
-    uint64_t slot_ready; /* token of the process for which `slot` holds */
-    uint64_t slot_again; /* token of the process one of whose threads tries once more, or 0 */
-    int32_t slot;        /* -1 = none was left */
-    void *slot_page;     /* the mapping that keeps the lock's file description */
+    uint64_t slot_claim;  /* token of the process that claims or has claimed */
+    uint64_t slot_ready;  /* token of the process for which `slot` holds */
+    uint64_t slot_again;  /* token of the process one of whose threads tries once more, or 0 */
+    int32_t slot;         /* -1 = none was left */
+    void *slot_page;      /* the mapping that keeps the lock's file description; NULL: a weak slot */
+    bool slot_stays_weak; /* the file system drops the lock with its descriptor: nothing to gain */
 } segment_t;
 
 /* [S] Has segment_close() begun? */
@@ -185,10 +186,15 @@ unsigned lane_stripe(const struct metrics__cells *c);
 
 /*
  * [S] This process's slot; claimed at the first call, and anew after a fork. -1 = none was left (the caller
- * counts a loss). slot_claim_again() tries once more after such a failure.
+ * counts a loss).
  */
 int slot_self(segment_t *seg);
-void slot_claim_again(segment_t *seg);
+/*
+ * Try once more after such a failure; and make a weak slot (one whose lock falls when the process closes any
+ * descriptor of the file, as is all that can be had without free descriptors) a firm one, or hold its lock again if
+ * it has fallen. True: the process has another slot now, so addresses of the old one's pairs are void.
+ */
+bool slot_claim_again(segment_t *seg);
 /* Give up this process's slot for good; called by segment_close(), after which no claim succeeds. */
 void slot_release(segment_t *seg);
 /* The record of a slot in the segment, allocated if need be; NULL when full or damaged. */

@@ -293,15 +293,84 @@ int slot_self(segment_t *seg)
     return -1;
 }
 
-void slot_claim_again(segment_t *seg)
+/* --- Once more --- */
+
+/* The weak lock falls without a word: take it again where it is still free, or still held. False: it is another's. */
+static bool hold_weak(segment_t *seg, int fd, int slot)
 {
-    uint64_t token = process_token(), other = mem_load(&seg->slot_again);      /* ORD-15 */
-    if (mem_load_acquire(&seg->slot_ready) != token || seg->slot >= 0) return; /* ORD-15 */
-    if (other == token || !mem_cas(&seg->slot_again, &other, token)) return;   /* ORD-15 */
-    if (mem_load_acquire(&seg->slot_ready) == token && seg->slot < 0) {        /* ORD-15 */
-        mem_store(&seg->slot_claim, 0);                                        /* ORD-15 */
-        mem_publish(&seg->slot_ready, 0);                                      /* ORD-15 */
-        slot_self(seg);
+    struct segment_slot *r = slot_record(seg, slot);
+    return fd >= 0 && r && take_lock(fd, true, LOCK_CLAIM + (uint64_t)slot) &&
+           mem_load(&r->token) == process_token() && /* ORD-7 */
+           take_lock(fd, true, LOCK_ALIVE + (uint64_t)slot);
+}
+
+/*
+ * A lock cannot change its owner in one step. LOCK_CLAIM keeps claimers away meanwhile; a reader that looks in just
+ * these microseconds misses the process's gauges once.
+ */
+static bool move_lock(int from, int to, uint64_t byte)
+{
+    drop_lock(from, true, byte);
+    return take_lock(to, false, byte) || (take_lock(from, true, byte), false);
+}
+
+/* From the weak lock on `weak` to one on a description of its own. A weak lock falls with the close() below. */
+static void make_firm(segment_t *seg, int weak, int slot)
+{
+    int fd = file_reopen(seg, O_RDWR);
+    void *page = fd < 0 ? MAP_FAILED : mmap(NULL, SEGMENT_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    bool moved = page != MAP_FAILED && !madvise(page, SEGMENT_PAGE, MADV_DONTFORK) &&
+                 move_lock(weak, fd, LOCK_ALIVE + (uint64_t)slot) &&
+                 move_lock(weak, fd, LOCK_CLAIM + (uint64_t)slot);
+    if (fd >= 0) close(fd);
+    if (moved && !lock_lasts(seg, slot)) seg->slot_stays_weak = true, moved = false;
+    struct segment_slot *r = slot_record(seg, slot);
+    if (moved) {
+        seg->slot_page = page;
+        if (r) mem_store32(&r->weak, 0); /* ORD-7 */
+        return;
     }
-    mem_publish(&seg->slot_again, 0); /* ORD-15 */
+    if (page != MAP_FAILED) munmap(page, SEGMENT_PAGE);
+    if (fd >= 0) hold_weak(seg, weak, slot);
+}
+
+/* The process has a weak slot. False: it was lost to another process. */
+static bool firm_up(segment_t *seg)
+{
+    int slot = seg->slot, fd, saved = errno;
+    window_lock();
+    fd = segment_fd(seg);
+    bool ours = segment_closed(seg) || hold_weak(seg, fd, slot);
+    if (ours && !segment_closed(seg) && !seg->slot_stays_weak) make_firm(seg, fd, slot);
+    if (!ours && fd >= 0) drop_lock(fd, true, LOCK_CLAIM + (uint64_t)slot);
+    window_unlock();
+    errno = saved;
+    return ours;
+}
+
+/* One thread of the process at a time. True: there is another slot than before. */
+static bool claim_anew(segment_t *seg, uint64_t token)
+{
+    if (mem_load_acquire(&seg->slot_ready) != token) return false; /* ORD-15 */
+    if (seg->slot >= 0 && firm_up(seg)) return false;
+    mem_store(&seg->slot_claim, 0);   /* ORD-15 */
+    mem_publish(&seg->slot_ready, 0); /* ORD-15 */
+    slot_self(seg);
+    return true;
+}
+
+bool slot_claim_again(segment_t *seg)
+{
+    uint64_t token = process_token(), other = mem_load(&seg->slot_again); /* ORD-15 */
+    if (mem_load_acquire(&seg->slot_ready) != token || (seg->slot >= 0 && seg->slot_page))
+        return false; /* ORD-15 */
+    struct process_undisturbed before;
+    process_undisturbed_begin(&before);
+    bool changed = false;
+    if (other != token && mem_cas(&seg->slot_again, &other, token)) { /* ORD-15 */
+        changed = claim_anew(seg, token);
+        mem_publish(&seg->slot_again, 0); /* ORD-15 */
+    }
+    process_undisturbed_end(&before);
+    return changed;
 }

@@ -146,10 +146,26 @@ static void poll_callbacks(metrics_registry_t *r)
     metrics__unlock(r, &before);
 }
 
+/* The place of its value is to be found anew. */
+static void forget_pair(void *handle)
+{
+    metrics_gauge_t *g = handle;
+    if (g->h.kind == KIND_gauge) mem_store(&g->token, 0); /* ORD-15 */
+}
+
+static void settle_slot(metrics_registry_t *r)
+{
+    struct process_undisturbed before;
+    if (!slot_claim_again(r->seg)) return;
+    metrics__lock(r, &before);
+    metrics__table_each(r->table, forget_pair);
+    metrics__unlock(r, &before);
+}
+
 void metrics_poll(metrics_registry_t *r)
 {
     if (!r || !r->seg || segment_closed(r->seg)) return;
-    slot_claim_again(r->seg);
+    settle_slot(r);
     poll_callbacks(r);
     int slot = slot_self(r->seg);
     struct segment_slot *record = slot > 0 ? slot_record(r->seg, slot) : NULL;
@@ -167,7 +183,7 @@ void metrics_prepare(metrics_registry_t *r)
 {
     struct process_undisturbed before;
     if (!r || !r->seg || segment_closed(r->seg)) return;
-    slot_claim_again(r->seg);
+    settle_slot(r);
     slot_self(r->seg);
     process_random();
     metrics__lock(r, &before);

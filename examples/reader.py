@@ -84,7 +84,7 @@ class Segment:
         while ranges:
             first, last = ranges.pop()
             if first == last: continue
-            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, base + first, last - first, 0)
+            lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, base + first, last - first, 0)
             kind, _, start, *_ = struct.unpack("hhqqi4x", fcntl.fcntl(self.fd, fcntl.F_OFD_GETLK, lock))
             if kind == fcntl.F_UNLCK: continue
             slots.add(s := max(start - base, first))

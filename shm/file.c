@@ -33,6 +33,13 @@ int file_locked(int fd, uint64_t byte)
     return lock.l_type != F_UNLCK;
 }
 
+int file_owned(int fd, uint64_t byte)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    if (fcntl(fd, F_OFD_GETLK, &lock)) return -1;
+    return lock.l_type != F_UNLCK;
+}
+
 int file_reopen(const segment_t *seg, int flags)
 {
     int fd = descriptor_open(seg->path, flags | O_NOFOLLOW | O_NONBLOCK, 0);

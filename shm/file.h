@@ -37,5 +37,7 @@ int file_reopen(const segment_t *seg, int flags);
 int file_lock(int fd, int type, uint64_t byte);
 /* [S] Would an exclusive lock on the byte be refused? 1, 0, or -1 when the kernel cannot say. */
 int file_locked(int fd, uint64_t byte);
+/* [S] Does another one own the byte, alone? The same. Who may only read the file never does. */
+int file_owned(int fd, uint64_t byte);
 
 #endif

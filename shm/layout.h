@@ -42,7 +42,7 @@
  * SLOTS. A process that sets gauges owns a slot. Gauge cells come in groups of 8 gauges; a group has, per
  * block of 64 slots, [slot][gauge] pairs of {value, stamp}, 16 bytes each. Slot 0 has no owner and is always
  * alive. Slot s is owned by whoever holds the open-file-description lock on byte LOCK_ALIVE + s; it is being
- * claimed by whoever holds LOCK_CLAIM + s. A reader asks for the lock and ignores the values of free slots.
+ * claimed by whoever holds LOCK_CLAIM + s. A reader asks for a shared lock, which only an owner is in the way of, and ignores the values of free slots.
  * Whoever wants to show a dead owner's values once more holds LOCK_KEEP + the owner's pid while it lives: a
  * claimer leaves such a slot alone as long as there is another one.
  *

@@ -31,8 +31,8 @@ typedef struct view {
 } view_t;
 
 /*
- * Open and check: a plain file of root, of our own uid or readable by our group, with one name and a valid
- * header. 0 or a metrics_code with *error. write = also allow view_map() and locks. The caller owns the view
+ * Open and check: a plain file of root, of our own uid, readable by a group of ours, or of the user that MTX_OWNER
+ * names (a name or a uid), with one name and a valid header. 0 or a metrics_code with *error. write = also allow view_map() and locks. The caller owns the view
  * and ends it with view_close(), which releases its locks.
  */
 int view_open(view_t *v, const char *path, bool world_writable, bool write, metrics_error_t *error);
@@ -51,8 +51,15 @@ int view_head(const view_t *v, struct segment_header *out);
  */
 bool view_believes(const view_t *v, uint64_t arena_end);
 
-/* Does another description hold the byte's lock? 1, 0, -1 if the kernel cannot say. */
+/*
+ * Does another description hold the byte's lock, shared or not? Does one own it, alone? 1, 0, -1 if the kernel cannot
+ * say. Who may only read the file can share locks, but not own them.
+ */
 int view_locked(const view_t *v, uint64_t byte);
+int view_owned(const view_t *v, uint64_t byte);
+
+/* Does somebody share a lock that only its owner should have? Then *byte is the first one. */
+bool view_obstructed(const view_t *v, uint64_t *byte);
 
 /* Set alive[s] for each slot that lives, slot 0 included; n slots. Returns how many besides slot 0. */
 uint32_t view_alive(const view_t *v, uint8_t *alive, uint32_t n);

@@ -188,7 +188,7 @@ static int take_lowest(segment_t *seg, int fd, bool weak, bool kept_too)
     for (int s = 1; s < (int)seg->slots; s++) {
         if (!take_lock(fd, weak, LOCK_CLAIM + (uint64_t)s)) continue;
         /* POSIX locks do not conflict within a process: another registry of this one may be the owner. */
-        if (weak && file_locked(fd, LOCK_ALIVE + (uint64_t)s) == 1) continue;
+        if (weak && file_owned(fd, LOCK_ALIVE + (uint64_t)s) == 1) continue;
         if (!slot_record(seg, s)) return -1;
         if (!kept_too && is_kept(seg, fd, s)) {
             drop_lock(fd, weak, LOCK_CLAIM + (uint64_t)s);
@@ -211,7 +211,7 @@ static int take_slot(segment_t *seg, int fd, bool weak)
 static bool lock_lasts(const segment_t *seg, int slot)
 {
     int fd = file_reopen(seg, O_RDONLY);
-    bool lasts = fd < 0 || file_locked(fd, LOCK_ALIVE + (uint64_t)slot) != 0;
+    bool lasts = fd < 0 || file_owned(fd, LOCK_ALIVE + (uint64_t)slot) != 0;
     if (fd >= 0) close(fd);
     return lasts;
 }

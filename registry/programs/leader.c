@@ -24,6 +24,18 @@ struct metrics_leader {
     uint64_t taken;              /* the epoch whose extremes this leader has read; 0 = none */
 };
 
+/* The lock is taken: by an exporter, or by somebody who may only read the file. */
+static int not_leading(const view_t *v, metrics_error_t *error)
+{
+    if (view_owned(v, LOCK_LEADER) != 0)
+        return metrics__fail(error, METRICS_E_BUSY, 0, "another exporter leads %s", v->path);
+    return metrics__fail(
+        error, METRICS_E_BUSY, 0,
+        "a process that shares the leader's lock of %s keeps exporters out: end it, and take the "
+        "permission to read the file from those you do not trust",
+        v->path);
+}
+
 metrics_leader_t *metrics_leader_acquire(const char *path, const metrics_reader_options_t *options,
                                          metrics_error_t *error)
 {
@@ -36,8 +48,7 @@ metrics_leader_t *metrics_leader_acquire(const char *path, const metrics_reader_
         return NULL;
     }
     int rc = metrics__reader_init(&l->r, path, options, true, error);
-    if (!rc && view_lead(&l->r.view))
-        rc = metrics__fail(error, METRICS_E_BUSY, 0, "another exporter leads %s", l->r.view.path);
+    if (!rc && view_lead(&l->r.view)) rc = not_leading(&l->r.view, error);
     if (!rc && view_map(&l->r.view))
         rc = metrics__fail(error, METRICS_E_MEMORY, 0, "cannot map %s", l->r.view.path);
     if (rc) {

@@ -531,6 +531,16 @@ static void overlap(void *arg, const struct metrics__claim *claim, const struct 
            claim->what, (unsigned long long)claim->from, earlier->what, (unsigned long long)earlier->where);
 }
 
+static void check_locks(struct checking *c)
+{
+    uint64_t byte;
+    if (view_obstructed(&c->view, &byte))
+        damage(
+            c, byte,
+            "a process that need not be able to write the file shares this lock: no exporter can lead, or no "
+            "process can set gauges, until it ends; take the permission to read from those you do not trust");
+}
+
 /* Look at a fresh copy; fn may be NULL to count only. */
 static int look(struct checking *c, metrics_damage_fn *fn, metrics_error_t *error)
 {
@@ -539,6 +549,7 @@ static int look(struct checking *c, metrics_damage_fn *fn, metrics_error_t *erro
     c->fn = fn;
     c->damages = 0;
     check_head(c);
+    check_locks(c);
     check_slots(c);
     check_groups(c);
     check_refusals(c);

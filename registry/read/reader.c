@@ -184,7 +184,7 @@ int metrics_reader_info(metrics_reader_t *r, metrics_segment_info_t *info, metri
     info->writers = view_alive(&r->view, r->alive, h.slots);
     info->attached = view_locked(&r->view, LOCK_ATTACHED) == 1;
     /* The kernel does not report a lock to the descriptor that holds it. */
-    info->leader = r->view.map || view_locked(&r->view, LOCK_LEADER) == 1;
+    info->leader = r->view.map || view_owned(&r->view, LOCK_LEADER) == 1;
     info->epoch = h.epoch ? h.epoch - 1 : 0;
     info->folds = h.fold;
     memcpy(info->losses, h.loss, sizeof info->losses);

@@ -138,6 +138,19 @@ static struct refusal find_family(struct finding *f)
     return first || kind == f->kind->number ? had : clash;
 }
 
+/* This process's one handle of a series: the one that it had before the series was retired, or a new one. */
+static void *learn_words(metrics_registry_t *r, const struct metrics__words *sorted, void *handle)
+{
+    void *known = metrics__table_find(r->table, sorted);
+    if (!known) known = metrics__table_recall(r, sorted);
+    if (!known) {
+        metrics__table_add(r, sorted, handle, NULL);
+        return handle;
+    }
+    free(handle);
+    return known;
+}
+
 /* The family's overflow series, made with the first tagged series: it exists when room runs out. */
 static void *find_overflow(struct finding *f)
 {
@@ -161,8 +174,7 @@ static void *find_overflow(struct finding *f)
     if (!metrics__words_of_key(&words, f->kind->number, &key)) return NULL;
     if ((handle = metrics__table_find(f->r->table, &words))) return handle;
     if (make_handle(f, offset, &handle).loss >= 0) return NULL;
-    metrics__table_add(f->r, &words, handle);
-    return handle;
+    return learn_words(f->r, &words, handle);
 }
 
 static struct refusal find_series(struct finding *f, void **handle)
@@ -199,14 +211,8 @@ static void *learn(struct finding *f, const struct metrics__words *raw, void *ha
     metrics_registry_t *r = f->r;
     struct metrics__words sorted;
     if (!metrics__words_of_key(&sorted, f->kind->number, &f->key)) return handle;
-    void *known = metrics__table_find(r->table, &sorted);
-    if (known) {
-        free(handle);
-        handle = known;
-    } else {
-        metrics__table_add(r, &sorted, handle);
-    }
-    if (raw && !metrics__table_find(r->table, raw)) metrics__table_add(r, raw, handle);
+    handle = learn_words(r, &sorted, handle);
+    if (raw && !metrics__table_find(r->table, raw)) metrics__table_add(r, raw, handle, &sorted);
     return handle;
 }
 
@@ -269,7 +275,6 @@ void metrics_retire(metrics_registry_t *r, const char *const *list, size_t n)
     if (!metrics__words_of_key(&words, record->kind, &key)) return;
     struct process_undisturbed before;
     metrics__lock(r, &before);
-    void *handle = metrics__table_find(r->table, &words);
-    if (handle) metrics__table_forget(r, handle);
+    metrics__table_forget(r, &words);
     metrics__unlock(r, &before);
 }

@@ -18,8 +18,9 @@
 
 struct table_entry {
     uint64_t hash;
-    void *handle;    /* NULL = forgotten: a later entry of the same key may have taken its place */
-    void *forgotten; /* the handle of a retired series: user code may hold it for ever */
+    void *handle;              /* NULL = forgotten, until the series is found again */
+    void *forgotten;           /* its handle then: user code may hold it for ever */
+    struct table_entry *alias; /* a ring of all entries of this handle: other orders of the same tags */
     size_t count;
     uint64_t word[];
 };
@@ -109,15 +110,19 @@ static inline bool is_entry(const struct table_entry *e, const struct metrics__w
     return true;
 }
 
-void *metrics__table_find(const struct metrics__table *t, const struct metrics__words *w)
+static struct table_entry *find_entry(const struct metrics__table *t, const struct metrics__words *w)
 {
     if (!t) return NULL;
     for (size_t i = w->hash & t->mask;; i = (i + 1) & t->mask) {
         struct table_entry *e = mem_load_pointer_acquire(&t->entries[i]); /* ORD-15 */
-        if (!e) return NULL;
-        void *handle = mem_load_pointer_acquire(&e->handle); /* ORD-15 */
-        if (handle && is_entry(e, w)) return handle;
+        if (!e || is_entry(e, w)) return e;
     }
+}
+
+void *metrics__table_find(const struct metrics__table *t, const struct metrics__words *w)
+{
+    struct table_entry *e = find_entry(t, w);
+    return e ? mem_load_pointer_acquire(&e->handle) : NULL; /* ORD-15 */
 }
 
 void metrics__table_each(const struct metrics__table *t, void (*fn)(void *handle))
@@ -148,7 +153,8 @@ static struct metrics__table *grow(struct metrics__table *old)
     return t;
 }
 
-void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle)
+void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle,
+                        const struct metrics__words *alias_of)
 {
     struct metrics__table *t = r->table;
     if (!t || t->used * 2 >= t->mask) t = grow(t);
@@ -157,22 +163,37 @@ void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, v
         if (t != r->table) free(t);
         return;
     }
+    struct table_entry *first = alias_of ? find_entry(t, alias_of) : NULL;
     e->hash = w->hash;
     e->handle = handle;
     e->forgotten = NULL;
+    e->alias = first ? first->alias : e;
+    if (first) first->alias = e;
     e->count = w->count;
     memcpy(e->word, w->word, w->count * sizeof *w->word);
     put(t, e);
     mem_publish_pointer(&r->table, t); /* ORD-15 */
 }
 
-void metrics__table_forget(metrics_registry_t *r, const void *handle)
+void metrics__table_forget(metrics_registry_t *r, const struct metrics__words *w)
 {
-    struct metrics__table *t = r->table;
-    for (size_t i = 0; t && i <= t->mask; i++) {
-        struct table_entry *e = t->entries[i];
-        if (!e || e->handle != handle) continue;
+    struct table_entry *first = find_entry(r->table, w), *e = first;
+    if (!first || !first->handle) return;
+    do {
         e->forgotten = e->handle;
         mem_publish_pointer(&e->handle, NULL); /* ORD-15 */
-    }
+        e = e->alias;
+    } while (e != first);
+}
+
+void *metrics__table_recall(metrics_registry_t *r, const struct metrics__words *w)
+{
+    struct table_entry *first = find_entry(r->table, w), *e = first;
+    if (!first || !first->forgotten) return NULL;
+    do {
+        mem_publish_pointer(&e->handle, e->forgotten); /* ORD-15 */
+        e->forgotten = NULL;
+        e = e->alias;
+    } while (e != first);
+    return first->handle;
 }

@@ -37,10 +37,19 @@ void *metrics__table_find(const struct metrics__table *t, const struct metrics__
 /* Call fn for each handle that is known, some twice. The caller holds r->lock. */
 void metrics__table_each(const struct metrics__table *t, void (*fn)(void *handle));
 
-/* Learn a handle. The caller holds r->lock. Without memory nothing is learnt, and the next find is slower. */
-void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle);
+/*
+ * Learn a handle under words that are not known yet; alias_of: words under which it is known already, or NULL. The
+ * caller holds r->lock. Without memory nothing is learnt, and the next find is slower.
+ */
+void metrics__table_add(metrics_registry_t *r, const struct metrics__words *w, void *handle,
+                        const struct metrics__words *alias_of);
 
-/* Forget the series of a handle: the next find looks into the segment. The caller holds r->lock. */
-void metrics__table_forget(metrics_registry_t *r, const void *handle);
+/*
+ * Forget a handle under these words and all others of its ring: the next find looks into the segment. Recall it, and
+ * return it, when its series is found there again; NULL if there is nothing to recall. So a series that comes and goes
+ * keeps one handle. The caller holds r->lock. Both cost as much as the handle has names.
+ */
+void metrics__table_forget(metrics_registry_t *r, const struct metrics__words *w);
+void *metrics__table_recall(metrics_registry_t *r, const struct metrics__words *w);
 
 #endif

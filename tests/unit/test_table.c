@@ -113,12 +113,43 @@ UNIT(table, learns_and_forgets)
         snprintf(name, sizeof name, "name %d", i);
         REQUIRE(metrics__words(&w, 1, list, 1));
         CHECK(metrics__table_find(r.table, &w) == NULL);
-        if (i < N) metrics__table_add(&r, &w, &handles[i]);
+        if (i < N) metrics__table_add(&r, &w, &handles[i], NULL);
     }
-    for (int i = 0; i < N; i += 2) metrics__table_forget(&r, &handles[i]);
+    for (int i = 0; i < N; i += 2) {
+        snprintf(name, sizeof name, "name %d", i);
+        REQUIRE(metrics__words(&w, 1, list, 1));
+        metrics__table_forget(&r, &w);
+    }
     for (int i = 0; i < N; i++) {
         snprintf(name, sizeof name, "name %d", i);
         REQUIRE(metrics__words(&w, 1, list, 1));
         CHECK(metrics__table_find(r.table, &w) == (i % 2 ? &handles[i] : NULL));
+    }
+}
+
+/* Breaks if a handle is forgotten or recalled under some of its names only, or if another one is. */
+UNIT(table, a_handle_has_many_names)
+{
+    enum { NAMES = 20, FORGOTTEN = 3 };
+    static metrics_registry_t r;
+    static struct metrics__words w[2 * NAMES];
+    static int handle, other;
+    char name[16];
+    const char *list[] = {name};
+    for (int i = 0; i < 2 * NAMES; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        REQUIRE(metrics__words(&w[i], 1, list, 1));
+        metrics__table_add(&r, &w[i], i < NAMES ? &handle : &other,
+                           i % NAMES ? &w[i < NAMES ? 0 : NAMES] : NULL);
+    }
+    CHECK(metrics__table_recall(&r, &w[FORGOTTEN]) == NULL);
+    for (int round = 0; round < 3; round++) {
+        metrics__table_forget(&r, &w[FORGOTTEN + round]);
+        metrics__table_forget(&r, &w[FORGOTTEN]);
+        for (int i = 0; i < 2 * NAMES; i++)
+            CHECK(metrics__table_find(r.table, &w[i]) == (i < NAMES ? NULL : &other));
+        CHECK(metrics__table_recall(&r, &w[round]) == &handle);
+        for (int i = 0; i < 2 * NAMES; i++)
+            CHECK(metrics__table_find(r.table, &w[i]) == (i < NAMES ? &handle : &other));
     }
 }

@@ -3,7 +3,7 @@
 #include "about.h"
 #include "config_load.h"
 #include "exporter.h"
-#include "limits.h"
+#include "file_limit.h"
 #include "say.h"
 #include "standard.h"
 
@@ -220,7 +220,7 @@ static void main_block(sigset_t *signals)
 {
     static const int waited_for[] = {SIGHUP, SIGINT, SIGTERM, SIGXCPU};
     signal(SIGPIPE, SIG_IGN);
-    limits_begin();
+    file_limit_begin();
     sigemptyset(signals);
     for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++) sigaddset(signals, waited_for[i]);
     pthread_sigmask(SIG_BLOCK, signals, NULL);

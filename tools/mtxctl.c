@@ -3,7 +3,7 @@
 #include "command_help.h"
 #include "help.h"
 #include "invoke.h"
-#include "limits.h"
+#include "file_limit.h"
 #include "nearest.h"
 #include "standard.h"
 
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     struct buf text = {0};
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!standard_open()) return CLI_FAILED;
-    limits_begin();
+    file_limit_begin();
     if (!word) {
         mtxctl_help(&text);
         fputs(buf_text(&text), stderr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "child.h"
 
-#include "limits.h"
+#include "file_limit.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -27,7 +27,7 @@ int child_spawn(const struct cli *cli, struct child *child, char **argv)
 {
     posix_spawnattr_t attr;
     sigset_t back;
-    limits_changed(&back);
+    file_limit_changed(&back);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &child->before);
     posix_spawnattr_setsigdefault(&attr, &back);

@@ -316,6 +316,10 @@ for words in ((), (f"{WORK}/marked", f"{WORK}/marked")):
     got = sent(service, "anodot20", mark, *words, what=f"anodot20: BOM and CRLF {words}")
     equal([s["properties"]["what"] for _, b in got for s in b], ["a", "b"] * (len(words) or 1), f"anodot20: BOM and CRLF {words}")
 done = run("chouette", [{"name": "a", "value": "18446744073709551615", "time": T}], "--dry-run", fast=False)
+done_port = run("chouette", [{"name": "a", "value": 1}], "--dry-run", fast=False, env={"REDIS_PORT": "tcp://10.0.0.11:6379"})
+check(done_port.returncode == 0 and "REDIS_PORT is ignored" in done_port.stderr, f"chouette: Kubernetes' REDIS_PORT: {done_port.stderr}")
+done_port = run("chouette", [{"name": "a", "value": 1}], "--dry-run", "--set", "port=6380", fast=False, env={"REDIS_PORT": "tcp://10.0.0.11:6379"})
+check("redis:6380" in done_port.stdout and "REDIS_PORT" not in done_port.stderr, f"chouette: --set wins: {done_port.stderr}")
 check('"value":18446744073709551615,' in done.stdout, f"chouette: 2^64-1 is a whole number: {done.stdout}")
 # Errors by index name the line; the others are accepted.
 service.reply = lambda path, body: (200, b'{"errors": [{"error": "2028", "description": "name too long", "index": "1"}]}', ())
@@ -333,6 +337,9 @@ summary = json.loads(done.stdout)
 equal((sorted((r["points"], r["reason"]) for r in summary["refusals"]), summary["accepted"], summary["refused"]),
       ([(0, "2003 metrics per second"), (1, "2028 name too long")], 1, 1), f"anodot20: with and without an index: {done.stderr}")
 check("anodot20: 2003 metrics per second" in done.stderr, f"anodot20: without an index: {done.stderr}")
+service.script(fake.status(400, b"no \xff\x1b[31m\xc2\x9b?token=open%20sesame"))
+done = subprocess.run([harness.MTXCTL, "send", "anodot20", "--set", f"url={service.url}"], input=b'{"name": "a", "value": 1}', env=ENV, capture_output=True)
+check(b"HTTP 400: no " in done.stderr and not re.search(rb"[\x1b\x9b]|\xff|sesame", done.stderr), f"anodot20: its bytes are not shown as they are: {done.stderr}")
 service.stop()
 
 

@@ -121,6 +121,10 @@ expect 0 mtxctl explain --config "$work/taken.yaml" size_count size.count
 is "the names shown with lines" "$(grep -c '^    | size_count' "$work/out")" "$(grep -c '^    as ' "$work/out")"
 out '^    not on the page$'
 out '^  but size_count is left out'
+mtxctl gauge unset none --segment "$segment"
+expect 0 mtxctl explain --config "$work/taken.yaml" unset
+out '^    not on the page: it has no values now$'
+no_out ' as unset'
 expect 0 mtxctl explain --json --config "$work/taken.yaml" size_count
 json '.backends[0].series[0] | .left_out and (has("as") | not)'
 finish

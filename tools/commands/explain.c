@@ -140,14 +140,16 @@ static void explain_sent_json(struct explain *e, const struct item *item, const 
         jsonw_null(j);
 }
 
-static void explain_left_out(struct explain *e)
+/* It has no value, or its name is taken; a note says by which series. */
+static void explain_left_out(struct explain *e, bool valued)
 {
     if (e->cli->json) {
         jsonw_key(&e->json, "left_out");
         jsonw_bool(&e->json, true);
         jsonw_key_str(&e->json, "payload", "");
     } else {
-        buf_str(&e->cli->out, "    not on the page\n");
+        buf_str(&e->cli->out,
+                valued ? "    not on the page\n" : "    not on the page: it has no values now\n");
     }
 }
 
@@ -159,8 +161,8 @@ static void explain_sent(struct explain *e, struct asking *a, size_t at)
     asking_sent(a, at, &payload);
     if (!asking_rows(a, at, &rows) || !buf_ok(&payload))
         e->cli->out.failed = true;
-    else if (rows.n && !payload.len && backend_is_scraped(a->backend->type))
-        explain_left_out(e); /* what it would be called is taken; a note says by which */
+    else if (!payload.len && backend_is_scraped(a->backend->type))
+        explain_left_out(e, rows.n > 0);
     else if (e->cli->json)
         explain_sent_json(e, item, &rows, &payload);
     else

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "halt.h"
+#include "printable.h"
 #include "transport_http.h"
 
 #include <stdlib.h>
@@ -106,6 +107,7 @@ static bool delivery_prepare(struct sending *s, const struct point *at, size_t n
     for (bool again = !good; again;) {
         struct answer answer = {.outcome = OUTCOME_SENT};
         hand->prepare(s->session, s->settings, s->link, at, n, &answer);
+        printable_buf(&answer.why);
         good = answer.outcome == OUTCOME_SENT;
         again = !good && delivery_told(s, &d, &answer);
         answer_free(&answer);
@@ -244,6 +246,7 @@ static void delivery_send(struct sending *s, const struct payload *payload, cons
         struct answer answer = {.outcome = OUTCOME_DROP};
         s->backend->transport->send(s->link, payload, &answer);
         if (s->backend->judge) s->backend->judge(payload, &answer);
+        printable_buf(&answer.why); /* a terminal shows it */
         again = delivery_settled(s, &d, at, n, &answer);
         answer_free(&answer);
         s->requests += again;

@@ -3,6 +3,7 @@
 #include "sending.h"
 
 #include "json.h"
+#include "printable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static void summary_tell(struct sending *s, const struct refusal *r)
         buf_printf(&text, "%s refused %zu point%s: ", s->settings->name, r->points,
                    r->points == 1 ? "" : "s");
     buf_str(&text, r->why);
+    printable_buf(&text); /* it quotes the service */
     cli_fail(s->cli, CLI_NO, "%s", buf_text(&text));
     buf_free(&text);
 }

@@ -2,6 +2,8 @@
 #include "page.h"
 
 #include "accept.h"
+#include "clock.h"
+#include "complain.h"
 #include "gzip.h"
 #include "meta_family.h"
 #include "page_values.h"
@@ -10,6 +12,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PAGE_QUIET (3600 * CLOCK_SECOND) /* without slow clients */
 
 enum { PAGE_FORMS = 4, PAGE_SEGMENTS = 64, PAGE_BUSY = 503 };
 
@@ -55,6 +59,7 @@ struct page {
     pthread_mutex_t lock;
     struct edition *editions; /* newest first; the page holds a reference to that one */
     char *notes;              /* what is left out of the page; logged when it changes */
+    struct complain slow;     /* clients that were disconnected */
 };
 
 struct page *page_new(const struct page_options *options)
@@ -253,6 +258,15 @@ static void stream_cut(struct stream *s)
     page_put(s->page, edition);
 }
 
+/* Under the lock: after a quiet hour the next one is news again. */
+static void page_tell_slow(struct page *p)
+{
+    uint64_t now = clock_mono(p->options.clock);
+    if (now > p->slow.next + PAGE_QUIET) p->slow = (struct complain){.failing = false};
+    complain(&p->slow, now, "a client that reads its page too slowly is disconnected", "backend",
+             p->options.backend->settings->name, "too many sets of numbers would be held");
+}
+
 /* Under the lock: makes room for one more edition by breaking off the clients that hold the oldest one. */
 static void page_make_room(struct page *p)
 {
@@ -260,8 +274,7 @@ static void page_make_room(struct page *p)
     struct edition *oldest = p->editions;
     for (; oldest && oldest->next; oldest = oldest->next) n++;
     if (n < PAGE_EDITIONS || !oldest || oldest == p->editions) return;
-    say(SAY_WARN, "a client that reads its page too slowly is disconnected", "backend",
-        p->options.backend->settings->name, NULL);
+    page_tell_slow(p);
     oldest->references++;
     while (oldest->streams) stream_cut(oldest->streams);
     page_put(p, oldest);

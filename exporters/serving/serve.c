@@ -3,6 +3,8 @@
 
 #include "accept.h"
 #include "address.h"
+#include "clients.h"
+#include "clock.h"
 #include "gzip.h"
 
 #include <errno.h>
@@ -14,10 +16,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A scraper needs one connection; some people and probes need more. */
+/* A scraper needs one connection; some people and probes need more. Each has a thread, so that a page never delays
+ * an answer about health; those that are being cut come on top. */
 #define SERVE_CONNECTIONS 64
-#define SERVE_THREADS     4
+#define SERVE_CUT         64
 #define SERVE_IDLE_S      15
+#define SERVE_STACK       (512 * 1024)
 #define SERVE_WORTH_GZIP  1024
 /* Memory of a connection: for the headers of the request, and half of it for a piece of a body. */
 #define SERVE_MEMORY (64 * 1024)
@@ -28,6 +32,7 @@
 
 struct serve {
     struct MHD_Daemon *daemon;
+    struct clients *clients;
     const struct serve_route *routes;
     char address[300];
 };
@@ -145,6 +150,38 @@ static enum MHD_Result serve_send(struct MHD_Connection *connection, const struc
     return sent;
 }
 
+/* --- Clients --- */
+
+static struct client *serve_client(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void serve_noticed(void *arg, struct MHD_Connection *connection, void **client,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct serve *serve = arg;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        client_end(serve->clients, *client);
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *client = info ? client_begin(serve->clients, info->connect_fd) : NULL;
+}
+
+static void serve_completed(void *arg, struct MHD_Connection *connection, void **state,
+                            enum MHD_RequestTerminationCode how)
+{
+    struct serve *serve = arg;
+    (void)state, (void)how;
+    client_answered(serve->clients, serve_client(connection));
+}
+
+/* --- Requests --- */
+
 /* All lines of a header as one: "a list" may come in several. */
 struct serve_lines {
     const char *name;
@@ -181,6 +218,7 @@ static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection
                                     size_t *upload_n, void **state)
 {
     static int seen;
+    struct serve *serve = arg;
     struct serve_answer answer = {0};
     bool readable = !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
     (void)version, (void)upload;
@@ -196,7 +234,8 @@ static enum MHD_Result serve_handle(void *arg, struct MHD_Connection *connection
                        coding = {.name = MHD_HTTP_HEADER_ACCEPT_ENCODING};
     struct serve_request request = {serve_path(path), serve_header(connection, &accept),
                                     serve_header(connection, &coding)};
-    serve_answer(arg, &request, readable, &answer);
+    client_answering(serve->clients, serve_client(connection));
+    serve_answer(serve, &request, readable, &answer);
     buf_free(&accept.text);
     buf_free(&coding.text);
     return serve_send(connection, &answer);
@@ -254,6 +293,17 @@ static void serve_name(int fd, char address[300])
     buf_free(&text);
 }
 
+static struct MHD_Daemon *serve_daemon(struct serve *serve, int fd)
+{
+    return MHD_start_daemon(
+        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC, 0, NULL,
+        NULL, serve_handle, serve, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(SERVE_CONNECTIONS + SERVE_CUT), MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
+        (size_t)SERVE_STACK, MHD_OPTION_NOTIFY_CONNECTION, serve_noticed, serve, MHD_OPTION_NOTIFY_COMPLETED,
+        serve_completed, serve, MHD_OPTION_END);
+}
+
 struct serve *serve_start(const char *listen, const struct serve_route *routes, struct buf *why)
 {
     int fd = serve_listen(listen, why);
@@ -262,15 +312,12 @@ struct serve *serve_start(const char *listen, const struct serve_route *routes, 
     if (serve) {
         serve->routes = routes;
         serve_name(fd, serve->address);
-        serve->daemon =
-            MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve_handle,
-                             serve, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                             (unsigned)SERVE_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                             (unsigned)SERVE_IDLE_S, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)SERVE_THREADS,
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_MEMORY, MHD_OPTION_END);
+        serve->clients = clients_new(SERVE_CONNECTIONS, SERVE_IDLE_S * CLOCK_SECOND);
     }
+    if (serve && serve->clients) serve->daemon = serve_daemon(serve, fd);
     if (serve && serve->daemon) return serve;
     buf_printf(why, "cannot start the server on %s: %s", listen, strerror(errno));
+    if (serve) clients_free(&serve->clients);
     free(serve);
     close(fd);
     return NULL;
@@ -285,6 +332,7 @@ void serve_stop(struct serve **serve)
 {
     if (!*serve) return;
     MHD_stop_daemon((*serve)->daemon);
+    clients_free(&(*serve)->clients);
     free(*serve);
     *serve = NULL;
 }

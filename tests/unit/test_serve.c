@@ -291,3 +291,49 @@ UNIT(serve, concurrent)
     close(silent);
     serve_stop(&serve);
 }
+
+/* Hostile clients of one kind: what each sends at first, and then again and again. */
+struct drip {
+    const char *first, *again;
+    bool reads_little;
+};
+
+static int drip_open(struct sockaddr_in to, const struct drip *drip)
+{
+    int little = 2048, fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (drip->reads_little) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    CHECK(!connect(fd, (struct sockaddr *)&to, sizeof to));
+    send(fd, drip->first, strlen(drip->first), MSG_NOSIGNAL);
+    return fd;
+}
+
+/* Breaks if more clients than there are connections, whose requests or reading never end, keep others from being
+ * answered. */
+UNIT(serve, dripping_clients)
+{
+    static const struct drip drips[] = {
+        {"", "", false},
+        {"GET /hello HTTP/1.1\r\nHost: x\r\n", "X: y\r\n", false},
+        {"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "z", false},
+        {"GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "z", false},
+        {"GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n", "", true},
+    };
+    enum { CLIENTS = 200 };
+    for (size_t i = 0; i < sizeof drips / sizeof *drips; i++) {
+        struct serve *serve = start();
+        struct sockaddr_in to = peer(serve_address(serve));
+        int fds[CLIENTS], answered = 0;
+        char out[4096];
+        for (int n = 0; n < CLIENTS; n++) fds[n] = drip_open(to, &drips[i]);
+        for (int round = 0; round < 5; round++) {
+            for (int n = 0; n < CLIENTS; n++)
+                send(fds[n], drips[i].again, strlen(drips[i].again), MSG_NOSIGNAL);
+            out[ask(serve_address(serve), "GET /hello" END "\r\n", out, sizeof out - 1)] = '\0';
+            answered += strstr(out, "hi accept=-\n") != NULL;
+        }
+        if (answered != 5) UNIT_FAIL("clients of kind %zu: %d of 5 others are answered\n", i, answered);
+        for (int n = 0; n < CLIENTS; n++) close(fds[n]);
+        serve_stop(&serve);
+    }
+    CHECK_EQ_I64(pieces_alive, 0);
+}

@@ -61,7 +61,8 @@ int exporter_once(struct config *config);
 int exporter_forget(struct config *config, const char *name);
 
 /* --check: appends to `out` what the configuration means for the segment that exists: the number of series
- * for each backend, and which of them are left out of pages. */
-void exporter_check(const struct config *config, struct buf *out);
+ * for each backend, and which of them are left out of pages. False, with lines appended to `mistakes`, if a
+ * file, a folder or the address that the configuration names cannot be used now. */
+bool exporter_check(const struct config *config, struct buf *out, struct buf *mistakes);
 
 #endif

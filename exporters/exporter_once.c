@@ -3,8 +3,11 @@
 #include "exporter_inside.h"
 #include "say.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Writes the page of each scraped backend to standard output, in its first media type. */
 static bool exporter_print_pages(struct exporter *e)
@@ -108,7 +111,38 @@ static void exporter_check_backend(const struct config *config, const struct con
     selection_free(&sel);
 }
 
-void exporter_check(const struct config *config, struct buf *out)
+static bool exporter_check_address(const struct config *config, struct buf *out, struct buf *mistakes)
+{
+    const char *listen = config->http.listen;
+    struct buf why = {0};
+    enum serve_found found = listen && strcmp(listen, "off") != 0 ? serve_check(listen, &why) : SERVE_FREE;
+    if (found == SERVE_EXPORTER) buf_printf(out, "# %s: an mtx-exporter that is running serves it\n", listen);
+    if (found == SERVE_TAKEN) buf_printf(mistakes, "http: %s\n", buf_text(&why));
+    buf_free(&why);
+    return found != SERVE_TAKEN;
+}
+
+/* What the configuration names outside of itself: a folder, files, an address. */
+static bool exporter_check_outside(const struct config *config, struct buf *out, struct buf *mistakes)
+{
+    const char *state_dir = config->log.state_dir;
+    bool good = exporter_check_address(config, out, mistakes);
+    if (state_dir && faccessat(AT_FDCWD, state_dir, W_OK | X_OK, AT_EACCESS)) {
+        buf_printf(mistakes, "log.state_dir: cannot write in %s: %s\n", state_dir, strerror(errno));
+        good = false;
+    }
+    for (const struct config_backend *b = config->backends; b; b = b->next) {
+        struct buf why = {0};
+        if (b->type->transport->check && !b->type->transport->check(b->settings, &why)) {
+            buf_printf(mistakes, "%s: %s\n", b->settings->name, buf_text(&why));
+            good = false;
+        }
+        buf_free(&why);
+    }
+    return good;
+}
+
+bool exporter_check(const struct config *config, struct buf *out, struct buf *mistakes)
 {
     metrics_error_t error = {0};
     metrics_reader_t *reader;
@@ -122,4 +156,5 @@ void exporter_check(const struct config *config, struct buf *out)
         buf_printf(out, "# cannot read the segment: %s\n", error.text);
     }
     if (reader) metrics_reader_close(&reader);
+    return exporter_check_outside(config, out, mistakes);
 }

@@ -22,6 +22,7 @@ struct arguments {
     bool once, check, help, version, sample;
 };
 static struct arguments given;
+static bool wrong_arguments; /* one of them has a value that its row does not take */
 
 static const struct cmd_option argument_rows[] = {
     {.name = "config",
@@ -141,7 +142,8 @@ static bool arguments_override(struct config *config, const char *name, const ch
     struct buf why = {0};
     if (!value) return true;
     bool good = config_override(config, name, value, &why);
-    if (!good) buf_printf(mistakes, "--%s: %s\n", name, buf_text(&why));
+    if (!good) buf_printf(mistakes, "mtx-exporter: --%s: %s\n", name, buf_text(&why));
+    wrong_arguments = wrong_arguments || !good;
     buf_free(&why);
     return good;
 }
@@ -167,11 +169,14 @@ static struct config *main_config(void)
 
 static int main_check(struct config *config)
 {
-    struct buf out = {0};
+    struct buf out = {0}, mistakes = {0};
     config_print(config, &out);
-    exporter_check(config, &out);
+    bool good = exporter_check(config, &out, &mistakes);
     config_free(&config);
-    return main_print(&out);
+    int code = main_print(&out);
+    fputs(buf_text(&mistakes), stderr);
+    buf_free(&mistakes);
+    return good ? code : EXIT_MISTAKE;
 }
 
 /* --- Running --- */
@@ -234,7 +239,7 @@ int main(int argc, char **argv)
     if (!arguments_parse(argc, argv, &words)) return EXIT_USAGE;
     if (given.help || given.sample || given.version || words.n) return main_about(&words);
     struct config *config = main_config();
-    if (!config) return EXIT_MISTAKE;
+    if (!config) return wrong_arguments ? EXIT_USAGE : EXIT_MISTAKE;
     if (given.check) return main_check(config);
     if (given.forget) return exporter_forget(config, given.forget);
     main_memory();

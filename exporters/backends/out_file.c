@@ -181,6 +181,25 @@ static void *file_open(const void *settings, struct buf *why)
     return NULL;
 }
 
+/* A file that is not there can be made in a folder that may be written. */
+static bool file_check(const void *arg, struct buf *why)
+{
+    const struct file_settings *settings = arg;
+    const char *path = settings->path, *slash = strrchr(path, '/');
+    struct buf folder = {0};
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error = errno;
+    if (fd >= 0) close(fd);
+    bool good = fd >= 0 || file_lacks_reader(path, error);
+    if (!good && error == ENOENT) {
+        buf_mem(&folder, path, slash ? (size_t)(slash - path + 1) : 0);
+        good = !faccessat(AT_FDCWD, slash ? buf_text(&folder) : ".", W_OK | X_OK, AT_EACCESS);
+        error = errno;
+    }
+    if (!good) file_explain(path, error, why);
+    buf_free(&folder);
+    return good;
+}
+
 static bool file_lost_reader(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -218,8 +237,12 @@ static void file_close(void **arg)
     backend_free(arg);
 }
 
-static const struct transport file_transport = {
-    .name = "file", .open = file_open, .send = file_send, .reopen = file_reopen, .close = file_close};
+static const struct transport file_transport = {.name = "file",
+                                                .open = file_open,
+                                                .send = file_send,
+                                                .check = file_check,
+                                                .reopen = file_reopen,
+                                                .close = file_close};
 
 const struct backend backend_file = {
     .name = "file",

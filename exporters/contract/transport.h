@@ -100,6 +100,9 @@ struct transport {
      * unless they are wanted. With HTTP the settings may be NULL: a request of the session to another host.
      * Pure. The caller frees the route. NULL where points cannot be sent by hand. */
     void (*describe)(const void *settings, const struct payload *payload, bool secrets, struct route *route);
+    /* --check: false, with the reason, if what the settings name cannot be used now. Makes nothing. NULL if that
+     * is known only when something is sent. */
+    bool (*check)(const void *settings, struct buf *why);
     /* After SIGHUP: opens files again. NULL = nothing to do. */
     void (*reopen)(void *link);
     /* Frees the link; *link becomes NULL. */

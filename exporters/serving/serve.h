@@ -58,6 +58,11 @@ const char *serve_address(const struct serve *serve);
  * frees the server; *serve becomes NULL. It may be NULL before. Not thread-safe. */
 void serve_stop(struct serve **serve);
 
+/* Whether one could listen on that address now: yes; an mtx-exporter does; no, with the reason appended to
+ * `why`. Takes two seconds at most. */
+enum serve_found { SERVE_FREE, SERVE_EXPORTER, SERVE_TAKEN };
+enum serve_found serve_check(const char *listen, struct buf *why);
+
 /* Answers with `text`, compressed if the client accepts that and the text is long enough. The answer takes
  * over the memory; *text is all zeros afterwards. Without memory the answer is status 500. */
 void serve_text(struct serve_answer *answer, const struct serve_request *request, const char *type,

@@ -157,16 +157,16 @@ def sample(seg, f, place):  # step 10: sorted values with their weights
     return sorted((v for v in out if 0 < v[1] < math.inf), key=lambda v: v[0])
 
 def distribution(seg, f, timer, storage):  # step 7
-    unit = 1e-9 if timer else 1
+    per = 1e9 if timer else 1
     if f.how < EXPLICIT:
         cells = Cells(seg, storage[0], 8)
-        out = {"count": cells.count(3), "sum": within(cells.real(2) * unit),
-               "sum_squares": within(cells.real(0) * (unit * unit))}
+        out = {"count": cells.count(3), "sum": within(cells.real(2) / per),
+               "sum_squares": within(cells.real(0) / (per * per))}
         values = sample(seg, f, storage[1] + 128 * timer) if out["count"] else []
-        return {**out, **estimate.from_sample([(v * unit, w) for v, w in values])}
+        return {**out, **estimate.from_sample([(v / per, w) for v, w in values])}
     ends = bucket_ends(f, timer)
     cells = Cells(seg, storage[0], 5 + len(ends))
-    counts, total = [cells.count(5 + i) for i in range(len(ends))], within(cells.real(0, 1, 2, 3) * unit)
+    counts, total = [cells.count(5 + i) for i in range(len(ends))], within(cells.real(0, 1, 2, 3) / per)
     statistics = estimate.from_buckets(f.how == EXPONENTIAL, ends, counts, total)
     return {"count": sum(counts) % 2**64, "sum": total, **statistics}
 

@@ -89,7 +89,9 @@ enum { METRICS__BOUNDS_MAX = 512 };
  * The 48 bits of an extreme: the top 48 bits of the double, made order-preserving (sign flipped for
  * positives, all bits for negatives), so a plain comparison of words compares epoch first and value second.
  * The low 16 bits are lost; encoding rounds up, and since minima are stored negated, min rounds down and max
- * up. x is finite: then rounding up never overflows.
+ * up. x is finite: then rounding up never overflows. A value whose low 16 bits are 0, such as a whole number
+ * below 2^36, comes back as it was. In a negative value's word these bits are ones: word w > 0 means
+ * w * 2^16 - 1.
  */
 static inline uint64_t metrics__order_encode(double x)
 {
@@ -97,8 +99,8 @@ static inline uint64_t metrics__order_encode(double x)
         double f;
         uint64_t u;
     } v = {.f = x};
-    uint64_t ordered = v.u ^ ((uint64_t)((int64_t)v.u >> 63) | UINT64_C(1) << 63);
-    return (ordered + 0xffff) >> 16;
+    uint64_t negative = (uint64_t)((int64_t)v.u >> 63), ordered = v.u ^ (negative | UINT64_C(1) << 63);
+    return (ordered + 0xffff - negative) >> 16; /* + 2^16 for a negative one */
 }
 static inline double metrics__order_decode(uint64_t word48)
 {
@@ -106,7 +108,7 @@ static inline double metrics__order_decode(uint64_t word48)
     union {
         uint64_t u;
         double f;
-    } v = {.u = ordered >> 63 ? ordered & ~(UINT64_C(1) << 63) : ~ordered};
+    } v = {.u = ordered >> 63 ? ordered & ~(UINT64_C(1) << 63) : ~(ordered - !!ordered)};
     return v.f;
 }
 

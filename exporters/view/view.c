@@ -314,19 +314,24 @@ void row_json_value(const metrics_row_t *row, struct json *j)
         jsonw_f64(j, row->value.f);
 }
 
-/* In another unit a sum that is the largest double (it went beyond) would be infinite. */
-static double in_range(double v, double before)
+/*
+ * Seconds in another unit. What is a whole number of nanoseconds (of their squares) is divided once, so that
+ * 0.0003 s are 0.3 ms and not 0.29999999999999998 ms. The largest double, a sum that went beyond, stays finite.
+ */
+static double in_unit(double seconds, double factor, double nanoseconds)
 {
-    return isinf(v) && isfinite(before) ? copysign(DBL_MAX, v) : v;
+    double ns = rint(seconds * nanoseconds), v = seconds * factor;
+    if (fabs(ns) < 0x1p51 && ns / nanoseconds == seconds) return ns / (nanoseconds / factor);
+    return isinf(v) && isfinite(seconds) ? copysign(DBL_MAX, v) : v;
 }
 
 /* Durations leave the registry in seconds. */
 static void item_convert(const struct selection *sel, metrics_row_t *row)
 {
     if (sel->time_factor == 1 || strcmp(row->unit, "seconds")) return;
-    double factor =
-        row->attribute == METRICS_SUM_SQUARES ? sel->time_factor * sel->time_factor : sel->time_factor;
-    row->value.f = in_range(metrics_row_number(row) * factor, metrics_row_number(row));
+    double factor = sel->time_factor, seconds = metrics_row_number(row);
+    row->value.f = row->attribute == METRICS_SUM_SQUARES ? in_unit(seconds, factor * factor, 1e18)
+                                                         : in_unit(seconds, factor, 1e9);
     row->type = METRICS_F64;
     row->unit = sel->time_unit;
 }

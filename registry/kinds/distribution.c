@@ -99,7 +99,7 @@ static __attribute__((noinline)) void add_to_bucket(struct metrics__distribution
     if (__builtin_expect(!isfinite(x), 0))
         ignore(d);
     else if (d->bounds)
-        metrics__distribution_count(d, metrics__bucket_index(d->bounds, d->bound_count, scaled), x);
+        metrics__distribution_count(d, metrics__bucket_index(d->bounds, d->bound_count, x), x);
     else
         metrics__distribution_count(d, metrics__bucket_exp_index(&d->exponential, scaled), x);
 }
@@ -125,6 +125,17 @@ static int bind_sample(struct metrics__distribution *d, const struct metrics__se
     return -1;
 }
 
+/*
+ * A bound in the unit of the cells. One that is a whole number of nanoseconds, but for the rounding of what a
+ * person wrote (5e-6, 5 * 1e-6, 0.005 / 1000), is that number: durations equal to it count under it.
+ */
+static double bound_in_cells(enum metrics__kind_number kind, double bound)
+{
+    if (kind != KIND_timer) return bound;
+    double ns = bound * 1e9, whole = rint(ns);
+    return fabs(ns - whole) <= fabs(ns) * 0x1p-50 ? whole : ns;
+}
+
 static int bind_buckets(struct metrics__distribution *d, const struct metrics__series *s)
 {
     int loss = -1;
@@ -136,10 +147,10 @@ static int bind_buckets(struct metrics__distribution *d, const struct metrics__s
         return metrics__bucket_exp_init(&d->exponential, s->settings->scale, low, high) ? -1
                                                                                         : (int)LOSS_DAMAGE;
     }
-    size_t bytes = s->settings->bound_count * sizeof(double);
-    double *bounds = malloc(bytes + 1);
+    double *bounds = malloc(s->settings->bound_count * sizeof *bounds + 1);
     if (!bounds) return LOSS_MEMORY;
-    memcpy(bounds, s->bounds, bytes);
+    for (uint32_t i = 0; i < s->settings->bound_count; i++)
+        bounds[i] = bound_in_cells((enum metrics__kind_number)d->h.kind, s->bounds[i]);
     d->bounds = bounds;
     d->bound_count = s->settings->bound_count;
     return -1;

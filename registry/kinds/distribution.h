@@ -14,7 +14,7 @@ struct metrics__distribution {
     const struct segment_header *head;
     metrics__reservoir_t *reservoir; /* NULL: buckets */
     metrics__reservoir_params_t params;
-    const double *bounds; /* explicit buckets, else NULL: exponential ones */
+    const double *bounds; /* explicit buckets, in the unit of the cells; else NULL: exponential ones */
     uint32_t bound_count;
     metrics__bucket_exp_t exponential;
 };
@@ -39,7 +39,7 @@ RSEQ_INLINE void metrics__distribution_count(struct metrics__distribution *d, ui
                 DIST_BUCKET_SUM * 8 + part % (DIST_BUCKET_SUMS * 8), x);
 }
 
-/* [S] One value in the unit of the cells; the same in the unit of the bucket bounds. */
+/* [S] One value in the unit of the cells; the same in the unit of exponential buckets. */
 RSEQ_INLINE void metrics__distribution_update(struct metrics__distribution *d, double x, double scaled)
 {
     uint32_t i, inner = d->exponential.inner; /* 0: reservoir, explicit buckets, no-op */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* distribution_load.c - reading what histograms and timers share: totals, extremes, sample or buckets. */
+#include <math.h>
 #include <string.h>
 
 #include <mtx/metrics.h>
@@ -10,24 +11,24 @@
 
 /* --- Samples --- */
 
-static bool keep_sample(struct metrics__pool *pool, metrics_centroid_t *samples, size_t n, double factor,
+static bool keep_sample(struct metrics__pool *pool, metrics_centroid_t *samples, size_t n, double per,
                         struct metrics__sample_read *out)
 {
     metrics__estimate_t e;
     n = metrics__estimate_sort(samples, n);
-    for (size_t i = 0; i < n; i++) samples[i].mean *= factor;
     if (!metrics__estimate_summary(samples, n, &e)) return true;
     out->present = true;
-    out->min = e.min;
-    out->max = e.max;
-    out->mean = e.mean;
-    out->stddev = e.stddev;
+    out->min = e.min / per;
+    out->max = e.max / per;
+    out->mean = e.mean / per;
+    out->stddev = e.stddev / per;
     out->has_stddev = e.has_stddev;
     out->values = n;
     n = metrics__estimate_compress(samples, n);
     out->centroids = metrics__pool_take(pool, n * sizeof *samples);
     if (!out->centroids) return false;
-    memcpy(out->centroids, samples, n * sizeof *samples);
+    for (size_t i = 0; i < n; i++)
+        out->centroids[i] = (metrics_centroid_t){samples[i].mean / per, samples[i].weight};
     out->centroid_count = n;
     return true;
 }
@@ -64,7 +65,7 @@ static size_t copy_samples(struct metrics_reader *r, uint64_t at, size_t n,
 }
 
 static bool load_samples(const struct metrics__taking *t, const struct metrics__series_read *s,
-                         struct metrics__distribution_read *out, double factor)
+                         struct metrics__distribution_read *out, double per)
 {
     struct metrics_reader *r = t->r;
     const struct metrics__plan *plan = &s->family->shape->plan;
@@ -77,11 +78,11 @@ static bool load_samples(const struct metrics__taking *t, const struct metrics__
     n = copy_samples(r, at, n, &p);
     if (!n) return false;
     size_t found = metrics__reservoir_samples(copy, n, &p, 0, t->tick, samples);
-    bool good = keep_sample(&t->snapshot->pool, samples, found, factor, &out->recent);
+    bool good = keep_sample(&t->snapshot->pool, samples, found, per, &out->recent);
     if (good && t->epoch) {
         uint32_t from = (uint32_t)(t->from / 125000000) + 1;
         found = metrics__reservoir_samples(copy, n, &p, from, t->tick, samples);
-        good = keep_sample(&t->snapshot->pool, samples, found, factor, &out->interval);
+        good = keep_sample(&t->snapshot->pool, samples, found, per, &out->interval);
     }
     return good;
 }
@@ -115,7 +116,7 @@ bool metrics__extremes_read(struct metrics_reader *r, const struct metrics__seri
 }
 
 static bool load_extremes(const struct metrics__taking *t, const struct metrics__series_read *s,
-                          struct metrics__distribution_read *out, double factor)
+                          struct metrics__distribution_read *out, double per)
 {
     const uint64_t mask = UINT64_C(0xffffffffffff);
     struct metrics__late *known = &t->r->catalog->late[s->late];
@@ -131,10 +132,23 @@ static bool load_extremes(const struct metrics__taking *t, const struct metrics_
         for (int i = 0; i < 2; i++) known->late[i] = known->seen[i];
         return true;
     }
-    out->interval_max = metrics__order_decode(words[0] & mask) * factor;
-    out->interval_min = -metrics__order_decode(words[1] & mask) * factor;
+    out->interval_max = metrics__order_decode(words[0] & mask) / per;
+    out->interval_min = -metrics__order_decode(words[1] & mask) / per;
     out->has_extremes = out->interval_min <= out->interval_max; /* false for NaN, too */
     return true;
+}
+
+/* An extreme keeps 36 bits of the mantissa: a value of the sample that is so near is the one, with all its bits. */
+static double all_bits(double extreme, double sampled)
+{
+    return fabs(extreme - sampled) <= fabs(extreme) * 0x1p-36 ? sampled : extreme;
+}
+
+static void complete_extremes(struct metrics__distribution_read *d)
+{
+    if (!d->has_extremes || !d->interval.present) return;
+    d->interval_min = all_bits(d->interval_min, d->interval.min);
+    d->interval_max = all_bits(d->interval_max, d->interval.max);
 }
 
 /* --- Buckets --- */
@@ -153,7 +167,7 @@ static void add_buckets(const struct metrics__lanes *l, metrics_bucket_t *bucket
 }
 
 static bool load_buckets(const struct metrics__taking *t, const struct metrics__lanes *l,
-                         struct metrics_reading *out, double factor)
+                         struct metrics_reading *out, double per)
 {
     const struct metrics__shape *f = out->series->family->shape;
     struct metrics__distribution_read *d = out->more.distribution;
@@ -166,7 +180,7 @@ static bool load_buckets(const struct metrics__taking *t, const struct metrics__
     for (uint32_t i = 0; i < f->bucket_count; i++) out->count += d->buckets[i].count;
     d->ignored = metrics__sum_u64(l, DIST_BUCKET_IGNORED);
     for (uint32_t i = 0; i < DIST_BUCKET_SUMS; i++) d->sum += metrics__sum_f64(l, DIST_BUCKET_SUM + i);
-    d->sum = metrics__saturate(d->sum * factor);
+    d->sum = metrics__saturate(d->sum / per);
     return true;
 }
 
@@ -181,18 +195,21 @@ static void count_only(const struct metrics__lanes *l, const struct metrics__pla
 
 /* Totals first, then what they imply (ORD-6). */
 static bool load_sampled(const struct metrics__taking *t, const struct metrics__lanes *l,
-                         struct metrics_reading *out, double factor)
+                         struct metrics_reading *out, double per)
 {
     struct metrics__distribution_read *d = out->more.distribution;
     out->count = metrics__sum_u64(l, DIST_COUNT);
-    d->sum = metrics__saturate(metrics__sum_f64(l, DIST_SUM) * factor);
-    d->squares = metrics__saturate(metrics__sum_f64(l, DIST_SQUARES) * (factor * factor));
+    d->sum = metrics__saturate(metrics__sum_f64(l, DIST_SUM) / per);
+    d->squares = metrics__saturate(metrics__sum_f64(l, DIST_SQUARES) / (per * per));
     d->ignored = metrics__sum_u64(l, DIST_IGNORED);
     if (!out->count) return true;
-    return (!t->epoch || load_extremes(t, out->series, d, factor)) && load_samples(t, out->series, d, factor);
+    if (t->epoch && !load_extremes(t, out->series, d, per)) return false;
+    if (!load_samples(t, out->series, d, per)) return false;
+    complete_extremes(d);
+    return true;
 }
 
-bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double factor)
+bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double per)
 {
     const struct metrics__plan *plan = &out->series->family->shape->plan;
     struct metrics__lanes l = metrics__lanes_of(t->r, out->series);
@@ -203,7 +220,7 @@ bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_
     }
     struct metrics__distribution_read *d = out->more.distribution =
         metrics__distribution_new(&t->snapshot->pool);
-    if (!d || !(plan->buckets ? load_buckets : load_sampled)(t, &l, out, factor)) return false;
+    if (!d || !(plan->buckets ? load_buckets : load_sampled)(t, &l, out, per)) return false;
     bool beyond = metrics__is_saturated(d->sum) || metrics__is_saturated(d->squares);
     t->snapshot->header.sums_saturated += beyond;
     metrics__distribution_complete(d, out->count);

@@ -19,6 +19,17 @@ static const struct metrics__distribution_read *usable(const struct metrics__row
     return wanted && base->bucket_count == now->bucket_count ? base : NULL;
 }
 
+/*
+ * A sum of an interval. Sums of durations are whole nanoseconds, while a double can tell: their difference is,
+ * too, so that it comes out as the decimal that went in. per: 1 second, or its square, in the cells' unit.
+ */
+static double sum_since(const struct metrics_reading *r, double now, double base, double per)
+{
+    double n = rint(now * per), b = rint(base * per);
+    bool whole = r->series->kind == KIND_timer && fabs(n) < 0x1p51 && fabs(b) < 0x1p51;
+    return whole ? (n - b) / per : metrics__sum_since(now, base);
+}
+
 static uint64_t bucket_count(const struct metrics__distribution_read *now,
                              const struct metrics__distribution_read *base, size_t i)
 {
@@ -133,7 +144,7 @@ static void bucket_statistics(struct metrics__rows *r, const struct metrics__dis
     if (!count) {
         empty_rows(r);
     } else {
-        double mean = metrics__sum_since(now->sum, base ? base->sum : 0) / (double)count;
+        double mean = sum_since(r->now, now->sum, base ? base->sum : 0, 1e9) / (double)count;
         double low = lowest(&b[first], mean), high = highest(&b[last], mean);
         if (isfinite(low)) statistic(r, METRICS_MIN, low);
         if (isfinite(high)) statistic(r, METRICS_MAX, high);
@@ -155,10 +166,10 @@ void metrics__distribution_rows(struct metrics__rows *r, const struct metrics_re
     r->unit = "";
     metrics__row_u64(r, METRICS_COUNT, METRICS_TOTAL, scope, now->whole.count - (b ? b->whole.count : 0));
     r->unit = unit;
-    metrics__row_f64(r, METRICS_SUM, METRICS_TOTAL, scope, metrics__sum_since(now->sum, b ? b->sum : 0));
+    metrics__row_f64(r, METRICS_SUM, METRICS_TOTAL, scope, sum_since(reading, now->sum, b ? b->sum : 0, 1e9));
     if (!now->bucket_count)
         metrics__row_f64(r, METRICS_SUM_SQUARES, METRICS_TOTAL, scope,
-                         metrics__sum_since(now->squares, b ? b->squares : 0));
+                         sum_since(reading, now->squares, b ? b->squares : 0, 1e18));
     if (now->bucket_count)
         bucket_statistics(r, now, r->options.sampled == METRICS_INTERVAL ? b : NULL);
     else
@@ -185,7 +196,7 @@ int metrics_reading_distribution(const metrics_reading_t *reading, const metrics
         base = NULL;
     *out = now->whole;
     out->count -= base ? base->whole.count : 0;
-    out->sum = metrics__sum_since(now->sum, base ? base->sum : 0);
+    out->sum = sum_since(reading, now->sum, base ? base->sum : 0, 1e9);
     out->centroids = now->interval.centroids;
     out->centroid_count = now->interval.centroid_count;
     if (!now->bucket_count) return 0;

@@ -6,7 +6,7 @@
 static inline void update(metrics_timer_t *t, uint64_t nanoseconds)
 {
     double x = (double)nanoseconds;
-    metrics__distribution_update(&t->d, x, x * 1e-9);
+    metrics__distribution_update(&t->d, x, x / 1e9);
 }
 
 void metrics_timer_update(metrics_timer_t *t, uint64_t nanoseconds)

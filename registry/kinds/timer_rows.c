@@ -4,7 +4,7 @@
 
 static bool load(const struct metrics__taking *t, struct metrics_reading *out)
 {
-    return metrics__distribution_load(t, out, 1e-9);
+    return metrics__distribution_load(t, out, 1e9);
 }
 
 static void rows(struct metrics__rows *r, const struct metrics_reading *now,

@@ -120,8 +120,11 @@ double metrics__sum_f64(const struct metrics__lanes *l, uint32_t cell);
 /* The counts of all series in stripes; *more is set if a hidden one has a count. false with trouble. */
 bool metrics__stripes_load(const struct metrics__taking *t, bool *more);
 
-/* The load() of histograms and timers. factor: from the unit of the cells to that of the rows. */
-bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double factor);
+/*
+ * The load() of histograms and timers. per: how many units of the cells are one of the rows. Dividing gives the
+ * double that is nearest to a whole number of nanoseconds, so the decimal that went in comes out.
+ */
+bool metrics__distribution_load(const struct metrics__taking *t, struct metrics_reading *out, double per);
 /*
  * The highest words (max, min) of the bank of that epoch over all lanes, read afresh; 0 = none. false =
  * damaged. Also for the leader, which looks for late ones before the bank is used again (ORD-10).

@@ -72,11 +72,12 @@ static bool is_new_need(struct needs *needs, const struct item *item, const stru
     return true;
 }
 
-static void need_dimensions(const struct anodot_settings *s, const struct item *item, json_t *dimensions)
+static void need_dimensions(const struct anodot_settings *s, const metrics_tag_t *tags, size_t n,
+                            json_t *dimensions)
 {
-    for (size_t i = 0; i < item->tag_count; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct buf key = {0};
-        anodot_text(s, item->tags[i].key, &key);
+        anodot_text(s, tags[i].key, &key);
         if (!anodot30_has_dimension(dimensions, buf_text(&key)))
             json_array_append_new(dimensions, json_string(buf_text(&key)));
         buf_free(&key);
@@ -97,9 +98,7 @@ static void need_measurements(const struct anodot_settings *s, const struct view
                               "countBy", "none");
         if (p->unit && *p->unit) json_object_set_new(m, "units", json_string(p->unit));
         json_object_set_new(measurements, buf_text(&name), m);
-        /* A level that is not merged has one more tag than its item: the worker. */
-        if (p->tag_count > item->tag_count && !anodot30_has_dimension(dimensions, "worker"))
-            json_array_append_new(dimensions, json_string("worker"));
+        need_dimensions(s, p->tags, p->tag_count, dimensions); /* a level's worker may be among them */
         buf_free(&name);
     }
     points_free(&points);
@@ -115,7 +114,7 @@ static bool prepare_family(const struct anodot30_talk *t, const struct view *vie
     for (size_t i = from; i < to; i++) {
         const struct item *item = &view->items[i];
         if (!item_rows(view, item, METRICS_INTERVAL, &rows) || !is_new_need(&needs, item, &rows)) continue;
-        need_dimensions(&t->settings->anodot, item, dimensions);
+        need_dimensions(&t->settings->anodot, item->tags, item->tag_count, dimensions);
         need_measurements(&t->settings->anodot, view, item, &rows, dimensions, measurements);
     }
     rows_free(&rows);

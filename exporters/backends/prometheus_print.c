@@ -162,10 +162,19 @@ static void printing_created(struct prometheus_printer *p, const struct promethe
     buf_char(&p->line, '\n');
 }
 
-/* How many bounds there are for each one that is shown. More than 1 only if they rise by a constant ratio,
- * because every 2nd, 4th... of them is a coarser scale of the same kind. */
+/* By what was declared, not by how the bounds look: only exponential buckets have a scale. */
+static bool printing_is_exponential(const metrics_row_t *row)
+{
+    metrics_distribution_t d = {.scale = -1};
+    if (row->reading) metrics_reading_distribution(row->reading, NULL, NULL, 0, &d);
+    return d.scale >= 0;
+}
+
+/* How many bounds there are for each one that is shown. More than 1 only for exponential buckets, because every
+ * 2nd, 4th... of them is a coarser scale of the same kind. Declared bounds are always shown. */
 static unsigned printing_stride(const metrics_row_t *rows, size_t n, int64_t limit)
 {
+    if (!n || !printing_is_exponential(rows)) return 1;
     double last = 0, ratio = 0;
     int64_t bounds = 0;
     unsigned stride = 1;

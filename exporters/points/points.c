@@ -111,7 +111,9 @@ static void tags_of(struct points *list, struct point *point, const struct item 
     if (copy) {
         memcpy(copy, tags.at, tags.n * sizeof *copy);
         for (size_t i = 0; i < tags.n; i++)
-            if (copy[i].value == tags.worker) copy[i].value = points_text(list, "%s", tags.worker);
+            if (copy[i].value == tags.worker)
+                copy[i] = (metrics_tag_t){points_text(list, "%s", copy[i].key),
+                                          points_text(list, "%s", tags.worker)};
         point->tags = copy;
         point->tag_count = tags.n;
     } else {

@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include "pattern.h"
+#include "spare_key.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -48,14 +49,8 @@ bool selection_compile(struct selection *sel, const struct backend *backend,
 bool selection_compile_replaced(struct selection *sel, const struct backend *backend,
                                 const struct backend_common *settings, const struct option_tags *top)
 {
-    static char key[] = "mtx_segment", value[] = "replaced";
-    if (backend->wants.totals != METRICS_LIFETIME) return selection_compile(sel, backend, settings, top);
-    struct option_tags tags = {calloc(top->n + 1, sizeof *tags.items), top->n + 1};
-    if (!tags.items) return false;
-    if (top->n) memcpy(tags.items, top->items, top->n * sizeof *tags.items);
-    tags.items[top->n] = (struct option_tag){key, value};
-    bool good = selection_compile(sel, backend, settings, &tags);
-    free(tags.items);
+    bool good = selection_compile(sel, backend, settings, top);
+    sel->replaced = backend->wants.totals == METRICS_LIFETIME;
     return good;
 }
 
@@ -114,14 +109,24 @@ void view_free(struct view *view)
     *view = (struct view){0};
 }
 
+/* Behind them all, a tag that says that the segment has a successor, under a key that none of them has. */
+static bool view_replaced_tag(struct view *view, metrics_tag_t *all, size_t n)
+{
+    char *room = region_alloc(&view->region, SPARE_KEY);
+    if (!room) return false;
+    all[n] = (metrics_tag_t){spare_key("mtx_segment", all, n, room), "replaced"};
+    qsort(all, n + 1, sizeof *all, view_tag_order);
+    return true;
+}
+
 /* Merges the selection's tags under the series' own; both lists are sorted. */
 static bool view_tags(struct view *view, struct item *item, const metrics_tag_t *own, size_t n)
 {
     const struct selection *sel = view->selection;
     item->tags = own;
     item->tag_count = n;
-    if (!sel->tag_count) return true;
-    metrics_tag_t *all = region_alloc(&view->region, (n + sel->tag_count) * sizeof *all);
+    if (!sel->tag_count && !sel->replaced) return true;
+    metrics_tag_t *all = region_alloc(&view->region, (n + sel->tag_count + 1) * sizeof *all);
     size_t a = 0, b = 0, out = 0;
     while (all && (a < n || b < sel->tag_count)) {
         int order = a == n ? 1 : b == sel->tag_count ? -1 : strcmp(own[a].key, sel->tags[b].key);
@@ -129,9 +134,10 @@ static bool view_tags(struct view *view, struct item *item, const metrics_tag_t 
         all[out++] = order <= 0 ? own[a] : sel->tags[b];
         *(order <= 0 ? &a : &b) += 1;
     }
+    if (!all || (sel->replaced && !view_replaced_tag(view, all, out))) return false;
     item->tags = all;
-    item->tag_count = out;
-    return all != NULL;
+    item->tag_count = out + sel->replaced;
+    return true;
 }
 
 static const char *view_name(struct view *view, const char *name)
@@ -414,12 +420,10 @@ bool item_tags(const struct item *item, const metrics_row_t *row, struct tags *t
         tags->room = item->tag_count + 1;
     }
     snprintf(tags->worker, sizeof tags->worker, "%" PRId64, row->worker);
+    const char *key = spare_key("worker", item->tags, item->tag_count, tags->key);
     size_t at = 0, n = 0;
-    while (at < item->tag_count && strcmp(item->tags[at].key, "worker") < 0)
-        tags->own[n++] = item->tags[at++];
-    tags->own[n++] = (metrics_tag_t){"worker", tags->worker};
-    /* A tag of that name would hide which worker it is. */
-    if (at < item->tag_count && !strcmp(item->tags[at].key, "worker")) at++;
+    while (at < item->tag_count && strcmp(item->tags[at].key, key) < 0) tags->own[n++] = item->tags[at++];
+    tags->own[n++] = (metrics_tag_t){key, tags->worker};
     while (at < item->tag_count) tags->own[n++] = item->tags[at++];
     tags->at = tags->own;
     tags->n = n;

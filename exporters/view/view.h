@@ -22,6 +22,7 @@
 #include "backend.h"
 #include "json.h"
 #include "region.h"
+#include "spare_key.h"
 
 /* --- Selections --- */
 
@@ -31,6 +32,7 @@ struct selection {
     const struct backend_common *settings;
     metrics_tag_t *tags; /* top level and backend merged, sorted by key; owned, the texts are not */
     size_t tag_count;
+    bool replaced; /* its series get a tag that says so */
     struct attributes attributes;
     double time_factor; /* from seconds to the backend's unit */
     const char *time_unit;
@@ -43,7 +45,8 @@ bool selection_compile(struct selection *sel, const struct backend *backend,
 
 /* The same for a segment that has a successor, whose series are sent beside its own. Increments of both add
  * up under one name. But two running totals must not take turns in one series, where each fall looks like a
- * new start: backends that send totals get the tag mtx_segment=replaced. */
+ * new start: backends that send totals get the tag mtx_segment=replaced (mtx_segment_2, if a series has a tag
+ * of that key). */
 bool selection_compile_replaced(struct selection *sel, const struct backend *backend,
                                 const struct backend_common *settings, const struct option_tags *top);
 
@@ -178,10 +181,11 @@ struct tags {
     const metrics_tag_t *at; /* sorted by key */
     size_t n, room;
     metrics_tag_t *own;
-    char worker[24];
+    char worker[24], key[SPARE_KEY];
 };
 
-/* The item's tags, plus `worker` for a level that is not merged. Valid until the next call with the same
+/* The item's tags, plus `worker` for a level that is not merged (mtx_worker, if the item has a tag of that key:
+ * see spare_key.h). Valid until the next call with the same
  * `tags`, and as long as the view. False without memory. */
 bool item_tags(const struct item *item, const metrics_row_t *row, struct tags *tags);
 

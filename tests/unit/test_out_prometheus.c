@@ -224,3 +224,21 @@ UNIT(out_prometheus, created_and_units)
     has(&r, "# UNIT age_seconds seconds\n");
     rig_close(&r);
 }
+
+/* Bounds that a user declared are all shown, also if they rise by a constant ratio and are more than the limit. */
+UNIT(out_prometheus, declared_bounds)
+{
+    struct rig r;
+    double bounds[16];
+    for (int i = 0; i < 16; i++) bounds[i] = ldexp(1, i - 3);
+    metrics_family_t family = {
+        .size = sizeof family, .reservoir = METRICS_BUCKETS, .bounds = bounds, .bound_count = 16};
+    rig_open(&r, "    bucket_limit: 4\n");
+    CHECK(!metrics_describe(r.f.registry, "h", &family, NULL));
+    metrics_histogram_update(metrics_histogram(r.f.registry, "h"), 3);
+    const char *page = rig_page(&r, 0);
+    size_t shown = 0;
+    for (const char *at = page; (at = strstr(at, "h_bucket{le=")); at++) shown++;
+    CHECK_EQ_U64(shown, 17);
+    rig_close(&r);
+}

@@ -163,8 +163,8 @@ UNIT(view, time_units)
     fixture_close(&f);
 }
 
-/* A level that is not merged says whose it is, in the right place among the tags, whatever the series
- * claims. */
+/* A level that is not merged says whose it is, in the right place among the tags, and keeps those of the
+ * series. */
 UNIT(view, workers)
 {
     metrics_tag_t own[] = {{"a", "1"}, {"worker", "fake"}, {"z", "2"}}, plain[] = {{"z", "2"}};
@@ -172,9 +172,10 @@ UNIT(view, workers)
     struct tags tags = {0};
     metrics_row_t row = {.worker = 12};
     CHECK(item_tags(&item, &row, &tags));
-    REQUIRE(tags.n == 3);
-    CHECK_STR(tags.at[1].key, "worker");
+    REQUIRE(tags.n == 4);
+    CHECK_STR(tags.at[1].key, "mtx_worker");
     CHECK_STR(tags.at[1].value, "12");
+    CHECK_STR(tags.at[2].value, "fake");
     item = (struct item){.tags = plain, .tag_count = 1};
     CHECK(item_tags(&item, &row, &tags));
     REQUIRE(tags.n == 2);
@@ -212,4 +213,45 @@ UNIT(attribute, words)
     CHECK(!attribute_check("mena", &why));
     CHECK(strstr(buf_text(&why), "did you mean mean?") != NULL);
     buf_free(&why);
+}
+
+static void check_tags(const metrics_tag_t *tags, size_t n, const char *want)
+{
+    struct buf text = {0};
+    for (size_t i = 0; i < n; i++) buf_printf(&text, "%s%s=%s", i ? " " : "", tags[i].key, tags[i].value);
+    CHECK_STR(buf_text(&text), want);
+    buf_free(&text);
+}
+
+/* Tags of ours take no place of a user's: the worker of a level, and what says that a segment was replaced. */
+UNIT(view, added_tags)
+{
+    static struct backend totals;
+    struct fixture f;
+    fixture_open(&f);
+    totals = backend;
+    totals.wants.totals = METRICS_LIFETIME;
+    struct option_tag top[] = {{"mtx_segment", "theirs"}};
+    struct backend_common settings = {.name = "b"};
+    struct selection sel;
+    struct view view;
+    struct tags tags = {0};
+    metrics_family_t family = {.size = sizeof family, .merge = METRICS_MERGE_ALL};
+    CHECK(!metrics_describe(f.registry, "g", &family, NULL));
+    metrics_gauge_set(metrics_gauge(f.registry, "g", "worker", "jane", "z", "1"), 5);
+    CHECK(selection_compile_replaced(&sel, &totals, &settings, &(struct option_tags){top, 1}));
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    view_begin(&view, &sel, 1, 2);
+    CHECK(view_add(&view, s, NULL));
+    const struct item *item = find(&view, "g");
+    REQUIRE(item);
+    check_tags(item->tags, item->tag_count, "mtx_segment=theirs mtx_segment_2=replaced worker=jane z=1");
+    metrics_row_t row = {.worker = 3};
+    CHECK(item_tags(item, &row, &tags));
+    check_tags(tags.at, tags.n, "mtx_segment=theirs mtx_segment_2=replaced mtx_worker=3 worker=jane z=1");
+    tags_free(&tags);
+    view_free(&view);
+    selection_free(&sel);
+    metrics_snapshot_release(&s);
+    fixture_close(&f);
 }

@@ -78,8 +78,8 @@ void show_series(struct buf *out, const metrics_reading_t *reading, int64_t work
         if (*tags[i].value) show_word(out, tags[i].value);
     }
     if (worker >= 0) {
-        buf_str(out, " worker=");
-        buf_i64(out, worker);
+        char room[SPARE_KEY];
+        buf_printf(out, " %s=%" PRId64, spare_key("worker", tags, n, room), worker);
     }
 }
 

@@ -25,6 +25,12 @@ double metrics_row_number(const metrics_row_t *row)
     }
 }
 
+/* A character of %g that is not the point: in a locale that may be a comma, or several bytes. */
+static bool is_of_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == 'e' || c == '-' || c == '+';
+}
+
 /* 0.5 -> p50, 0.999 -> p999, 0.025 -> p025, 1 -> p100: digits of the percentage, without its point. */
 static void quantile_suffix(double q, char *buf, size_t n)
 {
@@ -34,7 +40,7 @@ static void quantile_suffix(double q, char *buf, size_t n)
     if (n) buf[at++] = 'p';
     if (q < 0.1 && q > 0 && at + 1 < n) buf[at++] = '0';
     for (const char *p = text; *p && at + 1 < n; p++)
-        if (*p != '.') buf[at++] = *p;
+        if (is_of_number(*p)) buf[at++] = *p;
     if (n) buf[at < n ? at : n - 1] = 0;
 }
 

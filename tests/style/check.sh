@@ -95,6 +95,9 @@ rule "exporters/ does not name a kind by its number" "$(code_in "\\b(KIND_($kind
 rule "a backend branches on nature, never on kind" "$(code_in '\bmetrics_reading_kind *\(' exporters |
     grep -E '^exporters/backends/out_' | grep -E 'str(case)?n?cmp|switch|if *\(')"
 [ -n "$backends" ] && rule "registry/ names no backend" "$(code_in "\\bout_($backends)\\b" registry shm)"
+rule "programs stay in the C locale; libraries test and write letters and numbers without one" \
+    "$(code_in '\b(setlocale|uselocale) *\(' shm registry exporters tools
+    code_in '\b(is(alpha|alnum|digit|space|print|upper|lower|cntrl|punct)|to(upper|lower)|str(case|ncase)cmp|strtod|strcoll) *\(' shm registry)"
 rule "identifiers do not begin with mtx_ (C11's threads.h owns them)" \
     "$(code_in '(^|[^A-Za-z0-9_])mtx_[a-z0-9_]+' shm registry exporters tools examples)"
 rule "the libraries export metrics_* only" "$(stray_exports)"

@@ -213,12 +213,10 @@ void metrics_close(metrics_registry_t **registry)
 void metrics__refuse(metrics_registry_t *r, enum segment_loss loss, int code, const char *name,
                      const char *fmt, ...)
 {
-    char text[sizeof r->refusal.text];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    metrics__fail_list(&r->refusal, code, 0, fmt, ap);
     va_end(ap);
-    metrics__fail(&r->refusal, code, 0, "%s", text);
     r->refused++;
     segment_lose(r->seg, loss, name, name ? strlen(name) : 0);
 }

@@ -184,15 +184,26 @@ struct metrics__family_read *metrics__family_find(struct metrics_reader *r, uint
     return f ? f : read_family(r, offset, kind, first);
 }
 
-/* The family with its text, if that has come, else itself. */
+static bool is_empty(const char *text)
+{
+    return !text || !*text;
+}
+
+/*
+ * The family with its text, if that or a part of it has come, else itself. A part comes once, so a family is renewed
+ * twice at most, whatever its bytes do.
+ */
 static struct metrics__family_read *renewed(struct metrics_reader *r, struct metrics__family_read *f)
 {
-    const struct metrics__family_record *record = f->text ? NULL : family_record(r, f->offset);
+    bool lacks = is_empty(f->unit) || is_empty(f->help);
+    const struct metrics__family_record *record = lacks ? family_record(r, f->offset) : NULL;
     struct metrics__family_read now = *f;
-    if (!record || !record->text) return f;
+    if (!record || !record->text || record->text == f->text) return f;
     read_text(r, &now, record->text);
+    bool more = is_empty(f->unit) > is_empty(now.unit) || is_empty(f->help) > is_empty(now.help);
+    bool less = is_empty(f->unit) < is_empty(now.unit) || is_empty(f->help) < is_empty(now.help);
     struct metrics__family_read *newer =
-        now.text ? metrics__pool_take(&r->catalog->pool, sizeof *newer) : NULL;
+        more && !less ? metrics__pool_take(&r->catalog->pool, sizeof *newer) : NULL;
     if (!newer) return f;
     *newer = now;
     return f->newer = newer;

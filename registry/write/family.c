@@ -107,23 +107,89 @@ static bool same_settings(const struct metrics__family_record *f, const struct m
     return !memcmp(&f->settings, s, sizeof *s) && !memcmp(f->bounds, bounds, s->bound_count * sizeof *bounds);
 }
 
-/* Unit and help go into a record of their own, once. */
-static bool add_text(metrics_registry_t *r, struct metrics__family_record *f, const metrics_family_t *from)
+enum { UNIT_MOST = 63, HELP_MOST = 1023 };
+struct texts {
+    char unit[UNIT_MOST + 1], help[HELP_MOST + 1];
+};
+
+static void take_text(char *to, const char *from, size_t most)
 {
-    const char *unit = from->unit ? from->unit : "", *help = from->help ? from->help : "";
-    size_t unit_n = metrics__text_cut(unit, 63) + 1, help_n = metrics__text_cut(help, 1023) + 1;
-    if ((unit_n == 1 && help_n == 1) || mem_load_acquire(&f->text)) return true; /* ORD-2 */
-    uint64_t offset = record_new(r->seg, RECORD_TEXT, 0, "", 0, unit_n + help_n);
-    if (!offset) return false;
-    struct segment_record *record = record_at(r->seg, offset);
-    char *text = record ? record_payload(r->seg, record, unit_n + help_n) : NULL;
-    if (!text) return false;
-    memcpy(text, unit, unit_n - 1);
-    memcpy(text + unit_n, help, help_n - 1);
-    uint64_t none = 0, length = record->length;
-    if (!mem_cas(&f->text, &none, offset)) arena_return(r->seg, offset, length); /* ORD-2 */
-    mem_add(&r->seg->head->records, 1);                                          /* readers look again */
-    return true;
+    size_t n = from ? metrics__text_cut(from, most) : 0;
+    memcpy(to, from ? from : "", n);
+    to[n] = 0;
+}
+
+/* What the record at this offset says; nothing if it is not whole. A private copy: it may change. */
+static struct texts texts_at(segment_t *seg, uint64_t offset)
+{
+    struct texts t = {"", ""};
+    char copy[sizeof t];
+    struct segment_record *record = offset ? record_at(seg, offset) : NULL;
+    uint32_t n = record ? mem_load32(&record->payload_length) : 0; /* ORD-16 */
+    const char *from = n >= 2 && n <= sizeof copy ? record_payload(seg, record, n) : NULL;
+    if (!from) return t;
+    memcpy(copy, from, n);
+    copy[n - 1] = 0;
+    size_t unit = strlen(copy) + 1;
+    take_text(t.unit, copy, UNIT_MOST);
+    if (unit < n) take_text(t.help, copy + unit, HELP_MOST);
+    return t;
+}
+
+static uint64_t new_texts(segment_t *seg, const struct texts *t, uint64_t *length)
+{
+    size_t unit_n = strlen(t->unit) + 1, help_n = strlen(t->help) + 1;
+    uint64_t offset = record_new(seg, RECORD_TEXT, 0, "", 0, unit_n + help_n);
+    struct segment_record *record = offset ? record_at(seg, offset) : NULL;
+    char *to = record ? record_payload(seg, record, unit_n + help_n) : NULL;
+    if (!to) return 0;
+    memcpy(to, t->unit, unit_n);
+    memcpy(to + unit_n, t->help, help_n);
+    *length = record->length;
+    return offset;
+}
+
+/* 0 = nothing to add, 1 = `into` has more now, -1 = it has another one already. */
+static int add_part(char *into, const char *part)
+{
+    if (!*part || !strcmp(into, part)) return 0;
+    if (*into) return -1;
+    strcpy(into, part);
+    return 1;
+}
+
+/*
+ * Unit and help are in a record of their own. Each may be added once; with the second one comes a new record, which
+ * has both. 0, METRICS_E_SETTINGS if there is another one already, METRICS_E_FULL.
+ */
+static int add_texts(metrics_registry_t *r, struct metrics__family_record *f, const metrics_family_t *from)
+{
+    struct texts wish;
+    take_text(wish.unit, from->unit, UNIT_MOST);
+    take_text(wish.help, from->help, HELP_MOST);
+    uint64_t old = mem_load_acquire(&f->text), fresh, length; /* ORD-2 */
+    do {
+        struct texts t = texts_at(r->seg, old);
+        int unit = add_part(t.unit, wish.unit), help = add_part(t.help, wish.help);
+        if (unit < 0 || help < 0) return METRICS_E_SETTINGS;
+        if (!unit && !help) return 0;
+        if (!(fresh = new_texts(r->seg, &t, &length))) return METRICS_E_FULL;
+        if (mem_cas(&f->text, &old, fresh)) break; /* ORD-2 */
+        arena_return(r->seg, fresh, length);
+    } while (true);
+    mem_add(&r->seg->head->records, 1); /* ORD-2: readers look again */
+    return 0;
+}
+
+static void refuse_texts(metrics_registry_t *r, const char *name, int code)
+{
+    if (code == METRICS_E_FULL)
+        metrics__refuse(r, LOSS_SEGMENT_FULL, code, name, "no room for the help text of %s", name);
+    else
+        metrics__refuse(
+            r, LOSS_SETTINGS, code, name,
+            "%s exists with another unit or help text, which stays: describe it with the same ones everywhere",
+            name);
 }
 
 static int describe(metrics_registry_t *r, const char *name, const metrics_family_t *from,
@@ -144,10 +210,10 @@ static int describe(metrics_registry_t *r, const char *name, const metrics_famil
             "%s exists with other settings, which stay: describe a family before its first series, and "
             "with the same settings everywhere",
             name);
-    } else if (add_text(r, f, from)) {
-        return 0;
     } else {
-        metrics__refuse(r, LOSS_SEGMENT_FULL, METRICS_E_FULL, name, "no room for the help text of %s", name);
+        int code = add_texts(r, f, from);
+        if (!code) return 0;
+        refuse_texts(r, name, code);
     }
     *error = r->refusal;
     return r->refusal.code;

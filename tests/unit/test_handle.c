@@ -81,6 +81,59 @@ UNIT(handle, families)
     metrics_snapshot_release(&s);
 }
 
+/* What a reader that stays open says of the gauge's unit and help, as "unit|help". */
+static const char *texts(metrics_reader_t *reader)
+{
+    static char text[128];
+    metrics_error_t e;
+    metrics_snapshot_t *s = metrics_snapshot_take(reader, &e);
+    const metrics_reading_t *g = test_find(s, "g", NULL);
+    snprintf(text, sizeof text, "%s|%s", metrics_reading_unit(g), metrics_reading_help(g));
+    metrics_snapshot_release(&s);
+    return text;
+}
+
+/* Breaks if a unit or a help text that comes second is lost, replaces what is there, or differs without a word. */
+static void unit_and_help(bool unit_first)
+{
+    metrics_error_t e;
+    metrics_registry_t *r = test_open(NULL);
+    metrics_gauge_set(metrics_gauge(r, "g"), 1);
+    metrics_reader_t *reader = test_reader();
+    CHECK_STR(texts(reader), "|");
+    const metrics_family_t none = {.size = sizeof none}, unit = {.size = sizeof unit, .unit = "bytes"},
+                           help = {.size = sizeof help, .help = "A level."},
+                           both = {.size = sizeof both, .unit = "bytes", .help = "A level."},
+                           clash[] = {{.size = sizeof *clash, .unit = "seconds"},
+                                      {.size = sizeof *clash, .help = "Another."},
+                                      {.size = sizeof *clash, .unit = "bytes", .help = "Another."},
+                                      {.size = sizeof *clash, .unit = "seconds", .help = "A level."}};
+    CHECK_EQ_I64(metrics_describe(r, "g", unit_first ? &unit : &help, &e), 0);
+    CHECK_STR(texts(reader), unit_first ? "bytes|" : "|A level.");
+    CHECK_EQ_I64(metrics_describe(r, "g", &none, &e), 0);
+    CHECK_EQ_I64(metrics_describe(r, "g", unit_first ? &help : &unit, &e), 0);
+    CHECK_STR(texts(reader), "bytes|A level.");
+    CHECK_EQ_I64(metrics_describe(r, "g", &both, &e), 0);
+    CHECK_EQ_I64(metrics_status(r, &e), 0);
+    for (size_t i = 0; i < sizeof clash / sizeof *clash; i++) {
+        CHECK_EQ_I64(metrics_describe(r, "g", &clash[i], &e), METRICS_E_SETTINGS);
+        CHECK(strstr(e.text, "another unit or help") != NULL);
+    }
+    CHECK_EQ_I64(metrics_status(r, &e), 4);
+    CHECK_STR(texts(reader), "bytes|A level.");
+    metrics_reader_close(&reader);
+    metrics_close(&r);
+}
+
+UNIT(handle, unit_before_help)
+{
+    unit_and_help(true);
+}
+UNIT(handle, help_before_unit)
+{
+    unit_and_help(false);
+}
+
 static int stop;
 static metrics_registry_t *registry;
 

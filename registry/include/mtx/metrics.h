@@ -270,9 +270,10 @@ typedef double metrics_gauge_fn(void *arg);
 #ifndef METRICS_OFF
 
 /*
- * Give the family's settings, before its first series is created. The same settings may be repeated, and unit
- * and help may be added later, once. error may be NULL. Returns 0 or, also in *error:
- *   METRICS_E_SETTINGS  the family exists with other settings; they stay, and the refusal is counted
+ * Give the family's settings, before its first series is created. The same settings may be repeated, and
+ * unit and help may be added later, each once. error may be NULL. Returns 0 or, also in *error:
+ *   METRICS_E_SETTINGS  the family exists with other settings, another unit or another help text; they stay,
+ *                       and the refusal is counted
  *   METRICS_E_FULL      the segment is full; counted
  *   METRICS_E_DAMAGED   the family's bytes in the segment are damaged; counted
  *   METRICS_E_NAME, METRICS_E_ARGUMENT   the name or a setting is not valid

@@ -95,6 +95,19 @@ for language in c c++; do
         < <(in_function 'metrics_timer_t *t = metrics_timer(r, "t"); metrics_timer_stop(t);')
     bad "$language a counter taken for a gauge" 'incompatible|cannot convert|no matching function|cannot initialize' \
         $language < <(in_function 'metrics_gauge_t *g = metrics_counter(r, "t"); metrics_gauge_set(g, 1);')
+    # Also where warnings are not errors, and where the headers are the system's: an address made of a number crashes.
+    for number in 42 "'c'" 'sizeof s' '(long)*s' '1.5' '(int *)0'; do
+        for way in -Wno-error "-Wno-error -isystem $source/registry/include -isystem $source/shm/include"; do
+            for call in metrics_counter metrics_gauge metrics_info; do
+                # shellcheck disable=SC2086
+                bad "$language $call(... $number) as a tag's value, $way" \
+                    'conver|incompatible|cannot initialize|cannot assign|no matching' $language $way \
+                    < <(in_function "$call(r, \"a\", \"k\", $number);")
+            done
+        done
+    done
+    good "$language NULL and other strings as tag values" $language -Wno-error -Wno-unused-value \
+        < <(in_function 'char own[9] = "x"; metrics_counter(r, "a", "k", (const char *)0, "l", own, "m", s);')
 done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

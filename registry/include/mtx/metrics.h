@@ -205,9 +205,14 @@ inline auto metrics__list(F find, metrics_registry_t *registry, S... strings)
 }
 #define METRICS__LIST(F, REGISTRY, ...) metrics__list(F, (REGISTRY), __VA_ARGS__)
 #else
-#define METRICS__LIST(F, REGISTRY, ...)               \
-    F((REGISTRY), (const char *const[]){__VA_ARGS__}, \
-      sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+/* A number would be taken for an address, with a warning at most from older compilers: here it is an error. */
+#define METRICS__LIST(F, REGISTRY, ...)                                                     \
+    __extension__({                                                                         \
+        _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic error \"-Wint-conversion\"") \
+            _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")                \
+                F((REGISTRY), (const char *const[]){__VA_ARGS__},                           \
+                  sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *));       \
+    })
 #endif
 
 /*

@@ -49,10 +49,10 @@ static inline uint64_t counter(void)
 /* Both clocks at one moment: of a few tries the one with the shortest bracket. */
 static void read_both(uint64_t *ticks, uint64_t *ns)
 {
-    uint64_t shortest = UINT64_MAX;
+    uint64_t shortest = 0;
     for (int i = 0; i < 5; i++) {
         uint64_t before = counter(), now = monotonic_ns(CLOCK_MONOTONIC), after = counter();
-        if (after - before < shortest) {
+        if (i == 0 || after - before < shortest) {
             shortest = after - before;
             *ticks = before + (after - before) / 2;
             *ns = now;

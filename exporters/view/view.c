@@ -115,7 +115,7 @@ static bool view_replaced_tag(struct view *view, metrics_tag_t *all, size_t n)
     char *room = region_alloc(&view->region, SPARE_KEY);
     if (!room) return false;
     all[n] = (metrics_tag_t){spare_key("mtx_segment", all, n, room), "replaced"};
-    qsort(all, n + 1, sizeof *all, view_tag_order);
+    tags_sort(all, n + 1);
     return true;
 }
 

@@ -298,6 +298,30 @@ LAYOUT_AT(struct segment_header, slot_block, 768);
 LAYOUT_AT(struct segment_header, kernel, 2048);
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header must fit its page");
 
+/*
+ * Which intervals were delivered, in the header's page behind the header: the leader's own words (ORD-16), so
+ * that an exporter whose log is another one, or an older one, sends nothing again. See docs/format.md.
+ */
+enum { SEGMENT_DELIVERY = 2160, SEGMENT_NOTES = 60 };
+struct segment_note {
+    uint64_t backend; /* XXH3_64bits of its name; 0 = unused */
+    uint64_t sent;    /* intervals after a << 32 | through b were sent, in one word: it changes at once */
+    uint64_t before;  /* so were all through this one; 0 = see `sent` */
+    uint64_t partly;  /* an interval mod 2^16 << 48 | its readings << 24 | how many were sent; 0 = none */
+};
+struct segment_delivery {
+    uint64_t log;     /* random, of the log that the last interval was appended to; 0 = none yet */
+    uint64_t unnoted; /* 1 = there were more backends than notes */
+    struct segment_note note[SEGMENT_NOTES];
+};
+LAYOUT_AT(struct segment_delivery, log, 0);
+LAYOUT_AT(struct segment_delivery, unnoted, 8);
+LAYOUT_AT(struct segment_delivery, note, 16);
+_Static_assert(sizeof(struct segment_note) == 32, "notes are 32 bytes");
+_Static_assert(sizeof(struct segment_header) <= SEGMENT_DELIVERY &&
+                   SEGMENT_DELIVERY + sizeof(struct segment_delivery) == SEGMENT_HEADER,
+               "the notes are the last part of the header's page");
+
 /* One refused name, for the exporter to log. */
 struct segment_refusal {
     uint64_t seq; /* 1 + how many were written before it; 0 = being written or never (ORD-13) */

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leader.c - see leader.h. It writes through a mapping and reads by its reader. */
-#include "leader.h"
+#include "leader_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "atomic.h"
 #include "error.h"
 #include "prove.h"
 #include "rate.h"
 #include "sketch.h"
-#include "taking.h"
 
 #define TICK_NS    UINT64_C(125000000)
 #define FOLD_NS    UINT64_C(5000000000)
 #define CLOCK_LIFE 8 /* ticks after which the clock word of a leader that is gone counts for nothing */
 
 enum { SWEEP_PARTS = 1024, STALE_EPOCHS = 16384 };
-
-struct metrics_leader {
-    struct metrics_reader r;
-    struct segment_header *head; /* mapped */
-    uint64_t taken;              /* the epoch whose extremes this leader has read; 0 = none */
-};
 
 /* The lock is taken: by an exporter, or by somebody who may only read the file. */
 static int not_leading(const view_t *v, metrics_error_t *error)

@@ -62,6 +62,30 @@ metrics_snapshot_t *metrics_leader_sample(metrics_leader_t *leader, metrics_erro
 /* The snapshot is safe in the log: the next sample may close the next interval. No errors. */
 void metrics_leader_logged(metrics_leader_t *leader, const metrics_snapshot_t *snapshot);
 
+/*
+ * The segment's memory of what exporters delivered, in its own words (struct segment_note in layout.h: sent,
+ * before, partly), which an exporter's log keeps up to date, so that another log, or an older one, knows.
+ * Unlike the functions above, they may be called by another thread than the leader's, one at a time.
+ */
+enum { METRICS_NOTE_WORDS = 3 };
+
+/* The number of the log to which the last interval was appended; 0 = none. */
+uint64_t metrics_leader_log(const metrics_leader_t *leader);
+void metrics_leader_set_log(metrics_leader_t *leader, uint64_t log);
+
+/* The last interval that was logged; 0 = none. */
+uint64_t metrics_leader_last(const metrics_leader_t *leader);
+
+/* Copies the note of the backend of that name. 1, or 0 if there is none, or -1 if there may have been one that
+ * was lost, because there were more backends than notes. */
+int metrics_leader_note(const metrics_leader_t *leader, const char *backend,
+                        uint64_t words[METRICS_NOTE_WORDS]);
+
+/* Sets it, word by word: `before`, then `sent`, then `partly`. Without a free note, that of the backend that was
+ * sent something the longest ago is used. */
+void metrics_leader_set_note(metrics_leader_t *leader, const char *backend,
+                             const uint64_t words[METRICS_NOTE_WORDS]);
+
 #pragma GCC visibility pop
 
 #endif

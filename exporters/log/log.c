@@ -26,6 +26,7 @@ struct log *log_new(const struct log_limits *limits, struct ledger *ledger)
     log->references = 1;
     log->limits = *limits;
     log->ledger = ledger;
+    log_owner_begin(&log->owner);
     for (int i = 0; i < LOG_CURSORS; i++) log->cursors[i].base_seq = STORE_NO_BASE;
     return log;
 }
@@ -47,10 +48,12 @@ void log_release(struct log **log)
     bool last = !--l->references;
     pthread_mutex_unlock(&l->lock);
     if (!last) return;
+    if (!l->spent) log_mirror_last(l);
     store_close(&l->store, l->spent);
     for (int i = 0; i < LOG_CURSORS; i++) log_cursor_clear(&l->cursors[i]);
     while (l->first) log_entry_free(l, l->first);
     pthread_mutex_destroy(&l->lock);
+    free(l->owner.segment);
     free(l);
 }
 
@@ -124,7 +127,8 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
         c->busy = next->snapshot != NULL;
     }
     if (next->snapshot) {
-        next->base = c->base ? metrics_snapshot_retain(c->base) : NULL;
+        bool counts = c->base && !log_gap_between(c, c->base_seq, c->busy_through);
+        next->base = counts ? metrics_snapshot_retain(c->base) : NULL;
         next->position = c->position;
         next->through = c->busy_through;
         next->replaced = log_at(log, c->busy_through)->replaced;
@@ -150,6 +154,7 @@ void log_settled(struct log *log, int cursor, struct log_next *next, const struc
     log_settle(log, c, outcome->delivered, outcome->points);
     log_lose(log, c, outcome->reason, outcome->dropped);
     log_advance(log, c, next, outcome->delivered + outcome->dropped);
+    log_note_partly(log, c);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
     log_wait(log, ticket);
@@ -159,6 +164,7 @@ void log_done(struct log *log, int cursor, struct log_next *next)
 {
     struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
+    log_note_whole(log, c, next);
     log_pass(log, c, next->through, next->snapshot);
     next->snapshot = NULL;
     c->last_stamp = next->stamp;

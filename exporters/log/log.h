@@ -47,6 +47,48 @@ struct log *log_new(const struct log_limits *limits, struct ledger *ledger);
 enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
                            bool durable, struct log **out, struct buf *why);
 
+/*
+ * What a segment remembers of its delivery, whichever log it came from: for each backend three words (see
+ * log_note.c), which the log keeps up to date, and which it believes when its own file is older. The functions
+ * are called with the log locked, so they must not use the log.
+ */
+struct log_memory {
+    int (*get)(void *arg, const char *backend, uint64_t words[3]); /* 1, 0 without, -1 if one was lost */
+    void (*set)(void *arg, const char *backend, const uint64_t words[3]);
+    void *arg;
+    uint64_t log;  /* the number of the log to which the last interval was appended; 0 = none */
+    uint64_t last; /* that interval; 0 = none */
+};
+
+/*
+ * Joins the log to its segment. What the file says waits for a backend, but the segment says was sent, is
+ * counted as delivered. Where what a backend was sent last is not in the log, its next interval counts as zero
+ * (rebased). Both are logged. `said`: the log has no file by choice, so that it is not worth a warning.
+ */
+void log_join(struct log *log, const struct log_memory *memory, bool said);
+
+/* The segment is about to go: its memory is used no longer. */
+void log_part(struct log *log);
+
+/* A random number, never 0, by which the log is known; from its file, if it has one. Never changes. */
+uint64_t log_number(const struct log *log);
+
+/* The segment that a log belongs to: not the path alone, under which there may be another one by now. */
+struct log_owner {
+    char *segment; /* its absolute path; NULL: not known */
+    uint64_t incarnation, device, inode;
+    char boot[40];   /* the kernel's boot id: devices have other numbers after a boot */
+    uint64_t number; /* see log_number() */
+};
+
+/* Writes the segment's identity into the log's file. False if the file names another one: the log is not
+ * this segment's. */
+bool log_claim(struct log *log, const struct log_owner *owner);
+
+/* Reads it from a file that may be another exporter's, without a lock and without changing anything. False if
+ * it says none, or is not a plain file of this user. The caller frees owner->segment. */
+bool log_peek(const char *path, struct log_owner *owner);
+
 /* The log's segment was replaced by another of the same name, which is followed, too: what is appended
  * from now on is reported beside what is in that one, and struct log_next says so. */
 void log_set_replaced(struct log *log);

@@ -65,8 +65,11 @@ static void log_recount_loaded(struct log *log, struct log_cursor *c)
         metrics_snapshot_release(&snapshot);
     }
     if (has > had) log_take(log, c, has - had);
-    if (has < had) log_lose(log, c, log->damaged ? LEDGER_DAMAGED : LEDGER_REMOVED, had - has);
-    c->loaded = false;
+    if (has < had && c->sent)
+        log_settle(log, c, had - has, 0);
+    else if (has < had)
+        log_lose(log, c, log->damaged ? LEDGER_DAMAGED : LEDGER_REMOVED, had - has);
+    c->loaded = c->sent = false;
 }
 
 /* Unlocks and locks again. */

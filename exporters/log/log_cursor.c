@@ -38,6 +38,7 @@ void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_s
     struct log_entry *e = log_at(log, c->at);
     if (e) c->at = e->seq; /* the entry of that number may have been merged into this one */
     c->gap_from = c->gap_to = 0;
+    log_gap_passed(log, c, through);
     c->position = 0;
     c->dirty = true;
     log_mirror_rebase(log, old_base);

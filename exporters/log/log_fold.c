@@ -37,6 +37,7 @@ static struct log_entry *log_folds(const struct log *log, const struct log_curso
 {
     struct log_entry *last = log_at(log, c->busy_through);
     if (!last || !last->next || c->position || log->appending) return NULL;
+    if (log_gap_between(c, last->seq, last->next->seq)) return NULL;
     bool old = c->max_lag && log_age(log, last) > c->max_lag;
     bool much = !old && c->queue_bytes && log_bytes_from(log, last->next) > c->queue_bytes;
     return old || much ? last->next : NULL;

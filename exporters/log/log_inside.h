@@ -3,7 +3,8 @@
  * log_inside.h - what the log's sources share; for nobody else. From the bottom up: log_mirror.c (the file
  * follows the memory), log_entry.c (entries and accounts), log_thin.c (fewer entries for all), log_fold.c
  * (fewer for one cursor), log_cursor.c (cursors come and go), log_kept.c (those without a backend), log_attach.c
- * (what a cursor's queue holds), log.c (appending, reading, the log's life), log_recover.c (a log from its file).
+ * (what a cursor's queue holds), log_gap.c and log_note.c (what was sent from another log),
+ * log.c (appending, reading, the log's life), log_recover.c (a log from its file).
  *
  * Everything in these structs is protected by log->lock, unless a field says otherwise, and every function
  * here is called with it held. Those that say so unlock it and lock it again: they do what takes long, and
@@ -30,6 +31,9 @@ struct log_entry {
     struct selection_count counts[LOG_CURSORS]; /* what each cursor takes of it */
 };
 
+/* Places in a cursor's queue that begin behind something the backend was sent from another log. */
+enum { LOG_GAPS = 4 };
+
 struct log_cursor {
     char *name; /* NULL: free */
     int account;
@@ -48,6 +52,8 @@ struct log_cursor {
     metrics_snapshot_t *base;
     uint64_t last_stamp;                /* see struct log_next */
     uint64_t base_seq;                  /* STORE_NO_BASE without one */
+    uint64_t gaps[LOG_GAPS];            /* deltas of such an entry do not count from one before it; 0: none */
+    bool sent;                          /* part of its queue was sent, says the segment, and is not counted */
     bool loaded;                        /* from the file, and nobody has attached yet */
     bool dirty;                         /* differs from what the file says */
     struct ledger_account account_here; /* this log's part of the account */
@@ -65,11 +71,13 @@ struct log {
     /* The file has not caught up with the last append. A backend that got what the file does not know
      * would get it again, in other intervals, after a kill. */
     bool appending;
-    struct store *store; /* NULL: in memory only; never changes once the log is open */
-    bool replaced;       /* see log_set_replaced(): so is what is appended from now on */
-    bool spent;          /* the file is removed with the log: its segment is gone */
-    uint64_t damaged;    /* records left out when it was loaded */
-    uint64_t rewrite_at; /* monotonic: after a failure, when the whole file is tried again */
+    struct log_owner owner;   /* of it, the number never changes */
+    struct log_memory memory; /* get is NULL without a segment */
+    struct store *store;      /* NULL: in memory only; never changes once the log is open */
+    bool replaced;            /* see log_set_replaced(): so is what is appended from now on */
+    bool spent;               /* the file is removed with the log: its segment is gone */
+    uint64_t damaged;         /* records left out when it was loaded */
+    uint64_t rewrite_at;      /* monotonic: after a failure, when the whole file is tried again */
     struct log_cursor cursors[LOG_CURSORS];
 };
 
@@ -95,6 +103,9 @@ void log_mirror_drop(struct log *log, const char *name);
 /* Hands over what has changed, cursors and their accounts included. Returns the ticket, 0 for nothing.
  * After a failure everything is written anew from time to time. */
 uint64_t log_mirror_commit(struct log *log);
+
+/* The log ends: what the file lacks is written now, and waited for. That it could not be is logged. */
+void log_mirror_last(struct log *log);
 
 /* --- log_entry.c --- */
 
@@ -174,6 +185,38 @@ void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason r
 
 /* log_expire(), with the lock held. */
 void log_drop_expired(struct log *log, uint64_t wall_ns);
+
+/* --- log_owner.c --- */
+
+/* Gives a new log its number. */
+void log_owner_begin(struct log_owner *owner);
+
+/* Takes over what a log's file says, if it is about the owner. */
+void log_owner_load(struct log_owner *owner, const char *fact, const char *text);
+
+/* Writes it to the file. */
+void log_owner_save(struct log *log);
+
+/* --- log_gap.c --- */
+
+/* Deltas of that entry and the following ones do not count from an earlier one, for this cursor. */
+void log_gap_add(struct log *log, struct log_cursor *c, uint64_t seq);
+
+/* True if there is such a place behind entry `from` (STORE_NO_BASE: behind all), up to entry `to`. */
+bool log_gap_between(const struct log_cursor *c, uint64_t from, uint64_t to);
+
+/* The cursor has moved behind an entry. */
+void log_gap_passed(struct log *log, struct log_cursor *c, uint64_t through);
+
+/* Writes them all to the file, or reads those of a cursor from what the file says. */
+void log_gap_save(struct log *log, const struct log_cursor *c);
+void log_gap_load(struct log *log, const char *backend, const char *text);
+
+/* --- log_note.c --- */
+
+/* Notes in the segment what this cursor was just sent: readings of the entry it is at, or all of `next`. */
+void log_note_partly(struct log *log, const struct log_cursor *c);
+void log_note_whole(struct log *log, const struct log_cursor *c, const struct log_next *next);
 
 /* --- log_attach.c --- */
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LOG_REWRITE_PAUSE (30 * CLOCK_SECOND)
+#define LOG_LAST          (60 * CLOCK_SECOND) /* the file may take this long at the end */
 
 static bool is_base(const struct log *log, uint64_t seq)
 {
@@ -92,6 +93,7 @@ static void put_base(struct log *log, const struct log_cursor *c)
 static void rewrite(struct log *log)
 {
     store_clear(log->store);
+    log_owner_save(log);
     for (struct log_entry *e = log->first; e; e = e->next) {
         void *bytes = NULL;
         size_t n;
@@ -106,8 +108,23 @@ static void rewrite(struct log *log)
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
         if (c->name && c->base) put_base(log, c);
         if (c->name) put_cursor(log, c);
+        if (c->name && c->gaps[0]) log_gap_save(log, c);
         c->dirty = false;
     }
+}
+
+void log_mirror_last(struct log *log)
+{
+    if (!log->store) return;
+    uint64_t ticket = log_mirror_commit(log);
+    if (ticket && store_wait(log->store, ticket, LOG_LAST)) return;
+    if (!store_broken(log->store)) return;
+    store_abandon(log->store);
+    rewrite(log);
+    if (!store_wait(log->store, store_commit(log->store), LOG_LAST))
+        say(SAY_WARN,
+            "the log's file could not be written before the end; the segment has noted what was sent",
+            "segment", log->owner.segment, NULL);
 }
 
 uint64_t log_mirror_commit(struct log *log)

@@ -87,11 +87,18 @@ static void load_cursor(void *arg, const struct store_cursor *found)
     if (c->at > l->log->next_seq) l->log->next_seq = c->at;
 }
 
+static void load_fact(void *arg, const char *name, const char *text)
+{
+    struct loading *l = arg;
+    log_owner_load(&l->log->owner, name, text);
+    log_gap_load(l->log, name, text);
+}
+
 enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
                            bool durable, struct log **out, struct buf *why)
 {
     struct loading l = {.log = log_new(limits, ledger)};
-    struct store_finder finder = {load_entry, load_damaged, load_cursor, &l};
+    struct store_finder finder = {load_entry, load_damaged, load_cursor, &l, load_fact};
     enum store_opened opened = STORE_FAILED;
     *out = NULL;
     if (l.log) opened = store_open(path, durable, &finder, &l.log->store, why);

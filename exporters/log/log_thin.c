@@ -66,6 +66,7 @@ static bool log_mergeable(const struct log *log, const struct log_entry *e)
     if (!e->next) return false;
     for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
         if (!c->name || c->at > e->next->seq) continue;
+        if (log_gap_between(c, e->seq, e->next->seq)) return false;
         if (c->at == e->next->seq || (c->at > e->seq && c->at < e->next->seq)) return false;
         if (c->at == e->seq) return false; /* it may have been sent, see above */
         if (c->busy && c->busy_through >= e->seq) return false;

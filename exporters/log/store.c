@@ -38,6 +38,7 @@ static bool write_batch(struct store *s, const struct store_batch *batch)
     for (const struct store_op *op = batch->first; op && !code; op = op->next) code = store_write(s, op);
     if (!code) code = store_step(s, ST_COMMIT);
     uint64_t now = clock_mono(&clock_system);
+    if (!code && batch->facts) sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (!code) {
         complain_over(&s->trouble, now, "the log's file is written again", "file", s->path);
         return true;

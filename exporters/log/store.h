@@ -47,6 +47,7 @@ struct store_finder {
     void (*damaged)(void *arg, uint64_t seq);
     void (*cursor)(void *arg, const struct store_cursor *cursor);
     void *arg;
+    void (*fact)(void *arg, const char *name, const char *text); /* after the cursors; may be NULL */
 };
 
 enum store_opened { STORE_OK, STORE_BUSY /* another process has it */, STORE_FAILED };
@@ -61,6 +62,11 @@ enum store_opened { STORE_OK, STORE_BUSY /* another process has it */, STORE_FAI
 enum store_opened store_open(const char *path, bool durable, const struct store_finder *finder,
                              struct store **out, struct buf *why);
 
+/* Hands the facts in a file to fn without a lock, and without changing or believing anything but the database
+ * itself: for a file that may be another exporter's. False if it is not a plain file of this user, or cannot be
+ * read just now. */
+bool store_peek(const char *path, void (*fn)(void *arg, const char *name, const char *text), void *arg);
+
 /* Writes what is waiting and ends; *store becomes NULL. `remove`: the file is removed, too.
  * Waits for the disk. */
 void store_close(struct store **store, bool remove);
@@ -72,6 +78,7 @@ void store_unqueue(struct store *store, uint64_t seq);
 void store_remove(struct store *store, uint64_t seq);
 void store_put_cursor(struct store *store, const struct store_cursor *cursor);
 void store_remove_cursor(struct store *store, const char *name);
+void store_put_fact(struct store *store, const char *name, const char *text); /* stays when all is cleared */
 void store_clear(struct store *store); /* everything, before it is written anew */
 
 /* Forgets what was gathered. */

@@ -18,6 +18,7 @@ static const char *const schema[] = {
     "CREATE TABLE IF NOT EXISTS cursors(name TEXT PRIMARY KEY, at INTEGER, position INTEGER, of INTEGER, "
     "base INTEGER, stamp INTEGER)",
     "CREATE TABLE IF NOT EXISTS accounts(name TEXT, what TEXT, n INTEGER, PRIMARY KEY(name, what))",
+    "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT)",
 };
 
 static const char *const statements[ST_COUNT] = {
@@ -29,6 +30,7 @@ static const char *const statements[ST_COUNT] = {
     [OP_CURSOR] =
         "INSERT OR REPLACE INTO cursors(name, at, position, of, base, stamp) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [OP_CURSOR_GONE] = "DELETE FROM cursors WHERE name = ?1",
+    [OP_FACT] = "INSERT OR REPLACE INTO facts(name, text) VALUES(?1, ?2)",
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",

@@ -90,6 +90,11 @@ void store_remove_cursor(struct store *s, const char *name)
     gather(s, OP_CURSOR_GONE, NULL, 0, name);
 }
 
+void store_put_fact(struct store *s, const char *name, const char *text)
+{
+    if (gather(s, OP_FACT, text, strlen(text) + 1, name)) s->gathering->facts = true;
+}
+
 void store_clear(struct store *s)
 {
     if (gather(s, OP_CLEAR, NULL, 0, NULL)) s->gathering->clears = true;

@@ -2,9 +2,9 @@
 /*
  * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_guard.c (files
  * beside those of others), store_file.c (the database and its schema), store_recover.c (what is done when it is
- * damaged), store_rows.c (entries, cursors and accounts as rows), store_page.c and store_salvage.c (rows of a
- * damaged file), store_gather.c (a transaction in memory), store.c (the thread that writes transactions, and
- * the store's life).
+ * damaged), store_rows.c (entries, cursors and accounts as rows), store_fact.c (what the file says about
+ * itself), store_page.c and store_salvage.c (rows of a damaged file), store_gather.c (a transaction in memory),
+ * store.c (the thread that writes transactions, and the store's life).
  */
 #ifndef EXPORTERS_STORE_INSIDE_H
 #define EXPORTERS_STORE_INSIDE_H
@@ -17,7 +17,7 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
-enum store_op_type { OP_CLEAR, OP_PUT, OP_UNQUEUE, OP_REMOVE, OP_CURSOR, OP_CURSOR_GONE, OP_TYPES };
+enum store_op_type { OP_CLEAR, OP_PUT, OP_UNQUEUE, OP_REMOVE, OP_CURSOR, OP_CURSOR_GONE, OP_FACT, OP_TYPES };
 
 /* One part of a transaction. */
 struct store_op {
@@ -25,8 +25,8 @@ struct store_op {
     enum store_op_type type;
     struct store_entry entry;   /* OP_PUT; of it only seq for OP_UNQUEUE and OP_REMOVE */
     struct store_cursor cursor; /* OP_CURSOR */
-    char *name;                 /* of the cursor, for OP_CURSOR and OP_CURSOR_GONE */
-    unsigned char bytes[];      /* of the entry */
+    char *name;                 /* of the cursor or the fact */
+    unsigned char bytes[];      /* of the entry; the text of the fact */
 };
 
 struct store_batch {
@@ -34,6 +34,7 @@ struct store_batch {
     uint64_t ticket;
     bool clears; /* begins with OP_CLEAR */
     bool lost;   /* a part could not be gathered, or one before it */
+    bool facts;  /* has facts: they are moved into the database at once, where store_peek() finds them */
     struct store_op *first, **end;
 };
 
@@ -158,6 +159,14 @@ int store_write(struct store *s, const struct store_op *op);
 
 /* Hands what can still be read in the damaged file s->kept to the finder; at least one record as damaged. */
 int store_salvage(struct store *s, const struct store_finder *finder);
+
+/* --- store_fact.c --- */
+
+/* Hands all facts to the finder. */
+int store_read_facts(struct store *s, const struct store_finder *finder);
+
+/* Writes one. */
+int store_write_fact(struct store *s, const struct store_op *op);
 
 /* --- store_gather.c --- */
 

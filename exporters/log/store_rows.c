@@ -205,7 +205,8 @@ static int read_cursors(struct store *s, const struct store_finder *finder)
 int store_read(struct store *s, const struct store_finder *finder)
 {
     int code = read_entries(s, finder);
-    return code ? code : read_cursors(s, finder);
+    if (!code) code = read_cursors(s, finder);
+    return code ? code : store_read_facts(s, finder);
 }
 
 static int clear(struct store *s)
@@ -221,6 +222,7 @@ int store_write(struct store *s, const struct store_op *op)
     case OP_CLEAR: return clear(s);
     case OP_PUT: return write_entry(s, &op->entry);
     case OP_CURSOR: return write_cursor(s, op->name, &op->cursor);
+    case OP_FACT: return store_write_fact(s, op);
     case OP_CURSOR_GONE: return remove_cursor(s, op->name);
     default: store_bind(s->prepared[op->type], 1, op->entry.seq); return store_step(s, op->type);
     }

@@ -27,6 +27,7 @@ void sampler_free(struct sampler **sampler)
         s->sources = source->next;
         source_free(&source);
     }
+    sampler_recover_end(s);
     sampler_wishes_free(&s->wishes);
     free(s->log.state_dir);
     pthread_mutex_destroy(&s->lock);

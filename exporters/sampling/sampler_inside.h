@@ -26,6 +26,7 @@ struct sampler {
     uint64_t look_at;  /* monotonic */
 
     /* Of the sampler's thread: */
+    struct rest *looked;     /* files of logs that were looked at; of sampler_recover.c */
     struct complain waiting; /* for the segments that are not there */
     struct complain rests;   /* logs of earlier exporters that cannot be read */
     bool busy;               /* another exporter leads a segment that was asked for */
@@ -55,8 +56,12 @@ void sampler_reap(struct sampler *s);
 
 /* --- sampler_recover.c: of the sampler's thread --- */
 
-/* Delivers the logs of incarnations that are gone before their files go. To be called once the segments
- * that are there have their own logs open, so that none of these can be taken for a rest. */
+/* Delivers the logs of segments that were asked for and are gone, before their files go. What a log says in its
+ * file counts, not the file's name: one whose segment is there, may be there, or was not asked for is another
+ * exporter's, and is not touched. To be called once the segments that are there are followed. */
 void sampler_recover(struct sampler *s);
+
+/* Forgets what it has looked at. */
+void sampler_recover_end(struct sampler *s);
 
 #endif

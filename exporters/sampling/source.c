@@ -24,19 +24,36 @@ static void source_prove(const struct source *s)
             "segment", s->path, NULL);
 }
 
+/* The file is opened, and is this segment's. */
+static enum store_opened source_open_file(struct source *s, const struct source_log *log,
+                                          struct ledger *ledger, struct buf *why)
+{
+    struct log_owner owner;
+    if (!s->log_path) return STORE_FAILED;
+    enum store_opened opened =
+        log_open(&log->limits, ledger, s->log_path, log->state_dir != NULL, &s->log, why);
+    if (opened != STORE_OK) return opened;
+    bool good = source_owner(s->path, s->incarnation, &owner) && log_claim(s->log, &owner);
+    free(owner.segment);
+    if (good) return STORE_OK;
+    buf_printf(why, "%s is the log of another segment", s->log_path);
+    log_release(&s->log);
+    return STORE_FAILED;
+}
+
 /* A file that cannot be used must not keep anything from being reported. */
 static bool source_open_log(struct source *s, const struct source_log *log, struct ledger *ledger,
                             metrics_error_t *error)
 {
     metrics_segment_info_t info;
     struct buf why = {0};
-    if (!log->memory && !metrics_reader_info(metrics_leader_reader(s->leader), &info, NULL)) {
-        s->log_path = source_log_path(s->path, info.incarnation, log);
+    if (!metrics_reader_info(metrics_leader_reader(s->leader), &info, NULL))
+        s->incarnation = info.incarnation;
+    if (!log->memory && s->incarnation) {
+        s->log_path = source_log_path(s->path, s->incarnation, log);
         if (!s->log_path) return false;
     }
-    enum store_opened opened =
-        s->log_path ? log_open(&log->limits, ledger, s->log_path, log->state_dir != NULL, &s->log, &why)
-                    : STORE_FAILED;
+    enum store_opened opened = source_open_file(s, log, ledger, &why);
     if (opened == STORE_BUSY) {
         error->code = METRICS_E_BUSY;
         snprintf(error->text, sizeof error->text, "another exporter writes %s", s->log_path);
@@ -52,6 +69,29 @@ static bool source_open_log(struct source *s, const struct source_log *log, stru
     return s->log != NULL;
 }
 
+/* --- What the segment remembers --- */
+
+static int source_get_note(void *leader, const char *backend, uint64_t words[3])
+{
+    return metrics_leader_note(leader, backend, words);
+}
+
+static void source_set_note(void *leader, const char *backend, const uint64_t words[3])
+{
+    metrics_leader_set_note(leader, backend, words);
+}
+
+static void source_join(struct source *s, bool said)
+{
+    log_join(s->log,
+             &(struct log_memory){.get = source_get_note,
+                                  .set = source_set_note,
+                                  .arg = s->leader,
+                                  .log = metrics_leader_log(s->leader),
+                                  .last = metrics_leader_last(s->leader)},
+             said);
+}
+
 struct source *source_open(const char *path, const metrics_clock_t *clock, const struct source_log *log,
                            struct ledger *ledger, metrics_error_t *error)
 {
@@ -62,6 +102,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     if (s && s->leader) source_prove(s);
     if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
     bool good = s && s->fresh && source_open_log(s, log, ledger, error);
+    if (good) source_join(s, log->memory);
     if (s && !good) source_free(&s);
     return s;
 }
@@ -151,6 +192,7 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
     }
     complain_over(&source->trouble, now, "takes snapshots again", "segment", source->path);
     fresh_hold(source->fresh);
+    metrics_leader_set_log(source->leader, log_number(source->log));
     metrics_leader_logged(source->leader, snapshot);
     fresh_let(source->fresh);
     if (meta) {
@@ -177,6 +219,7 @@ bool source_is_drained(struct source *source)
 void source_end(struct source *source)
 {
     if (source->fresh) fresh_forget(source->fresh);
+    if (source->log) log_part(source->log);
     if (source->leader) metrics_leader_release(&source->leader);
     source->ended = true;
 }

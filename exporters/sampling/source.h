@@ -20,6 +20,7 @@ typedef struct metrics_leader metrics_leader_t; /* leader.h */
 struct source {
     struct source *next; /* changes under the sampler's lock */
     char *path;
+    uint64_t incarnation;     /* 0: not known */
     char *log_path;           /* NULL: in memory */
     metrics_leader_t *leader; /* NULL once it has ended */
     struct log *log;          /* thread-safe */

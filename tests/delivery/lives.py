@@ -44,9 +44,13 @@ class Receiver(fake.Service):
 class World:
     """A segment, receivers, and one life of an exporter after the other."""
 
-    def __init__(self, title, extra=""):
+    def __init__(self, title, extra="", segment=None):
         self.title, self.receiver = title, Receiver()
-        self.bench = harness.Bench(self.receiver.config(), interval="1s", extra=extra)
+        self.bench = harness.Bench(self.receiver.config(), extra=extra)
+        self.bench.flush = "1s"
+        self.bench.write_config()
+        if segment:
+            self.bench.segment = self.bench.env["MTX_SEGMENT"] = segment
 
     def __enter__(self):
         return self

@@ -67,7 +67,7 @@ static void rig_start(struct rig *r)
 {
     struct buf why = {0};
     r->found = (struct found){0};
-    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r->found};
+    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r->found, NULL};
     if (store_open(r->path, false, &finder, &r->store, &why) != STORE_OK) UNIT_FAIL("%s\n", buf_text(&why));
     REQUIRE(r->store);
     buf_free(&why);

@@ -15,7 +15,7 @@
 
 #define PAGE_QUIET (3600 * CLOCK_SECOND) /* without slow clients */
 
-enum { PAGE_FORMS = 4, PAGE_SEGMENTS = 64, PAGE_BUSY = 503 };
+enum { PAGE_FORMS = 4, PAGE_BUSY = 503 };
 
 /* The backend's plan, shared by the editions with the same series. */
 struct plan {
@@ -29,9 +29,9 @@ struct edition {
     struct edition *next; /* the next older one */
     unsigned references;  /* of the page (the newest edition) and of streams */
     struct stream *streams;
-    metrics_snapshot_t *snapshots[PAGE_SEGMENTS];
+    metrics_snapshot_t **snapshots; /* one for each segment */
     size_t snapshot_count;
-    struct page_part parts[PAGE_SEGMENTS];
+    struct page_part *parts; /* as many */
     metrics_row_t level;
     struct page_values values;
     struct plan *plan;
@@ -86,6 +86,21 @@ static void page_put_plan(struct page *p, struct plan *plan)
     free(plan);
 }
 
+/* A fresh snapshot of each segment, in an array; both are the caller's. NULL without memory. */
+static metrics_snapshot_t **page_fresh(const struct page *p, size_t *n)
+{
+    size_t most = sampler_attached(p->options.sampler);
+    metrics_snapshot_t **snapshots = calloc(most + 1, sizeof(*snapshots));
+    *n = snapshots ? sampler_fresh(p->options.sampler, snapshots, most) : 0;
+    return snapshots;
+}
+
+static void page_release(metrics_snapshot_t **snapshots, size_t n)
+{
+    for (size_t i = 0; i < n; i++) metrics_snapshot_release(&snapshots[i]);
+    free(snapshots);
+}
+
 /* Under the lock: gives back a reference. */
 static void page_put(struct page *p, struct edition *edition)
 {
@@ -93,7 +108,8 @@ static void page_put(struct page *p, struct edition *edition)
     struct edition **at = &p->editions;
     while (*at && *at != edition) at = &(*at)->next;
     if (*at) *at = edition->next;
-    for (size_t i = 0; i < edition->snapshot_count; i++) metrics_snapshot_release(&edition->snapshots[i]);
+    page_release(edition->snapshots, edition->snapshot_count);
+    free(edition->parts);
     page_put_plan(p, edition->plan);
     free(edition);
 }
@@ -129,17 +145,17 @@ static bool page_view(struct page *p, metrics_snapshot_t **snapshots, size_t n, 
 
 bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *notes)
 {
-    metrics_snapshot_t *snapshots[PAGE_SEGMENTS];
-    struct view view;
-    size_t n = sampler_fresh(p->options.sampler, snapshots, PAGE_SEGMENTS);
-    bool good = page_view(p, snapshots, n, &view);
+    struct view view = {0};
+    size_t n;
+    metrics_snapshot_t **snapshots = page_fresh(p, &n);
+    bool good = snapshots && page_view(p, snapshots, n, &view);
     struct batch batch = {
         .view = &view, .to = view.n, .settings = p->options.backend->settings, .form = form, .notes = notes};
     struct payload payload = {.body = *out};
     if (good) p->options.backend->type->encode(&batch, &payload);
     *out = payload.body;
     view_free(&view);
-    for (size_t i = 0; i < n; i++) metrics_snapshot_release(&snapshots[i]);
+    page_release(snapshots, n);
     return good && buf_ok(out);
 }
 
@@ -213,6 +229,8 @@ static bool edition_alike(const struct edition *a, const struct edition *b)
 static bool edition_number(struct edition *e, const struct selection *selection)
 {
     size_t n = 1;
+    e->parts = calloc(e->snapshot_count + 1, sizeof *e->parts);
+    if (!e->parts) return false;
     for (size_t i = 0; i < e->snapshot_count; i++) {
         size_t count = metrics_snapshot_count(e->snapshots[i]);
         if (count > UINT32_MAX - n) return false;
@@ -292,7 +310,11 @@ static struct edition *page_edition(struct page *p)
     struct edition *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     e->references = 1;
-    e->snapshot_count = sampler_fresh(p->options.sampler, e->snapshots, PAGE_SEGMENTS);
+    e->snapshots = page_fresh(p, &e->snapshot_count);
+    if (!e->snapshots) {
+        page_put(p, e);
+        return NULL;
+    }
     if (edition_is_of(p->editions, e->snapshots, e->snapshot_count)) {
         page_put(p, e);
         return p->editions;

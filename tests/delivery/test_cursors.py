@@ -44,7 +44,8 @@ def another_configuration():
         own = w.bench.backend
         w.bench.backend = FILE % w.bench.work
         with w.life(extra=""):
-            check("keeping what waits" in w.bench.log() and "backend=anodot20" in w.bench.log(), "it says what it keeps")
+            kept = until(5, lambda: "keeping what waits" in w.bench.log() and "backend=anodot20" in w.bench.log())
+            check(kept, "it says what it keeps")
             check(until(10, lambda: (w.status("anodot20").get("kept") or 0) >= 2), f"it counts it: {w.status('anodot20')}")
             w.add(10)
             w.intervals(2)

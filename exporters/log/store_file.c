@@ -94,7 +94,7 @@ static int open_database(struct store *s, bool durable)
     if (!code) code = run(s->db, "PRAGMA locking_mode = EXCLUSIVE"); /* no shared memory beside the file */
     if (!code) code = begin_without_journal(s->db);
     for (size_t i = 0; !code && i < sizeof schema / sizeof *schema; i++) code = run(s->db, schema[i]);
-    return code || !durable ? code : run(s->db, "PRAGMA synchronous = NORMAL");
+    return code || !durable ? code : run(s->db, "PRAGMA synchronous = FULL");
 }
 
 int store_file_open(struct store *s, bool durable)

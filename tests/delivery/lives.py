@@ -37,7 +37,7 @@ class Receiver(fake.Service):
             return self.sums.get(name, 0)
 
     def config(self, name="anodot20"):
-        return (f"{{type: anodot20, name: {name}, url: '{self.url}', token: x, include: [orders], timeout: 700ms, "
+        return (f"{{type: anodot20, name: {name}, url: '{self.url}', token: x, include: [orders], timeout: 2s, "
                 "retry_least: 10ms, retry_most: 50ms}")
 
 
@@ -46,9 +46,7 @@ class World:
 
     def __init__(self, title, extra="", segment=None):
         self.title, self.receiver = title, Receiver()
-        self.bench = harness.Bench(self.receiver.config(), extra=extra)
-        self.bench.flush = "1s"
-        self.bench.write_config()
+        self.bench = harness.Bench(self.receiver.config(), extra=extra, flush="2s")
         if segment:
             self.bench.segment = self.bench.env["MTX_SEGMENT"] = segment
 
@@ -78,7 +76,7 @@ class World:
             yield process
         finally:
             process.terminate() if end == "TERM" else process.kill()
-            process.wait(20)
+            process.wait(harness.PATIENCE)
 
     def once(self, *words):
         """A run of the exporter that ends by itself; its exit status and output."""

@@ -28,7 +28,7 @@ class Service(Anodot):
 
 
 def bench(service, **more):
-    return harness.Bench(config(service, ", include: ['orders']"), interval="200ms", **more)
+    return harness.Bench(config(service, ", include: ['orders']"), interval="200ms", flush="1s", **more)
 
 
 def config_seconds(b):
@@ -165,7 +165,7 @@ def planted():
     data = forged_wal()
     for tails in (("-wal",), ("-journal", "-shm"), ("-wal", "-wal.1", "-journal", "-shm", ".damaged", ".damaged-wal")):
         service = Service()
-        with Owned(config(service, ", include: ['orders']")) as b:
+        with Owned(config(service, ", include: ['orders']"), flush="1s") as b:
             b.ctl("add", "orders", "100")
             b.start()
             check(arrives(service, 100), "it delivers")

@@ -39,9 +39,9 @@ ends() { # ends SECONDS: after SIGTERM, with 0
     until_true "$1" gone || return 1
     wait "$pid"
 }
-healthy() { curl -sS -m 5 -f "http://$(sed -nE 's/.*serving address=//p' "$work/err" | tail -n 1)/-/healthy"; }
+healthy() { curl -sS -m 60 -f "http://$(sed -nE 's/.*serving address=//p' "$work/err" | tail -n 1)/-/healthy"; }
 reads() { # reads FILE: the FIFO, until a line about orders
-    timeout 5 grep -m 1 '"orders".*}$' <"$work/fifo" >"$1"
+    timeout 60 grep -m 1 '"orders".*}$' <"$work/fifo" >"$1"
 }
 
 # --- A FIFO as a backend's file ------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ begin
 check "it does not hang at its start either" until_true 10 gone
 check "but says why" says "nothing is written to it" "$work/err"
 (sleep 0.3 && echo "open sesame" >"$work/token") &
-check "a secret that is written is read" timeout 10 "$exporter" -c "$work/c.yml" --check
+check "a secret that is written is read" timeout 60 "$exporter" -c "$work/c.yml" --check
 check "a configuration from a pipe" bash -c '"$1" -c <(cat "$2") --check' sh "$exporter" "$work/old.yml"
 
 # --- Limits ----------------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ check "a command that mtxctl runs has the default again" is $? 153
 
 # --- Standard error ---------------------------------------------------------------------------------------------------
 mkfifo "$work/full"
-sleep 60 <"$work/full" &
+sleep 600 <"$work/full" &
 pids+=($!)
 exec 8>"$work/full"
 dd if=/dev/zero of=/proc/self/fd/8 bs=4096 count=1000 oflag=nonblock 2>/dev/null

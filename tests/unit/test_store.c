@@ -405,7 +405,7 @@ UNIT(store, planted)
     store_close(&r.store, false);
     CHECK(unlink(name) == 0);
     CHECK(link(r.path, other) == 0);
-    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r.found};
+    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r.found, NULL};
     CHECK(store_open(r.path, false, &finder, &r.store, &why) == STORE_FAILED);
     CHECK(strstr(buf_text(&why), "has another name") != NULL);
     CHECK(unlink(other) == 0);

@@ -87,6 +87,39 @@ int exporter_once(struct config *config)
     return good ? 0 : 1;
 }
 
+/* What a backend would leave out, line by line. */
+static void exporter_check_points(const struct config_backend *b, struct view *view, struct buf *notes)
+{
+    const struct backend_session *type = b->type->session;
+    void *session = type ? type->open(b->settings, notes) : NULL;
+    struct payload payloads[PAYLOADS] = {{.points = 0}};
+    for (size_t at = 0, n = 1; at < view->n && n && (session || !type); at += n) {
+        struct batch batch = {.view = view,
+                              .from = at,
+                              .to = view->n,
+                              .settings = b->settings,
+                              .session = session,
+                              .notes = notes};
+        for (int i = 0; i < PAYLOADS; i++) payload_reset(&payloads[i]);
+        b->type->encode(&batch, payloads);
+        n = payloads[0].items;
+    }
+    for (int i = 0; i < PAYLOADS; i++) payload_free(&payloads[i]);
+    if (session) type->close(&session);
+}
+
+/* The parts of a series say the same: its line is printed once. */
+static void exporter_print_notes(const struct buf *notes, struct buf *out)
+{
+    const char *last = "";
+    for (const char *line = buf_text(notes), *end; *line; line = *end ? end + 1 : end) {
+        size_t n = strcspn(line, "\n");
+        end = line + n;
+        if (n && (strncmp(line, last, n) || last[n] != '\n')) buf_printf(out, "#   %.*s\n", (int)n, line);
+        last = line;
+    }
+}
+
 static void exporter_check_backend(const struct config *config, const struct config_backend *b,
                                    metrics_snapshot_t *snapshot, struct buf *out)
 {
@@ -101,10 +134,10 @@ static void exporter_check_backend(const struct config *config, const struct con
     if (backend_is_scraped(b->type)) {
         struct batch batch = {.view = &view, .to = view.n, .settings = b->settings, .notes = &notes};
         b->type->encode(&batch, &payload);
+    } else if (b->type->points) {
+        exporter_check_points(b, &view, &notes);
     }
-    char *rest = notes.data, *line;
-    while (rest && (line = strsep(&rest, "\n")))
-        if (*line) buf_printf(out, "#   %s\n", line);
+    exporter_print_notes(&notes, out);
     buf_free(&notes);
     payload_free(&payload);
     view_free(&view);

@@ -342,10 +342,16 @@ static bool put_tail(struct buf *out, const struct point *p, const struct wavefr
     }
     for (size_t i = 0; i < p->tag_count; i++) {
         const char *key = p->tags[i].key, *value = p->tags[i].value;
-        size_t room = limit->value - 1 > strlen(key) ? limit->value - 1 - strlen(key) : 0;
+        size_t room = limit->value - 1 > strlen(key) ? limit->value - 1 - strlen(key) : 0, length;
         if (is_blank(value)) continue; /* it would be refused */
         if (strlen(key) > limit->key || !room) {
             buf_printf(why, "its tag %s is longer than %zu characters", key, limit->key);
+            return false;
+        }
+        trim(value, &length);
+        if (length > room) { /* cut, two series could become one */
+            buf_printf(why, "its tag %s has a value of %zu characters; the other side accepts %zu", key,
+                       length, room);
             return false;
         }
         buf_char(out, ' ');

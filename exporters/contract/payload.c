@@ -10,7 +10,7 @@ void payload_reset(struct payload *p)
     buf_reset(&p->headers);
     buf_reset(&p->secret);
     buf_reset(&p->scratch);
-    p->points = p->items = 0;
+    p->points = p->items = p->left_out = 0;
     p->channel = 0;
     p->method = p->content_type = NULL;
 }

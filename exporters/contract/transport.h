@@ -17,13 +17,14 @@ struct option;
  * first; payload_free() gives it back. */
 struct payload {
     struct buf body;
-    size_t points;            /* how many are in it */
-    size_t items;             /* readings that are in it, from the first of the batch on; 0 = all */
-    int channel;              /* transports with several addresses: which of them, from 0 */
-    const char *method;       /* NULL: POST */
-    struct buf path;          /* appended to the backend's url, with a query */
-    struct buf headers;       /* whole lines, each ends in '\n' */
-    struct buf secret;        /* the same, never shown; a line that begins with '?' is a query: ?token=... */
+    size_t points;      /* how many are in it */
+    size_t items;       /* readings that are in it, from the first of the batch on; 0 = all */
+    size_t left_out;    /* of these readings: some point of theirs has no form that the backend accepts */
+    int channel;        /* transports with several addresses: which of them, from 0 */
+    const char *method; /* NULL: POST */
+    struct buf path;    /* appended to the backend's url, with a query */
+    struct buf headers; /* whole lines, each ends in '\n' */
+    struct buf secret;  /* the same, never shown; a line that begins with '?' is a query: ?token=... */
     const char *content_type; /* NULL: none */
     struct buf scratch;       /* the encoder's own: what is put into the body at the end */
 };

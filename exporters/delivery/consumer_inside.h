@@ -30,7 +30,7 @@ struct work {
     size_t from, to; /* items in the payloads; from == to: none are ready */
     int sending;     /* which of the payloads is next */
     size_t first_to; /* items before this one need no first payload: it was accepted before a split */
-    size_t points, refused;
+    size_t points, refused, left_out;
     bool prepared, halved;
 };
 
@@ -48,7 +48,7 @@ struct consumer {
     struct payload payloads[PAYLOADS];
     struct backoff backoff;
     uint64_t not_before;
-    struct complain trouble, unprepared, undone, halves;
+    struct complain trouble, unprepared, undone, halves, left_out;
 
     /* Of the list of feeds, what is in them, and work.feed. Never held while a backend is waited for; logs
      * are locked under it. */

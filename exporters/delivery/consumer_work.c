@@ -8,6 +8,8 @@
 #include "meta.h"
 #include "say.h"
 
+#include <string.h>
+
 static size_t consumer_most(const struct consumer *c)
 {
     return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
@@ -69,13 +71,27 @@ static void consumer_finish(struct consumer *c)
 static void consumer_settle(struct consumer *c, bool delivered, enum ledger_reason reason)
 {
     struct work *w = &c->work;
-    size_t n = w->to - w->from, most = consumer_most(c);
+    size_t all = w->to - w->from, most = consumer_most(c), n = all - w->left_out;
     size_t refused = !delivered || w->refused > n ? n : w->refused;
-    const struct log_outcome outcome = {n - refused, n > refused ? w->points : 0, refused, reason};
+    const struct log_outcome outcome = {n - refused, n > refused ? w->points : 0, refused, reason,
+                                        w->left_out};
     log_settled(w->feed->log, w->feed->cursor, &w->next, &outcome);
     w->from = w->to;
     w->most = w->most < most / 2 ? w->most * 2 : most;
     backoff_reset(&c->backoff);
+}
+
+/* A line, at growing intervals, about readings that have no form that the backend accepts. */
+static void consumer_tell_left_out(struct consumer *c, size_t n, const struct buf *notes)
+{
+    uint64_t repeated;
+    const char *text = buf_text(notes);
+    struct buf first = {0};
+    if (!n || !complain_due(&c->left_out, clock_mono(c->options.clock), &repeated)) return;
+    buf_mem(&first, text, strcspn(text, "\n"));
+    say(SAY_WARN, "readings are left out; --check lists them", "backend", c->settings->name, "count",
+        SAY_U64(n), "repeated", repeated ? SAY_U64(repeated) : NULL, "first", buf_text(&first), NULL);
+    buf_free(&first);
 }
 
 /* Turns the next stretch of items into bytes. */
@@ -84,13 +100,21 @@ static void consumer_encode(struct consumer *c)
     struct work *w = &c->work;
     size_t end = w->from < w->first_to ? w->first_to : w->view.n;
     size_t n = end - w->from < w->most ? end - w->from : w->most;
-    struct batch batch = {
-        .view = &w->view, .from = w->from, .to = w->from + n, .settings = c->settings, .session = c->session};
+    struct buf notes = {0};
+    struct batch batch = {.view = &w->view,
+                          .from = w->from,
+                          .to = w->from + n,
+                          .settings = c->settings,
+                          .session = c->session,
+                          .notes = &notes};
     for (int i = 0; i < PAYLOADS; i++) payload_reset(&c->payloads[i]);
     w->points = c->backend->encode(&batch, c->payloads);
     w->to = c->payloads[0].items ? w->from + c->payloads[0].items : batch.to;
     w->sending = w->from < w->first_to ? 1 : 0;
     w->refused = 0;
+    w->left_out = c->payloads[0].left_out;
+    consumer_tell_left_out(c, w->left_out, &notes);
+    buf_free(&notes);
 }
 
 /* The log line for a payload that was not accepted whole: the same for every outcome. `repeated`: as many

@@ -25,7 +25,8 @@
     X(LEDGER_AMBIGUOUS, "ambiguous")   /* its answer never came, and on_ambiguous says drop */              \
     X(LEDGER_DAMAGED, "damaged")       /* its record in the log's file was damaged */                       \
     X(LEDGER_ENCODE, "encode")         /* out of memory while it was turned into bytes */                   \
-    X(LEDGER_EXPIRED, "expired")       /* waited longer than log.age for a backend that is not configured */
+    X(LEDGER_EXPIRED, "expired")       /* waited longer than log.age for a backend that is not configured */ \
+    X(LEDGER_LEFT_OUT, "left_out")     /* it, or a part of it, has no form that the backend accepts */
 enum ledger_reason {
 #define LEDGER_REASON(ID, NAME) ID,
     LEDGER_REASONS(LEDGER_REASON)

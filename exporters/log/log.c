@@ -153,7 +153,8 @@ void log_settled(struct log *log, int cursor, struct log_next *next, const struc
     pthread_mutex_lock(&log->lock);
     log_settle(log, c, outcome->delivered, outcome->points);
     log_lose(log, c, outcome->reason, outcome->dropped);
-    log_advance(log, c, next, outcome->delivered + outcome->dropped);
+    log_lose(log, c, LEDGER_LEFT_OUT, outcome->left_out);
+    log_advance(log, c, next, outcome->delivered + outcome->dropped + outcome->left_out);
     log_note_partly(log, c);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);

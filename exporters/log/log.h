@@ -179,10 +179,12 @@ struct log_next {
  */
 bool log_next(struct log *log, int cursor, struct log_next *next);
 
-/* What happened to readings: so many were delivered, as so many points, and so many dropped for a reason. */
+/* What happened to readings: so many were delivered, as so many points, so many dropped for a reason, and so many
+ * left out (LEDGER_LEFT_OUT). */
 struct log_outcome {
     size_t delivered, points, dropped;
     enum ledger_reason reason;
+    size_t left_out;
 };
 
 /* The first of the readings still queued in `next` are settled, as many as were delivered and dropped.

@@ -199,15 +199,20 @@ static bool encode_item(const struct batch *batch, size_t at, struct rows *rows,
     return !points->failed && !points->region.failed;
 }
 
-static void write_points(const struct batch *batch, const struct points *points, struct payload *payloads)
+/* False if the backend does not accept some of them. */
+static bool write_points(const struct batch *batch, const struct points *points, struct payload *payloads)
 {
     const struct backend_points *backend = batch->view->selection->backend->points;
     struct buf why = {0};
+    bool good = true;
     for (const struct point *p = points->at, *end = p + points->n; p < end; p++) {
         buf_reset(&why);
-        if (!put(backend, p, batch->settings, batch->session, payloads, &why)) note(batch, p, &why);
+        if (put(backend, p, batch->settings, batch->session, payloads, &why)) continue;
+        note(batch, p, &why);
+        good = false;
     }
     buf_free(&why);
+    return good;
 }
 
 size_t points_encode(const struct batch *batch, struct payload *payloads)
@@ -215,7 +220,7 @@ size_t points_encode(const struct batch *batch, struct payload *payloads)
     const struct backend_points *backend = batch->view->selection->backend->points;
     struct rows rows = {0};
     struct points points = {0};
-    size_t at = batch->from;
+    size_t at = batch->from, left_out = 0;
     if (backend->begin) backend->begin(payloads, batch->settings, batch->session);
     for (; at < batch->to; at++) {
         if (!encode_item(batch, at, &rows, &points)) {
@@ -223,10 +228,11 @@ size_t points_encode(const struct batch *batch, struct payload *payloads)
             break;
         }
         if (is_full(backend, payloads, points.n)) break;
-        write_points(batch, &points, payloads);
+        left_out += !write_points(batch, &points, payloads);
     }
     if (backend->end) backend->end(payloads, batch->settings, batch->session);
     payloads[0].items = at - batch->from;
+    payloads[0].left_out = left_out;
     rows_free(&rows);
     points_free(&points);
     return count_points(payloads);

@@ -14,6 +14,7 @@ static size_t sends, refused, bytes_seen[64];
 static int status; /* of the answers, 0: none came */
 static bool ambiguous;
 static char tag_seen[64]; /* of the item that was encoded last */
+static bool no_jobs2;     /* there is no form for it */
 
 static void *fake_open(const void *settings, struct buf *why)
 {
@@ -49,6 +50,11 @@ static size_t fake_encode(const struct batch *batch, struct payload *payload)
     for (size_t i = batch->from; i < batch->to; i++) {
         const struct item *item = &batch->view->items[i];
         snprintf(tag_seen, sizeof tag_seen, "%s", item->tag_count ? item->tags[0].value : "none");
+        if (no_jobs2 && !strcmp(item->name, "jobs2")) {
+            if (batch->notes) buf_printf(batch->notes, "jobs2: it is odd\n");
+            payload->left_out++;
+            continue;
+        }
         item_rows(batch->view, item, METRICS_INTERVAL, &rows);
         buf_printf(&payload->body, "%s=%g ", batch->view->items[i].name,
                    rows.n ? metrics_row_number(&rows.at[0]) : 0.0);
@@ -155,6 +161,26 @@ static void rig_close(struct rig *r)
     wake_destroy(&r->wake);
     fixture_close(&r->f);
     say_to(NULL);
+}
+
+/* What has no form is counted as left out, not as delivered, also if a batch is sent again; a line says it once. */
+UNIT(consumer, left_out)
+{
+    struct rig r;
+    rig_open(&r, (const enum outcome[]){OUTCOME_SENT, OUTCOME_RETRY}, 2);
+    no_jobs2 = true;
+    rig_append(&r, 5);
+    rig_append(&r, 7);
+    rig_run(&r);
+    CHECK_STR(sent, "jobs=5 jobs=7 ");
+    CHECK_EQ_U64(rig_account(&r).delivered, 2);
+    CHECK_EQ_U64(rig_account(&r).dropped[LEDGER_LEFT_OUT], 2);
+    const char *line = strstr(lines, "readings are left out");
+    REQUIRE(line);
+    CHECK(strstr(line, "first=\"jobs2: it is odd\"") != NULL);
+    CHECK(!strstr(line + 1, "readings are left out"));
+    no_jobs2 = false;
+    rig_close(&r);
 }
 
 /* Deltas arrive once each, only of what passes the filter. */

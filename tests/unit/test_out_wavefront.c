@@ -44,3 +44,28 @@ UNIT(out_wavefront, many_buckets)
     buf_free(&lines);
     fixture_close(&f);
 }
+
+/* Two series whose tags differ late in a long value never become one: what is too long is left out. */
+UNIT(out_wavefront, nothing_is_cut)
+{
+    struct fixture f;
+    struct buf lines = {0};
+    char value[2][301];
+    fixture_open(&f);
+    for (int i = 0; i < 2; i++) {
+        memset(value[i], 'v', 300);
+        memcpy(value[i] + 299, i ? "a" : "b", 2);
+        metrics_counter_inc(metrics_counter(f.registry, "long", "k", value[i]));
+    }
+    value[0][200] = 0;
+    metrics_counter_inc(metrics_counter(f.registry, "short", "k", value[0]));
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    session_encode(
+        s, "backends: [{type: wavefront, url: 'http://127.0.0.1:1', token: t, include: [long, short]}]",
+        &lines);
+    metrics_snapshot_release(&s);
+    CHECK(!strstr(buf_text(&lines), "long"));
+    CHECK(strstr(buf_text(&lines), "short") != NULL);
+    buf_free(&lines);
+    fixture_close(&f);
+}

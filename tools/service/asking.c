@@ -118,7 +118,7 @@ static void asking_find_lines(struct asking *a, size_t at, struct buf *out)
 void asking_sent(struct asking *a, size_t at, struct buf *payload)
 {
     size_t before = payload->len;
-    asking_encode(a, at, at + 1, NULL, payload);
+    asking_encode(a, at, at + 1, a->lines ? NULL : &a->notes, payload);
     if (!a->lines || asking_is_in_page(a, buf_text(payload) + before)) return;
     buf_cut(payload, before);
     asking_find_lines(a, at, payload);

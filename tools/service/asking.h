@@ -33,7 +33,8 @@ bool asking_open(struct asking *asking, const struct config_backend *backend, co
                  const metrics_snapshot_t *now, const metrics_snapshot_t *base, struct buf *why);
 void asking_close(struct asking *asking);
 
-/* Appends what is sent for item `at` of the view; nothing if the page leaves it out. */
+/* Appends what is sent for item `at` of the view; nothing if the page leaves it out. Pushed points that are left out
+ * are named in asking->notes, a line each, with the reason. */
 void asking_sent(struct asking *asking, size_t at, struct buf *payload);
 
 /* The values of item `at` as the backend sees them; see item_rows(). The caller frees the rows. */

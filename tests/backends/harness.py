@@ -82,7 +82,6 @@ class Bench:
         self.backend, self.interval, self.extra, self.flush = backend, interval, extra, flush
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("LIBRATO", "ANODOT", "APPTUIT", "REDIS"))}
         self.env.update(MTX_SEGMENT=self.segment, LC_ALL="C.UTF-8")
-        self.flush = "5s"
         self.exporter, self.errors = None, f"{self.work}/errors"
         self.write_config()
 

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actions.h"
+
+#include "story.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECOND UINT64_C(1000000000)
+
+enum theme {
+    THEME_SERVICES = 1 << 0,   /* services that fail */
+    THEME_KILLS = 1 << 1,      /* exporters are killed */
+    THEME_DISK = 1 << 2,       /* the disk is full, or cannot be used */
+    THEME_SETUPS = 1 << 3,     /* exporters with other backends and segments */
+    THEME_MEMORY = 1 << 4,     /* logs in memory, or elsewhere */
+    THEME_SEGMENTS = 1 << 5,   /* segments are replaced and deleted */
+    THEME_RELOADS = 1 << 6,    /* SIGHUP */
+    THEME_TWINS = 1 << 7,      /* two exporters at once */
+    THEME_UNREADABLE = 1 << 8, /* segments that cannot be opened for a while */
+    THEME_STATE = 1 << 9,      /* logs in a state_dir */
+    THEME_MERGING = 1 << 10,   /* logs so small, or max_lag so short, that intervals are merged */
+    THEME_COUNT = 11
+};
+
+static bool once_in(struct world *w, uint64_t n)
+{
+    return dice_once_in(&w->dice, n);
+}
+static bool without(const struct world *w, enum world_fault fault)
+{
+    return w->without >> fault & 1;
+}
+
+/* --- Setups --- */
+
+static unsigned some_backends(struct world *w)
+{
+    unsigned all = world_backends(w), some = all & (unsigned)dice_next(&w->dice);
+    bool subset = w->themes & THEME_SETUPS && !without(w, WORLD_B2) && once_in(w, 2);
+    return subset && some ? some : all;
+}
+
+static enum setup_place some_log(struct world *w)
+{
+    enum setup_place home = w->themes & THEME_STATE ? SETUP_STATE_DIR : SETUP_FILE;
+    if (!(w->themes & THEME_MEMORY)) return home;
+    if (without(w, WORLD_B3)) return w->seed & 1 ? home : SETUP_MEMORY;
+    if (once_in(w, 3)) return SETUP_MEMORY;
+    return once_in(w, 4) ? SETUP_STATE_DIR : home;
+}
+
+static struct setup some_setup(struct world *w)
+{
+    struct setup s = {.backends = some_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
+    if (w->themes & THEME_SETUPS && once_in(w, 4) && !without(w, WORLD_B5)) s.places = (unsigned)dice_between(&w->dice, 1, 3);
+    if (w->themes & THEME_SETUPS && once_in(w, 4)) s.glob = true;
+    if (w->themes & THEME_MERGING) {
+        s.max_lag = (unsigned)dice_below(&w->dice, 4);
+        s.log_kib = once_in(w, 2) ? 64 : 0;
+    }
+    return s;
+}
+
+/* --- Writers --- */
+
+static struct writer *some_writer(struct world *w)
+{
+    struct writer *one = &w->writers[dice_below(&w->dice, AUDIT_PLACES)];
+    return one->registry ? one : NULL;
+}
+
+static bool do_add(struct world *w)
+{
+    struct writer *one = some_writer(w);
+    if (!one) return false;
+    unsigned series = (unsigned)dice_below(&w->dice, AUDIT_SERIES);
+    uint64_t n = dice_between(&w->dice, 1, 1000);
+    story_do("%c%u counts %d", 'a' + one->place, series, (int)n);
+    writer_add(one, series, n);
+    return true;
+}
+
+static bool do_add_and_die(struct world *w)
+{
+    struct writer *one = some_writer(w);
+    if (!one) return false;
+    unsigned series = (unsigned)dice_below(&w->dice, AUDIT_SERIES);
+    uint64_t n = dice_between(&w->dice, 1, 1000);
+    story_do("%c%u counts %d in a process that is killed then", 'a' + one->place, series, (int)n);
+    writer_add_and_die(one, series, n);
+    return true;
+}
+
+static bool do_make(struct world *w)
+{
+    unsigned place = (unsigned)dice_below(&w->dice, AUDIT_PLACES);
+    if (w->writers[place].registry) return false;
+    story_do("segment %c is made", 'a' + place);
+    writer_make(&w->writers[place], place, w->folder);
+    w->log_of[place] = 0;
+    return true;
+}
+
+static bool is_followed(const struct world *w, const struct writer *writer)
+{
+    bool followed = false;
+    for (unsigned i = 0; i < SHARED_LIVES; i++)
+        if (world_lives(w, i) && w->lives[i].led[writer->place] == writer->incarnation) followed = true;
+    return followed;
+}
+
+static bool do_delete(struct world *w)
+{
+    struct writer *one = some_writer(w);
+    if (!one) return false;
+    story_do("segment %c is deleted", 'a' + one->place);
+    audit_deleted(one->place, is_followed(w, one));
+    writer_delete(one);
+    return true;
+}
+
+/* --- Time --- */
+
+static bool do_pass(struct world *w)
+{
+    uint64_t ms = once_in(w, 8) ? dice_between(&w->dice, 5000, 40000) : dice_between(&w->dice, 100, 4000);
+    story_do("%d.%03d s pass", (int)(ms / 1000), (int)(ms % 1000));
+    world_pass(w, ms * 1000000);
+    return true;
+}
+
+/* --- Exporters --- */
+
+static int some_exporter(struct world *w)
+{
+    unsigned i = (unsigned)dice_below(&w->dice, SHARED_LIVES);
+    if (world_lives(w, i)) return (int)i;
+    return world_lives(w, 1 - i) ? (int)(1 - i) : -1;
+}
+
+/* Without a second one, unless the world has twins. */
+static int free_place(struct world *w)
+{
+    bool twins = w->themes & THEME_TWINS;
+    for (unsigned i = 0; i < SHARED_LIVES; i++)
+        if (!world_lives(w, i) && (twins || !world_lives(w, 1 - i))) return (int)i;
+    return -1;
+}
+
+static bool do_start(struct world *w)
+{
+    int i = free_place(w);
+    if (i < 0) return false;
+    struct setup setup = some_setup(w);
+    shared->lives[i] = (struct shared_life){.shuffle = once_in(w, 4)};
+    if (w->themes & THEME_KILLS && once_in(w, 4)) shared->lives[i].kill_at = dice_between(&w->dice, 1, 4000);
+    world_start(w, (unsigned)i, &setup);
+    return true;
+}
+
+static bool do_once(struct world *w)
+{
+    int i = free_place(w);
+    if (i < 0) return false;
+    struct setup setup = some_setup(w);
+    shared->lives[i] = (struct shared_life){0};
+    world_once(w, (unsigned)i, &setup);
+    return true;
+}
+
+/* The disk is, or was not long ago, in a state that a clean end does not survive. */
+static bool is_disk_ill(const struct world *w)
+{
+    return shared->disk.full || shared->disk.failing || shared->mono < w->full_until;
+}
+
+static bool do_stop(struct world *w)
+{
+    int i = some_exporter(w);
+    if (i < 0 || (without(w, WORLD_B4) && is_disk_ill(w))) return false;
+    world_stop(w, (unsigned)i);
+    return true;
+}
+
+static bool do_kill(struct world *w)
+{
+    int i = some_exporter(w);
+    if (i < 0) return false;
+    world_kill(w, (unsigned)i);
+    return true;
+}
+
+static bool do_kill_soon(struct world *w)
+{
+    int i = some_exporter(w);
+    if (i < 0) return false;
+    uint64_t steps = dice_between(&w->dice, 1, once_in(w, 2) ? 200 : 3000);
+    story_do("exporter %d will be killed %d steps on", (int)w->lives[i].ordinal, (int)steps);
+    shared->lives[i].kill_at = shared->lives[i].steps + steps;
+    return true;
+}
+
+static bool do_reload(struct world *w)
+{
+    int i = some_exporter(w);
+    if (i < 0) return false;
+    struct setup setup = some_setup(w);
+    world_reload(w, (unsigned)i, &setup);
+    return true;
+}
+
+/* --- Services --- */
+
+static struct service *some_service(struct world *w)
+{
+    struct service *s = &w->services[dice_below(&w->dice, AUDIT_BACKENDS)];
+    return s->protocol ? s : NULL;
+}
+
+static bool do_mood(struct world *w)
+{
+    struct service *s = some_service(w);
+    if (!s) return false;
+    unsigned moods = w->themes & THEME_KILLS ? MOOD_COUNT : MOOD_KILLS;
+    s->mood = (enum mood)dice_between(&w->dice, 1, moods - 1);
+    s->lasts = s->mood >= MOOD_KILLS ? 1 : (unsigned)dice_between(&w->dice, 1, 4);
+    story_do("%s: to the next %u requests it %s", s->protocol->type, s->lasts, mood_words(s->mood));
+    return true;
+}
+
+static bool do_leave(struct world *w)
+{
+    struct service *s = some_service(w);
+    if (!s || s->listener < 0) return false;
+    story_do("%s refuses connections", s->protocol->type);
+    service_leave(s);
+    return true;
+}
+
+static bool do_return(struct world *w)
+{
+    struct service *s = some_service(w);
+    if (!s || s->listener >= 0) return false;
+    story_do("%s is there again", s->protocol->type);
+    service_return(s);
+    return true;
+}
+
+static bool do_hang_up(struct world *w)
+{
+    struct service *s = some_service(w);
+    if (!s || s->listener < 0) return false;
+    story_do("%s hangs up on all connections", s->protocol->type);
+    service_hang_up(s);
+    return true;
+}
+
+/* --- The disk --- */
+
+static bool do_fill(struct world *w)
+{
+    if (shared->disk.full) return false;
+    (void)w;
+    story_do("the disk is full");
+    shared->disk.full = true;
+    return true;
+}
+
+static bool do_free(struct world *w)
+{
+    if (!shared->disk.full) return false;
+    story_do("the disk has room again");
+    shared->disk.full = false;
+    w->full_until = shared->mono + 35 * SECOND;
+    return true;
+}
+
+static bool do_close_disk(struct world *w)
+{
+    if (without(w, WORLD_B3)) return false;
+    story_do(shared->disk.closed ? "the disk can be used again" : "nothing on the disk can be opened");
+    shared->disk.closed = !shared->disk.closed;
+    return true;
+}
+
+/* --- Segments that cannot be opened: writable for everybody, which mtx does not trust --- */
+
+static bool do_chmod(struct world *w, bool good)
+{
+    struct writer *one = some_writer(w);
+    struct stat st;
+    if (!one || stat(one->path, &st) || ((st.st_mode & 0777) == 0600) == good) return false;
+    story_do("segment %c %s", 'a' + one->place, good ? "can be opened again" : "cannot be opened: everybody may write it");
+    return chmod(one->path, good ? 0600 : 0666) == 0;
+}
+static bool do_spoil(struct world *w)
+{
+    return do_chmod(w, false);
+}
+static bool do_repair(struct world *w)
+{
+    return do_chmod(w, true);
+}
+
+/* --- All of it --- */
+
+static const struct action {
+    bool (*run)(struct world *w);
+    unsigned weight, theme; /* 0: in all worlds */
+} actions[] = {
+    {do_add, 12, 0},
+    {do_add_and_die, 1, 0},
+    {do_pass, 10, 0},
+    {do_start, 5, 0},
+    {do_stop, 3, 0},
+    {do_make, 6, 0},
+    {do_once, 1, THEME_SETUPS | THEME_TWINS},
+    {do_kill, 2, THEME_KILLS},
+    {do_kill_soon, 3, THEME_KILLS},
+    {do_reload, 4, THEME_RELOADS},
+    {do_mood, 8, THEME_SERVICES},
+    {do_leave, 2, THEME_SERVICES},
+    {do_return, 4, THEME_SERVICES},
+    {do_hang_up, 1, THEME_SERVICES},
+    {do_fill, 3, THEME_DISK},
+    {do_free, 3, THEME_DISK},
+    {do_close_disk, 1, THEME_DISK},
+    {do_delete, 2, THEME_SEGMENTS},
+    {do_spoil, 3, THEME_UNREADABLE},
+    {do_repair, 4, THEME_UNREADABLE},
+};
+enum { ACTIONS = sizeof actions / sizeof *actions };
+
+static void act(struct world *w)
+{
+    unsigned sum = 0, pick;
+    for (int i = 0; i < ACTIONS; i++)
+        if (!actions[i].theme || actions[i].theme & w->themes) sum += actions[i].weight;
+    pick = (unsigned)dice_below(&w->dice, sum);
+    for (int i = 0; i < ACTIONS; i++) {
+        if (actions[i].theme && !(actions[i].theme & w->themes)) continue;
+        if (pick < actions[i].weight) {
+            actions[i].run(w);
+            return;
+        }
+        pick -= actions[i].weight;
+    }
+}
+
+/* Two or three, so that each world is about something. */
+static void choose_themes(struct world *w)
+{
+    unsigned n = (unsigned)dice_between(&w->dice, 1, 3);
+    while (n--) w->themes |= 1u << dice_below(&w->dice, THEME_COUNT);
+    if (without(w, WORLD_B5) && w->themes & THEME_STATE) w->themes &= ~(unsigned)THEME_UNREADABLE;
+}
+
+/* Everything works again. */
+static void heal(struct world *w)
+{
+    shared->disk = (struct shared_disk){0};
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++) {
+        w->services[b].lasts = 0;
+        if (w->services[b].protocol) service_return(&w->services[b]);
+    }
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (w->writers[p].registry && chmod(w->writers[p].path, 0600)) break;
+    for (unsigned i = 0; i < SHARED_LIVES; i++) shared->lives[i].kill_at = 0;
+}
+
+/* One more exporter that has all backends delivers everything. */
+static void finish(struct world *w)
+{
+    struct setup setup = {.backends = world_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
+    if (setup.log == SETUP_MEMORY && !without(w, WORLD_B3)) setup.log = SETUP_FILE;
+    shared->lives[0] = (struct shared_life){0};
+    world_start(w, 0, &setup);
+    for (int i = 0; i < 2; i++) {
+        do_add(w);
+        story_do("3 s pass");
+        world_pass(w, 3 * SECOND);
+    }
+    world_stop(w, 0);
+}
+
+unsigned actions_run(struct world *w)
+{
+    choose_themes(w);
+    unsigned n = (unsigned)dice_between(&w->dice, 10, 50);
+    writer_make(&w->writers[0], 0, w->folder);
+    if (once_in(w, 3)) writer_make(&w->writers[1], 1, w->folder);
+    while (n--) act(w);
+    if (without(w, WORLD_B4) && is_disk_ill(w)) {
+        shared->disk.full = false;
+        story_do("the disk has room again, and 35 s pass");
+        world_pass(w, 35 * SECOND);
+    }
+    story_do("everything works again");
+    heal(w);
+    for (unsigned i = 0; i < SHARED_LIVES; i++)
+        if (world_lives(w, i)) world_stop(w, i);
+    finish(w);
+    if (once_in(w, 4)) finish(w);
+    return audit_end();
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audit.c - what is owed: what was counted, less what may be lost. */
+#include "audit_inside.h"
+
+#include "story.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct book book;
+
+void audit_complain(const char *format, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    book.violations++;
+    story_then("VIOLATION: %s", text);
+}
+
+void audit_begin(void)
+{
+    memset(&book, 0, sizeof book);
+}
+
+void audit_backend(unsigned backend, const struct told_protocol *protocol)
+{
+    book.backends[backend].protocol = protocol;
+}
+
+void audit_drops(unsigned backend, bool drops)
+{
+    book.backends[backend].drops = drops;
+}
+
+void audit_lost(struct line *line, double n)
+{
+    line->owed -= n;
+}
+
+/* --- Segments --- */
+
+void audit_segment(unsigned place, uint64_t incarnation)
+{
+    struct book_segment *s = &book.segments[book.segment_count++ % AUDIT_SEGMENTS];
+    *s = (struct book_segment){.incarnation = incarnation, .place = place};
+    book.here[place] = s;
+    book.made[place]++;
+}
+
+void audit_counted(unsigned place, unsigned series, uint64_t n)
+{
+    struct book_segment *s = book.here[place];
+    s->counted[series] += (double)n;
+    book.counted[place][series] += (double)n;
+    if (!s->exported) s->early[series] += (double)n;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (!s->exported || s->known >> b & 1) book.backends[b].counters[place][series].owed += (double)n;
+}
+
+void audit_level(unsigned place, double value)
+{
+    book.level[place] = value;
+}
+
+/* What nobody has read is lost, for those that would have been told. */
+static void segment_lose_tail(struct book_segment *s)
+{
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        for (unsigned i = 0; i < AUDIT_SERIES; i++)
+            if (!s->exported || s->known >> b & 1)
+                audit_lost(&book.backends[b].counters[s->place][i], s->counted[i] - s->logged[i]);
+    s->tail_pending = false;
+}
+
+void audit_deleted(unsigned place, bool followed)
+{
+    struct book_segment *s = book.here[place];
+    book.here[place] = NULL;
+    s->gone = true;
+    s->tail_pending = followed;
+    if (!followed) segment_lose_tail(s);
+}
+
+void audit_unfollowed(void)
+{
+    for EACH (struct book_segment, s, book.segments)
+        if (s->tail_pending) segment_lose_tail(s);
+}
+
+/* A backend that is not there at the first snapshot counts from the first that it sees. */
+static void segment_first(struct book_segment *s, unsigned backends)
+{
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        for (unsigned i = 0; i < AUDIT_SERIES; i++)
+            if (!(backends >> b & 1)) audit_lost(&book.backends[b].counters[s->place][i], s->early[i]);
+}
+
+void audit_sampled(uint64_t incarnation, unsigned backends)
+{
+    for EACH (struct book_segment, s, book.segments) {
+        if (s->incarnation != incarnation || !incarnation) continue;
+        if (!s->exported) segment_first(s, backends);
+        s->exported = true;
+        s->known |= backends;
+        s->tail_pending = false;
+        memcpy(s->logged, s->counted, sizeof s->logged);
+    }
+}
+
+/* --- What may be lost --- */
+
+static void line_forgive(struct line *line)
+{
+    if (line->owed > line->told) line->owed = line->told;
+}
+
+void audit_forgiven(int place, unsigned backends)
+{
+    for EACH (struct book_segment, s, book.segments)
+        if (place < 0 || s->place == (unsigned)place) s->known &= ~backends;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        for (unsigned p = 0; p < AUDIT_PLACES; p++)
+            for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                if (backends >> b & 1 && (place < 0 || p == (unsigned)place))
+                    line_forgive(&book.backends[b].counters[p][i]);
+}
+
+void audit_filtered(unsigned place, unsigned series, unsigned backends)
+{
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (backends >> b & 1) line_forgive(&book.backends[b].counters[place][series]);
+}
+
+/* --- The verdict --- */
+
+static void line_check(const struct book_backend *b, unsigned place, unsigned series)
+{
+    const struct line *l = &b->counters[place][series];
+    double counted = book.counted[place][series];
+    const char *type = b->protocol->type;
+    if (l->told > counted + l->excess)
+        audit_complain("%s was told %.0f of %c%u, which counted only %.0f%s", type, l->told, 'a' + place, series,
+                       counted, l->excess > 0 ? " (and some repeats that are documented)" : "");
+    if (l->told < l->owed)
+        audit_complain("%s was told %.0f of %c%u, and is owed %.0f of %.0f", type, l->told, 'a' + place, series, l->owed,
+                       counted);
+}
+
+static void total_check(const struct book_backend *b, unsigned place, unsigned series)
+{
+    const struct line *l = &b->counters[place][series];
+    const struct book_segment *s = book.here[place];
+    if (s && s->known && l->last != s->counted[series])
+        audit_complain("%s holds the total %.0f of %c%u, which is %.0f", b->protocol->type, l->last, 'a' + place, series,
+                       s->counted[series]);
+}
+
+unsigned audit_end(void)
+{
+    for EACH (struct book_backend, b, book.backends)
+        for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
+            for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                if (b->protocol->additive)
+                    line_check(b, p, i);
+                else
+                    total_check(b, p, i);
+    return book.violations;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audit_inside.h - what audit.c (what is owed) and audit_told.c (what was told) share; for nobody else. */
+#ifndef SIMULATE_AUDIT_INSIDE_H
+#define SIMULATE_AUDIT_INSIDE_H
+
+#include "audit.h"
+
+#define EACH(TYPE, V, ARRAY) (TYPE *V = (ARRAY); V < (ARRAY) + sizeof(ARRAY) / sizeof *(ARRAY); V++)
+
+/* A point that was applied. */
+struct receipt {
+    uint64_t time;
+    double value;
+    unsigned life;
+    uint64_t request; /* the number of the request that told it */
+    bool unsure;      /* it may come again */
+};
+
+/* One series at one backend. */
+struct line {
+    struct receipt *receipts;
+    size_t n, room;
+    double told;   /* deltas, each interval once */
+    double owed;   /* of them */
+    double excess; /* that may be told beyond what was counted */
+    double before_unwritten;
+    double last; /* of totals and levels */
+    unsigned falls;
+};
+
+struct book_segment {
+    uint64_t incarnation;
+    unsigned place;
+    bool exported, gone, tail_pending;
+    unsigned known;               /* backends that have a cursor in its log */
+    double counted[AUDIT_SERIES]; /* since it was made */
+    double logged[AUDIT_SERIES];  /* at the last snapshot */
+    double early[AUDIT_SERIES];   /* counted before the first snapshot */
+};
+
+struct book_backend {
+    const struct told_protocol *protocol;
+    bool drops;
+    uint64_t last_request[2]; /* of each life */
+    bool last_unsure[2];
+    struct line counters[AUDIT_PLACES][AUDIT_SERIES];
+    struct line levels[AUDIT_PLACES];
+};
+
+struct book {
+    struct book_backend backends[AUDIT_BACKENDS];
+    struct book_segment segments[AUDIT_SEGMENTS];
+    size_t segment_count;
+    struct book_segment *here[AUDIT_PLACES]; /* NULL: none */
+    unsigned made[AUDIT_PLACES];
+    double counted[AUDIT_PLACES][AUDIT_SERIES];
+    double level[AUDIT_PLACES];
+    uint64_t requests;
+    bool unwritten[2];
+    unsigned violations;
+};
+extern struct book book;
+
+/* Less is owed, since this was lost as documented. */
+void audit_lost(struct line *line, double n);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service.h"
+
+#include "audit.h"
+#include "story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+bool service_spares_kept;
+
+static const struct {
+    bool applies;
+    int status;
+    enum audit_answer answer;
+    const char *words;
+} moods[] = {
+#define MOOD(ID, APPLIES, STATUS, ANSWER, WORDS) {APPLIES, STATUS, ANSWER, WORDS},
+    MOODS(MOOD)
+#undef MOOD
+};
+
+const char *mood_words(enum mood mood)
+{
+    return moods[mood].words;
+}
+
+/* --- There, or not --- */
+
+void service_return(struct service *s)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (s->listener >= 0) return;
+    memcpy(address.sun_path, s->path, sizeof s->path);
+    unlink(s->path);
+    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (bind(s->listener, (void *)&address, sizeof address) || listen(s->listener, 16)) abort();
+}
+
+void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol, const char *folder)
+{
+    *s = (struct service){.protocol = protocol, .backend = backend, .listener = -1};
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++) s->connections[i].fd = -1;
+    if (snprintf(s->path, sizeof s->path, "%s/%s.sock", folder, protocol->type) >= (int)sizeof s->path) abort();
+    service_return(s);
+}
+
+void service_hang_up(struct service *s)
+{
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+        if (s->connections[i].fd >= 0) http_close(&s->connections[i]);
+}
+
+void service_leave(struct service *s)
+{
+    if (s->listener >= 0) close(s->listener);
+    s->listener = -1;
+    unlink(s->path);
+    service_hang_up(s);
+}
+
+/* --- A request --- */
+
+static enum mood service_mood(struct service *s, const struct http_connection *c)
+{
+    enum mood mood = s->lasts ? s->mood : MOOD_GOOD;
+    if (s->lasts) s->lasts--;
+    bool hangs_up = mood == MOOD_HANGS_UP || mood == MOOD_HANGS_UP_LATE;
+    if (service_spares_kept && hangs_up && c->requests > 1) mood = mood == MOOD_HANGS_UP ? MOOD_FAILS : MOOD_FAILS_LATE;
+    if (mood == MOOD_PARTLY && !s->protocol->partly) mood = MOOD_GOOD;
+    return mood;
+}
+
+static void service_tell_story(const struct service *s, const struct told_list *list, enum mood mood)
+{
+    char text[1024] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < list->n && n < sizeof text - 80; i++) {
+        const struct told *t = &list->at[i];
+        n += (size_t)snprintf(text + n, sizeof text - n, " %s%s%.0f@%ld", t->name,
+                              t->nature == TOLD_DELTA   ? "+"
+                              : t->nature == TOLD_TOTAL ? "="
+                                                        : ":",
+                              t->value, (long)(t->time - 1800000000));
+    }
+    story_then("%s %s:%s", s->protocol->type, mood_words(mood), text);
+}
+
+static void service_answer(struct service *s, struct http_connection *c, enum mood mood, int partly, struct life *life)
+{
+    const char *body = partly >= 0 ? s->protocol->partly((size_t)partly) : s->protocol->good;
+    switch (mood) {
+    case MOOD_HANGS_UP:
+    case MOOD_HANGS_UP_LATE: http_close(c); break;
+    case MOOD_HALF:
+        http_answer(c, s->protocol->status, "{\"errors\":[], \"something\":\"long enough to be cut\"}", true);
+        http_close(c);
+        break;
+    case MOOD_SILENT:
+    case MOOD_SILENT_LATE:
+        if (write(life->nudge, "", 1) != 1) abort();
+        break;
+    case MOOD_KILLS:
+    case MOOD_KILLS_LATE: life_kill(life); break;
+    default:
+        http_answer(c, moods[mood].status ? moods[mood].status : s->protocol->status, moods[mood].status ? "{}" : body, false);
+    }
+}
+
+/* False if the exporter is killed. */
+static bool service_data(struct service *s, struct http_connection *c, const struct http_request *request,
+                         struct life *life, unsigned number)
+{
+    struct told_list list = {.n = 0};
+    const char *why = "";
+    if (!s->protocol->read(request->body, request->n, &list, &why)) {
+        audit_complain("%s does not understand a request: %s", s->protocol->type, why);
+        story_then("%.*s", (int)request->n, request->body);
+        http_taken(c, request);
+        http_answer(c, 400, "{}", false);
+        return true;
+    }
+    enum mood mood = service_mood(s, c);
+    int partly = mood == MOOD_PARTLY && list.n ? (int)(list.n / 2) : -1;
+    service_tell_story(s, &list, mood);
+    http_taken(c, request);
+    audit_told(s->backend, number, &list, moods[mood].applies, moods[mood].answer, partly);
+    service_answer(s, c, mood, partly, life);
+    return mood != MOOD_KILLS && mood != MOOD_KILLS_LATE;
+}
+
+static bool service_request(struct service *s, struct http_connection *c, struct http_request *request,
+                            struct life *life, unsigned number)
+{
+    size_t n = strlen(s->protocol->path);
+    bool data = !strcmp(request->method, "POST") && !strncmp(request->path, s->protocol->path, n);
+    if (data) return service_data(s, c, request, life, number);
+    http_taken(c, request);
+    http_answer(c, 204, "", false);
+    return true;
+}
+
+/* --- Connections --- */
+
+static void service_accept(struct service *s)
+{
+    for (int fd; s->listener >= 0 && (fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+        struct http_connection *c = s->connections;
+        while (c < s->connections + SERVICE_CONNECTIONS && c->fd >= 0) c++;
+        if (c == s->connections + SERVICE_CONNECTIONS) abort();
+        c->fd = fd;
+    }
+}
+
+nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n)
+{
+    if (s->listener >= 0) fds[n++] = (struct pollfd){.fd = s->listener, .events = POLLIN};
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+        if (s->connections[i].fd >= 0) fds[n++] = (struct pollfd){.fd = s->connections[i].fd, .events = POLLIN};
+    return n;
+}
+
+bool service_serve(struct service *s, struct life *life, unsigned number)
+{
+    service_accept(s);
+    for (struct http_connection *c = s->connections; c < s->connections + SERVICE_CONNECTIONS; c++) {
+        struct http_request request;
+        if (c->fd < 0) continue;
+        bool open = http_read(c);
+        while (c->fd >= 0 && http_request(c, &request))
+            if (!service_request(s, c, &request, life, number)) return false;
+        if (!open && c->fd >= 0) http_close(c);
+    }
+    return true;
+}

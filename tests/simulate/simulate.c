@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * simulate.c - worlds from seeds: each in a process of its own, several at once.
+ *
+ *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--without B1,B2]
+ *     simulate --seed N            the story of one world
+ */
+#include "actions.h"
+#include "disk.h"
+#include "story.h"
+
+#include <curl/curl.h>
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct {
+    uint64_t from, count;
+    unsigned jobs, without, stop_after;
+    bool story, verbose;
+} options = {.from = 1, .count = 500, .jobs = 1, .stop_after = 5};
+
+/* What all processes add up. */
+static struct tally {
+    uint64_t passed, failed, actions;
+} *tally;
+
+/* --- One world, in its own process --- */
+
+static int world_live(uint64_t seed)
+{
+    struct world w;
+    alarm(60);
+    world_begin(&w, seed, options.without);
+    unsigned violations = actions_run(&w);
+    world_end(&w);
+    if (violations || options.story) {
+        printf("--- seed %llu ---\n", (unsigned long long)seed);
+        story_print(stdout);
+        fflush(stdout);
+    }
+    return violations ? 1 : 0;
+}
+
+static bool world_passes(uint64_t seed)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (!pid) _exit(world_live(seed));
+    waitpid(pid, &status, 0);
+    if (WIFSIGNALED(status)) printf("--- seed %llu ---\nthe simulator crashed: signal %d\n", (unsigned long long)seed, WTERMSIG(status));
+    fflush(stdout);
+    return status == 0;
+}
+
+/* --- Many --- */
+
+static void job_pin(unsigned job)
+{
+    cpu_set_t may, one;
+    int seen = 0, n = sched_getaffinity(0, sizeof may, &may) ? 0 : CPU_COUNT(&may);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE && n; cpu++)
+        if (CPU_ISSET(cpu, &may) && seen++ == (int)job % n) CPU_SET(cpu, &one);
+    if (n) sched_setaffinity(0, sizeof one, &one);
+}
+
+static void job_run(unsigned job)
+{
+    job_pin(job);
+    for (uint64_t i = job; i < options.count; i += options.jobs) {
+        bool passes = world_passes(options.from + i);
+        __atomic_fetch_add(passes ? &tally->passed : &tally->failed, 1, __ATOMIC_RELAXED);
+        if (options.stop_after && tally->failed >= options.stop_after) return;
+    }
+}
+
+static void run_all(void)
+{
+    for (unsigned job = 0; job < options.jobs; job++)
+        if (!fork()) {
+            job_run(job);
+            _exit(0);
+        }
+    while (wait(NULL) > 0) {
+    }
+}
+
+/* --- The command line --- */
+
+static unsigned faults_of(char *list)
+{
+    static const char *const names[WORLD_FAULTS] = {"B1", "B2", "B3", "B4", "B5"};
+    unsigned faults = 0;
+    for (char *word; (word = strsep(&list, ","));)
+        for (int i = 0; i < WORLD_FAULTS; i++)
+            if (!strcmp(word, names[i])) faults |= 1u << i;
+    return faults;
+}
+
+static bool parse(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (!strcmp(argv[i], "--seeds") && i + 2 < argc) {
+            options.from = strtoull(argv[++i], NULL, 10);
+            options.count = strtoull(argv[++i], NULL, 10);
+        } else if (!strcmp(argv[i], "--seed") && more) {
+            options.from = strtoull(argv[++i], NULL, 10);
+            options.count = 1;
+            options.story = true;
+        } else if (!strcmp(argv[i], "--jobs") && more) {
+            options.jobs = (unsigned)atoi(argv[++i]);
+        } else if (!strcmp(argv[i], "--stop-after") && more) {
+            options.stop_after = (unsigned)atoi(argv[++i]);
+        } else if (!strcmp(argv[i], "--without") && more) {
+            options.without = faults_of(argv[++i]);
+        } else if (!strcmp(argv[i], "--verbose")) {
+            options.story = true;
+        } else {
+            return false;
+        }
+    }
+    return options.jobs > 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (!parse(argc, argv)) {
+        fputs("usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--without B1,...] [--verbose]\n", stderr);
+        return 2;
+    }
+    void *at = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return 1;
+    tally = at;
+    signal(SIGPIPE, SIG_IGN);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    disk_install();
+    writer_warm_up();
+    run_all();
+    printf("%llu passed, %llu failed\n", (unsigned long long)tally->passed, (unsigned long long)tally->failed);
+    return tally->failed || !tally->passed;
+}

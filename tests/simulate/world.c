@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include "disk.h"
+#include "story.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { STUCK_MS = 30000 };
+
+static char world_config[128]; /* the path of the configuration */
+
+/* --- Begin and end --- */
+
+void world_begin(struct world *w, uint64_t seed, unsigned without)
+{
+    static const struct told_protocol *const protocols[AUDIT_BACKENDS] = {&told_anodot20, &told_librato, &told_apptuit,
+                                                                          &told_wavefront};
+    char path[128];
+    memset(w, 0, sizeof *w);
+    w->seed = seed;
+    w->dice = (struct dice){seed};
+    w->without = without;
+    snprintf(w->folder, sizeof w->folder, "/dev/shm/mtx-simulate-%d", (int)getpid());
+    snprintf(path, sizeof path, "%s/state", w->folder);
+    if (mkdir(w->folder, 0700) || mkdir(path, 0700)) abort();
+    snprintf(world_config, sizeof world_config, "%s/exporter.yml", w->folder);
+    story_begin();
+    story_hide(w->folder, "~");
+    shared_begin(dice_next(&w->dice));
+    audit_begin();
+    unsigned n = (unsigned)dice_between(&w->dice, 1, AUDIT_BACKENDS), from = (unsigned)dice_below(&w->dice, AUDIT_BACKENDS);
+    for (unsigned b = 0; b < n; b++) {
+        const struct told_protocol *protocol = protocols[(from + b) % AUDIT_BACKENDS];
+        bool drops = protocol->additive && dice_once_in(&w->dice, 2);
+        service_open(&w->services[b], b, protocol, w->folder);
+        audit_backend(b, protocol);
+        audit_drops(b, drops);
+        if (drops) w->drops |= 1u << b;
+    }
+    service_spares_kept = without >> WORLD_B1 & 1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
+void world_end(struct world *w)
+{
+    for (unsigned i = 0; i < SHARED_LIVES; i++)
+        if (world_lives(w, i)) {
+            life_kill(&w->lives[i].life);
+            life_bury(&w->lives[i].life);
+        }
+    nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+unsigned world_backends(const struct world *w)
+{
+    unsigned all = 0;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol) all |= 1u << b;
+    return all;
+}
+
+/* --- What exporters say --- */
+
+static unsigned world_place_of(const struct world *w, uint64_t incarnation)
+{
+    unsigned place = 0;
+    while (place < AUDIT_PLACES && w->writers[place].incarnation != incarnation) place++;
+    return place;
+}
+
+/* A log that lies elsewhere than the last one, or in memory, knows nothing of what that one had. */
+static void world_sampled(struct world *w, unsigned i, uint64_t incarnation)
+{
+    struct running *r = &w->lives[i];
+    unsigned place = world_place_of(w, incarnation);
+    uint64_t log = r->memory ? 16 + r->ordinal : 1 + r->setup.log;
+    if (place < AUDIT_PLACES) {
+        if (w->log_of[place] && w->log_of[place] != log) audit_forgiven((int)place, world_backends(w));
+        w->log_of[place] = log;
+        r->led[place] = incarnation;
+    }
+    audit_sampled(incarnation, r->setup.backends);
+}
+
+static void world_said(struct world *w, unsigned i, const char *line)
+{
+    struct running *r = &w->lives[i];
+    story_then("exporter %d: %s", (int)r->ordinal, line);
+    if (strstr(line, "no file for the log")) r->memory = true;
+    if (strstr(line, "cannot be written; the log goes on in memory")) r->unwritten = true;
+    if (strstr(line, "the log's file is written again")) r->unwritten = false;
+    audit_unwritten(i, r->unwritten);
+    bool harmless = strstr(line, "cannot read the segment") || strstr(line, "not everything was delivered in time");
+    if (!strncmp(line, "error", 5) && !harmless) audit_complain("exporter %d says: %s", (int)r->ordinal, line);
+}
+
+/* True if it waits for its next command, or ends. */
+static bool world_told(struct world *w, unsigned i, const struct life_message *m)
+{
+    switch (m->word) {
+    case LIFE_SAYS: world_said(w, i, m->text); return false;
+    case LIFE_SAMPLED: world_sampled(w, i, m->number); return false;
+    case LIFE_ACCOUNT: return false;
+    case LIFE_IDLE: w->lives[i].life.next = m->number; return true;
+    case LIFE_ENDS: return true;
+    }
+    return true;
+}
+
+/* --- Their death --- */
+
+static void world_gone(struct world *w, unsigned i, bool busy)
+{
+    struct running *r = &w->lives[i];
+    int status = life_bury(&r->life);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        audit_complain("exporter %d crashed: status %d", (int)r->ordinal, status);
+    story_then("exporter %d is dead", (int)r->ordinal);
+    audit_killed(i, busy, r->unwritten);
+    audit_unfollowed();
+    if (r->memory) audit_forgiven(-1, r->setup.backends);
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol) service_serve(&w->services[b], &r->life, i);
+}
+
+static void world_ended(struct world *w, unsigned i)
+{
+    struct running *r = &w->lives[i];
+    int status = life_bury(&r->life);
+    story_then("exporter %d has ended", (int)r->ordinal);
+    (void)status;
+    audit_unfollowed();
+    if (r->memory) audit_forgiven(-1, r->setup.backends);
+}
+
+/* --- Listening --- */
+
+/* Waits for an exporter or its requests; true if there are requests. */
+static bool world_await(struct world *w, const struct running *r)
+{
+    struct pollfd fds[1 + AUDIT_BACKENDS * (SERVICE_CONNECTIONS + 1)] = {{.fd = r->life.control, .events = POLLIN}};
+    nfds_t n = 1;
+    bool any = false;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol) n = service_await(&w->services[b], fds, n);
+    if (poll(fds, n, STUCK_MS) <= 0) {
+        audit_complain("an exporter is stuck");
+        life_kill(&w->lives[r - w->lives].life);
+    }
+    for (nfds_t i = 1; i < n; i++) any = any || fds[i].revents;
+    return any;
+}
+
+/* False if the exporter has been killed by it. */
+static bool world_serve(struct world *w, unsigned i)
+{
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol && !service_serve(&w->services[b], &w->lives[i].life, i)) return false;
+    return true;
+}
+
+/* What it said before its request comes first, in the story, too. True if it is done. */
+static bool world_hear(struct world *w, unsigned i)
+{
+    struct running *r = &w->lives[i];
+    struct life_message m;
+    struct pollfd fd = {.fd = r->life.control, .events = POLLIN};
+    while (poll(&fd, 1, 0) > 0) {
+        if (!life_hear(&r->life, &m)) {
+            world_gone(w, i, true);
+            return true;
+        }
+        if (!world_told(w, i, &m)) continue;
+        world_serve(w, i);
+        if (m.word == LIFE_ENDS) world_ended(w, i);
+        return true;
+    }
+    return false;
+}
+
+/* Until it waits for a command, or is gone. */
+static void world_listen(struct world *w, unsigned i)
+{
+    for (;;) {
+        bool requests = world_await(w, &w->lives[i]);
+        if (world_hear(w, i)) return;
+        if (requests && !world_serve(w, i)) {
+            while (!world_hear(w, i)) {
+            }
+            return;
+        }
+    }
+}
+
+/* --- Commands --- */
+
+static void world_launch(struct world *w, unsigned i, const struct setup *setup, bool once)
+{
+    struct running *r = &w->lives[i];
+    struct life_plan plan = {.number = (int)i, .config = world_config, .once = once, .seed = dice_next(&w->dice)};
+    *r = (struct running){.setup = *setup, .memory = setup->log == SETUP_MEMORY, .ordinal = ++w->exporters};
+    setup_write(setup, w->services, w->folder, world_config);
+    audit_lives(i);
+    shared->lives[i].steps = 0;
+    if (!life_start(&r->life, &plan)) abort();
+    world_listen(w, i);
+}
+
+void world_start(struct world *w, unsigned i, const struct setup *setup)
+{
+    story_do("exporter %d starts: %s", (int)w->exporters + 1, setup_words(setup, w->services));
+    world_launch(w, i, setup, false);
+}
+
+void world_once(struct world *w, unsigned i, const struct setup *setup)
+{
+    story_do("exporter %d runs --once: %s", (int)w->exporters + 1, setup_words(setup, w->services));
+    world_launch(w, i, setup, true);
+}
+
+static void world_order(struct world *w, unsigned i, enum life_order order)
+{
+    if (life_order(&w->lives[i].life, order))
+        world_listen(w, i);
+    else
+        world_gone(w, i, true);
+}
+
+void world_reload(struct world *w, unsigned i, const struct setup *setup)
+{
+    struct running *r = &w->lives[i];
+    unsigned removed = r->setup.backends & ~setup->backends;
+    story_do("SIGHUP for exporter %d: %s", (int)r->ordinal, setup_words(setup, w->services));
+    setup_write(setup, w->services, w->folder, world_config);
+    enum setup_place log = r->setup.log;
+    r->setup = *setup;
+    r->setup.log = log;
+    world_order(w, i, LIFE_RELOAD);
+    if (removed) audit_forgiven(-1, removed);
+}
+
+void world_stop(struct world *w, unsigned i)
+{
+    story_do("SIGTERM for exporter %d", (int)w->lives[i].ordinal);
+    world_order(w, i, LIFE_END);
+}
+
+void world_kill(struct world *w, unsigned i)
+{
+    story_do("SIGKILL for exporter %d", (int)w->lives[i].ordinal);
+    life_kill(&w->lives[i].life);
+    world_gone(w, i, false);
+}
+
+/* --- Time --- */
+
+/* The one that wants to go on first, up to that moment; -1 if none does. */
+static int world_next(const struct world *w, uint64_t until)
+{
+    int next = -1;
+    for (unsigned i = 0; i < SHARED_LIVES; i++) {
+        if (!world_lives(w, i) || w->lives[i].life.next > until) continue;
+        if (next < 0 || w->lives[i].life.next < w->lives[next].life.next) next = (int)i;
+    }
+    return next;
+}
+
+void world_pass(struct world *w, uint64_t ns)
+{
+    uint64_t until = shared->mono + ns;
+    for (int i; (i = world_next(w, until)) >= 0;) {
+        uint64_t at = w->lives[i].life.next;
+        if (at > shared->mono) shared_pass(at - shared->mono);
+        world_order(w, (unsigned)i, LIFE_RUN);
+    }
+    if (until > shared->mono) shared_pass(until - shared->mono);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * world.h - a world: segments that are counted into, services, and the exporters between them. The calls here are the
+ * things that can be done to it; whatever comes of it goes to the story and to the auditor.
+ */
+#ifndef SIMULATE_WORLD_H
+#define SIMULATE_WORLD_H
+
+#include "audit.h"
+#include "dice.h"
+#include "life.h"
+#include "service.h"
+#include "setup.h"
+#include "shared.h"
+#include "writer.h"
+
+/* The faults that the simulator was made to find: worlds without them do not do what leads there. */
+enum world_fault { WORLD_B1, WORLD_B2, WORLD_B3, WORLD_B4, WORLD_B5, WORLD_FAULTS };
+
+/* An exporter that may be living. */
+struct running {
+    struct life life;
+    struct setup setup;
+    bool memory;      /* its log has no file */
+    bool unwritten;   /* its file lacks something */
+    uint64_t ordinal; /* since the world began, for the story */
+    uint64_t led[AUDIT_PLACES];
+};
+
+struct world {
+    uint64_t seed;
+    struct dice dice;
+    unsigned without; /* faults, a bit each */
+    unsigned themes;  /* what may happen in it, see actions.c */
+    char folder[64];
+    struct service services[AUDIT_BACKENDS];
+    struct writer writers[AUDIT_PLACES];
+    unsigned drops;                       /* on_ambiguous: drop, a bit for each service */
+    uint64_t log_of[AUDIT_PLACES];        /* where the log of the segment was last: see world_sampled() */
+    uint64_t full_until;                  /* the disk was full up to then, 0 = never */
+    uint64_t exporters;                   /* so many were started */
+    struct running lives[SHARED_LIVES];
+};
+
+void world_begin(struct world *w, uint64_t seed, unsigned without);
+void world_end(struct world *w);
+
+/* All services, a bit each. */
+unsigned world_backends(const struct world *w);
+
+/* --- Exporters --- */
+
+/* Starts one in that place of w->lives. */
+void world_start(struct world *w, unsigned i, const struct setup *setup);
+
+/* --once, beside whatever runs; it has ended when this returns. The place must be free. */
+void world_once(struct world *w, unsigned i, const struct setup *setup);
+
+void world_reload(struct world *w, unsigned i, const struct setup *setup);
+void world_stop(struct world *w, unsigned i);  /* SIGTERM */
+void world_kill(struct world *w, unsigned i);  /* SIGKILL, while all its threads wait */
+
+/* Time passes for all. */
+void world_pass(struct world *w, uint64_t ns);
+
+static inline bool world_lives(const struct world *w, unsigned i)
+{
+    return w->lives[i].life.pid != 0;
+}
+
+#endif

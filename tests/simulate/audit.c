@@ -43,12 +43,13 @@ void audit_lost(struct line *line, double n)
 
 /* --- Segments --- */
 
-void audit_segment(unsigned place, uint64_t incarnation)
+char audit_segment(unsigned place, uint64_t incarnation)
 {
     struct book_segment *s = &book.segments[book.segment_count++ % AUDIT_SEGMENTS];
     *s = (struct book_segment){.incarnation = incarnation, .place = place};
+    s->letter = (char)('a' + book.made[place]++ % 26);
     book.here[place] = s;
-    book.made[place]++;
+    return s->letter;
 }
 
 void audit_counted(unsigned place, unsigned series, uint64_t n)
@@ -154,7 +155,7 @@ static void total_check(const struct book_backend *b, unsigned place, unsigned s
 {
     const struct line *l = &b->counters[place][series];
     const struct book_segment *s = book.here[place];
-    if (s && s->known && l->last != s->counted[series])
+    if (s && s->counted[series] > 0 && (l->letter != s->letter || l->last != s->counted[series]))
         audit_complain("%s holds the total %.0f of %c%u, which is %.0f", b->protocol->type, l->last, 'a' + place, series,
                        s->counted[series]);
 }

@@ -17,7 +17,7 @@
 
 enum { AUDIT_BACKENDS = 4, AUDIT_PLACES = 2, AUDIT_SERIES = 3, AUDIT_SEGMENTS = 32 };
 
-/* Series `a0` to `a2` are counters of place a, `level.a` its gauge. */
+/* Series `a0a` to `a2a` are counters of the first segment of place a, `a0b`... of its second; `level.a` is a gauge. */
 void audit_begin(void);
 
 /* A backend of that protocol; what is ambiguous is dropped, or sent again. */
@@ -26,8 +26,8 @@ void audit_drops(unsigned backend, bool drops);
 
 /* --- What happens to segments --- */
 
-/* A new segment at a place, by its incarnation; it is the one that the next calls mean. */
-void audit_segment(unsigned place, uint64_t incarnation);
+/* A new segment at a place, by its incarnation; it is the one that the next calls mean. Returns the letter of its series. */
+char audit_segment(unsigned place, uint64_t incarnation);
 void audit_counted(unsigned place, unsigned series, uint64_t n);
 void audit_level(unsigned place, double value);
 

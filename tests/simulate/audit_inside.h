@@ -11,6 +11,7 @@
 struct receipt {
     uint64_t time;
     double value;
+    char letter; /* of the segment that it is from */
     unsigned life;
     uint64_t request; /* the number of the request that told it */
     bool unsure;      /* it may come again */
@@ -24,13 +25,14 @@ struct line {
     double owed;   /* of them */
     double excess; /* that may be told beyond what was counted */
     double before_unwritten;
-    double last; /* of totals and levels */
-    unsigned falls;
+    double last; /* of totals, from the newest segment */
+    char letter; /* of that */
 };
 
 struct book_segment {
     uint64_t incarnation;
     unsigned place;
+    char letter; /* of its series */
     bool exported, gone, tail_pending;
     unsigned known;               /* backends that have a cursor in its log */
     double counted[AUDIT_SERIES]; /* since it was made */

@@ -10,15 +10,16 @@ static struct line *line_of(struct book_backend *b, const char *name, bool *leve
 {
     *level = !strncmp(name, "level", 5);
     if (*level) return name[6] >= 'a' && name[6] < 'a' + AUDIT_PLACES ? &b->levels[name[6] - 'a'] : NULL;
-    if (name[0] < 'a' || name[0] >= 'a' + AUDIT_PLACES || name[1] < '0' || name[1] >= '0' + AUDIT_SERIES || name[2])
+    if (name[0] < 'a' || name[0] >= 'a' + AUDIT_PLACES || name[1] < '0' || name[1] >= '0' + AUDIT_SERIES ||
+        name[2] < 'a' || name[3])
         return NULL;
     return &b->counters[name[0] - 'a'][name[1] - '0'];
 }
 
-static struct receipt *line_find(struct line *l, uint64_t time)
+static struct receipt *line_find(struct line *l, const struct told *t)
 {
     for (size_t i = l->n; i--;)
-        if (l->receipts[i].time == time) return &l->receipts[i];
+        if (l->receipts[i].time == t->time && l->receipts[i].letter == t->name[2]) return &l->receipts[i];
     return NULL;
 }
 
@@ -34,7 +35,7 @@ static void line_add(struct line *l, const struct receipt *r)
 
 static void told_delta(struct book_backend *b, struct line *l, const struct told *t, const struct receipt *r)
 {
-    struct receipt *was = line_find(l, t->time);
+    struct receipt *was = line_find(l, t);
     if (!was) {
         line_add(l, r);
         l->told += t->value;
@@ -49,13 +50,14 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
     *was = *r;
 }
 
-/* A total falls once for each segment that was made anew. */
-static void told_total(struct book_backend *b, struct line *l, const struct told *t, unsigned place)
+/* Totals of an earlier segment may still come beside those of its successor. */
+static void told_total(struct book_backend *b, struct line *l, const struct told *t)
 {
-    if (t->replaced) return;
-    if (t->value < l->last && ++l->falls >= book.made[place])
+    if (t->name[2] < l->letter) return;
+    if (t->name[2] == l->letter && t->value < l->last)
         audit_complain("%s was told that the total %s fell from %.0f to %.0f", b->protocol->type, t->name, l->last, t->value);
     l->last = t->value;
+    l->letter = t->name[2];
 }
 
 static void told_one(struct book_backend *b, const struct told *t, const struct receipt *r)
@@ -64,7 +66,7 @@ static void told_one(struct book_backend *b, const struct told *t, const struct 
     struct line *l = line_of(b, t->name, &level);
     if (!l || level) return;
     if (t->nature == TOLD_TOTAL)
-        told_total(b, l, t, (unsigned)(t->name[0] - 'a'));
+        told_total(b, l, t);
     else if (t->nature == TOLD_DELTA)
         told_delta(b, l, t, r);
     else
@@ -77,7 +79,7 @@ static void told_lost(struct book_backend *b, const struct told_list *list, int 
     bool level;
     for (size_t i = 0; i < list->n; i++) {
         struct line *l = only < 0 || (size_t)only == i ? line_of(b, list->at[i].name, &level) : NULL;
-        if (l && list->at[i].nature == TOLD_DELTA && !line_find(l, list->at[i].time)) audit_lost(l, list->at[i].value);
+        if (l && list->at[i].nature == TOLD_DELTA && !line_find(l, &list->at[i])) audit_lost(l, list->at[i].value);
     }
 }
 
@@ -91,6 +93,7 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
     for (size_t i = 0; applied && i < list->n; i++) {
         r.time = list->at[i].time;
         r.value = list->at[i].value;
+        r.letter = list->at[i].name[2];
         if (partly != (int)i) told_one(b, &list->at[i], &r);
     }
     if ((!applied && answer == AUDIT_UNSURE && b->drops && b->protocol->additive) || never) told_lost(b, list, -1);

@@ -40,13 +40,13 @@ void writer_make(struct writer *w, unsigned place, const char *folder)
     if (metrics_status(registry, NULL) < 0) abort();
     w->registry = registry;
     w->incarnation = incarnation_of(w->path);
-    audit_segment(place, w->incarnation);
+    w->letter = audit_segment(place, w->incarnation);
 }
 
 static metrics_counter_t *counter_of(struct writer *w, unsigned series)
 {
     char name[8];
-    snprintf(name, sizeof name, "%c%u", 'a' + w->place, series);
+    snprintf(name, sizeof name, "%c%u%c", 'a' + w->place, series, w->letter);
     return metrics_counter(w->registry, name);
 }
 

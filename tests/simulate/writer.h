@@ -11,6 +11,7 @@ struct writer {
     char path[160];
     struct metrics_registry *registry; /* NULL: there is no segment */
     uint64_t incarnation;
+    char letter; /* of its series */
     double level;
 };
 

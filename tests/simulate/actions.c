@@ -126,7 +126,9 @@ static bool do_delete(struct world *w)
 
 static bool do_pass(struct world *w)
 {
-    uint64_t ms = once_in(w, 8) ? dice_between(&w->dice, 5000, 40000) : dice_between(&w->dice, 100, 4000);
+    bool longer = once_in(w, 16);
+    uint64_t most = w->themes & THEME_DISK ? 40000 : 10000; /* a file that failed is tried again after 30 s */
+    uint64_t ms = longer ? dice_between(&w->dice, 3000, most) : dice_between(&w->dice, 100, 3000);
     story_do("%d.%03d s pass", (int)(ms / 1000), (int)(ms % 1000));
     world_pass(w, ms * 1000000);
     return true;
@@ -164,7 +166,7 @@ static bool do_start(struct world *w)
 static bool do_once(struct world *w)
 {
     int i = free_place(w);
-    if (i < 0) return false;
+    if (i < 0 || (without(w, WORLD_N1) && world_lives(w, 1 - (unsigned)i))) return false;
     struct setup setup = some_setup(w);
     shared->lives[i] = (struct shared_life){0};
     world_once(w, (unsigned)i, &setup);

@@ -104,11 +104,11 @@ static uint64_t tasks_first(void)
     return first;
 }
 
-/* All wait. If the main thread does so for that, it is its turn; else time passes. */
+/* All wait. Time passes, unless the main thread waits for just that. */
 static struct task *task_after_a_while(void)
 {
-    if (tasks[0].state == TASK_SETTLES) return &tasks[0];
     uint64_t first = tasks_first();
+    if (tasks[0].state == TASK_SETTLES && first > shared->until) return &tasks[0];
     if (first == THREADS_NEVER) {
         fputs("simulate: all threads of the exporter wait for each other\n", stderr);
         abort();

@@ -16,7 +16,7 @@
 /* From here on, in this process, of which the caller is the only thread. */
 void threads_begin(uint64_t seed);
 
-/* The main thread, and it alone, waits until all others wait. Returns the moment at which the first of them wants to
+/* The main thread, and it alone, waits until all others wait for longer than shared->until. Returns the moment at which the first of them wants to
  * go on, or THREADS_NEVER. */
 uint64_t threads_settle(void);
 

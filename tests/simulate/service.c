@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool service_spares_kept;
+bool service_spares_kept, service_spares_half;
 
 static const struct {
     bool applies;
@@ -71,23 +71,26 @@ static enum mood service_mood(struct service *s, const struct http_connection *c
     if (s->lasts) s->lasts--;
     bool hangs_up = mood == MOOD_HANGS_UP || mood == MOOD_HANGS_UP_LATE;
     if (service_spares_kept && hangs_up && c->requests) mood = mood == MOOD_HANGS_UP ? MOOD_FAILS : MOOD_FAILS_LATE;
+    if (service_spares_half && mood == MOOD_HALF) mood = MOOD_FAILS_LATE;
     if (mood == MOOD_PARTLY && !s->protocol->partly) mood = MOOD_GOOD;
     return mood;
 }
 
+/* An increment of nothing is no news. */
 static void service_tell_story(const struct service *s, const struct told_list *list, enum mood mood)
 {
     char text[1024] = "";
     size_t n = 0;
     for (size_t i = 0; i < list->n && n < sizeof text - 80; i++) {
         const struct told *t = &list->at[i];
+        if (t->nature == TOLD_DELTA && t->value == 0) continue;
         n += (size_t)snprintf(text + n, sizeof text - n, " %s%s%.0f@%ld", t->name,
                               t->nature == TOLD_DELTA   ? "+"
                               : t->nature == TOLD_TOTAL ? "="
                                                         : ":",
                               t->value, (long)(t->time - 1800000000));
     }
-    story_then("%s %s:%s", s->protocol->type, mood_words(mood), text);
+    if (n || mood != MOOD_GOOD) story_then("%s %s:%s", s->protocol->type, mood_words(mood), text);
 }
 
 static void service_answer(struct service *s, struct http_connection *c, enum mood mood, int partly, struct life *life)

@@ -59,8 +59,8 @@ void service_return(struct service *s);
 /* Hangs up on kept connections that nobody uses just now. */
 void service_hang_up(struct service *s);
 
-/* A request that hangs up without an answer does so only on a connection's first request. */
-extern bool service_spares_kept;
+/* What services do not do: hang up without an answer on a kept connection; answer by halves. */
+extern bool service_spares_kept, service_spares_half;
 
 /* Adds what it waits for; returns the new number. */
 nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n);

@@ -32,6 +32,7 @@ struct shared_life {
 
 struct shared {
     uint64_t mono, wall; /* nanoseconds */
+    uint64_t until;      /* an exporter that is alone lets time pass by itself, up to this mono */
     uint64_t random;     /* state of the dice that answer getrandom() */
     struct shared_disk disk;
     struct shared_life lives[SHARED_LIVES];

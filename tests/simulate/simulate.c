@@ -96,10 +96,14 @@ static void run_all(void)
 
 static unsigned faults_of(char *list)
 {
-    static const char *const names[WORLD_FAULTS] = {"B1", "B2", "B3", "B4", "B5"};
+    static const char *const names[] = {
+#define FAULT(NAME) #NAME,
+        WORLD_FAULTS(FAULT)
+#undef FAULT
+    };
     unsigned faults = 0;
     for (char *word; (word = strsep(&list, ","));)
-        for (int i = 0; i < WORLD_FAULTS; i++)
+        for (int i = 0; i < WORLD_FAULT_COUNT; i++)
             if (!strcmp(word, names[i])) faults |= 1u << i;
     return faults;
 }

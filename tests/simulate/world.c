@@ -46,6 +46,7 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
         if (drops) w->drops |= 1u << b;
     }
     service_spares_kept = without >> WORLD_B1 & 1;
+    service_spares_half = without >> WORLD_N2 & 1;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -131,7 +132,7 @@ static void world_gone(struct world *w, unsigned i, bool busy)
     story_then("exporter %d is dead", (int)r->ordinal);
     audit_killed(i, busy, r->unwritten);
     audit_unfollowed();
-    if (r->memory) audit_forgiven(-1, r->setup.backends);
+    if (r->memory || r->unwritten) audit_forgiven(-1, r->setup.backends);
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
         if (w->services[b].protocol) service_serve(&w->services[b], &r->life, i);
 }
@@ -281,10 +282,13 @@ static int world_next(const struct world *w, uint64_t until)
 void world_pass(struct world *w, uint64_t ns)
 {
     uint64_t until = shared->mono + ns;
+    bool twins = world_lives(w, 0) && world_lives(w, 1);
+    shared->until = twins ? 0 : until;
     for (int i; (i = world_next(w, until)) >= 0;) {
         uint64_t at = w->lives[i].life.next;
         if (at > shared->mono) shared_pass(at - shared->mono);
         world_order(w, (unsigned)i, LIFE_RUN);
     }
+    shared->until = 0;
     if (until > shared->mono) shared_pass(until - shared->mono);
 }

@@ -14,8 +14,14 @@
 #include "shared.h"
 #include "writer.h"
 
-/* The faults that the simulator was made to find: worlds without them do not do what leads there. */
-enum world_fault { WORLD_B1, WORLD_B2, WORLD_B3, WORLD_B4, WORLD_B5, WORLD_FAULTS };
+/* Faults that are known: worlds without them do not do what leads there. FOUND.md says what each is. */
+#define WORLD_FAULTS(FAULT) FAULT(B1) FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2)
+enum world_fault {
+#define FAULT(NAME) WORLD_##NAME,
+    WORLD_FAULTS(FAULT)
+#undef FAULT
+        WORLD_FAULT_COUNT
+};
 
 /* An exporter that may be living. */
 struct running {

@@ -163,20 +163,21 @@ static bool do_start(struct world *w)
     return true;
 }
 
-static bool do_once(struct world *w)
-{
-    int i = free_place(w);
-    if (i < 0 || (without(w, WORLD_N1) && world_lives(w, 1 - (unsigned)i))) return false;
-    struct setup setup = some_setup(w);
-    shared->lives[i] = (struct shared_life){0};
-    world_once(w, (unsigned)i, &setup);
-    return true;
-}
-
 /* The disk is, or was not long ago, in a state that a clean end does not survive. */
 static bool is_disk_ill(const struct world *w)
 {
     return shared->disk.full || shared->disk.failing || shared->mono < w->full_until;
+}
+
+static bool do_once(struct world *w)
+{
+    int i = free_place(w);
+    if (i < 0 || (without(w, WORLD_N1) && world_lives(w, 1 - (unsigned)i))) return false;
+    if (without(w, WORLD_B4) && is_disk_ill(w)) return false;
+    struct setup setup = some_setup(w);
+    shared->lives[i] = (struct shared_life){0};
+    world_once(w, (unsigned)i, &setup);
+    return true;
 }
 
 static bool do_stop(struct world *w)

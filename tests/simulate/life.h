@@ -41,6 +41,8 @@ struct life_plan {
     const char *config;
     bool once; /* --once */
     uint64_t seed;
+    void (*alone)(void *arg); /* called in its process: lets go of what is the world's */
+    void *arg;
 };
 
 /* False if the process cannot be made. */

@@ -134,6 +134,7 @@ void life_live(const struct life_plan *plan, int control, int nudge)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
+    plan->alone(plan->arg);
     world = control;
     shared_mine = &shared->lives[plan->number];
     say_to(tell_line);

@@ -55,6 +55,12 @@ void service_hang_up(struct service *s)
         if (s->connections[i].fd >= 0) http_close(&s->connections[i]);
 }
 
+void service_let_go(struct service *s)
+{
+    if (s->listener >= 0) close(s->listener);
+    service_hang_up(s);
+}
+
 void service_leave(struct service *s)
 {
     if (s->listener >= 0) close(s->listener);

@@ -59,6 +59,9 @@ void service_return(struct service *s);
 /* Hangs up on kept connections that nobody uses just now. */
 void service_hang_up(struct service *s);
 
+/* In a process that is no service: a connection that is closed must not live on in a copy. */
+void service_let_go(struct service *s);
+
 /* What services do not do: hang up without an answer on a kept connection; answer by halves. */
 extern bool service_spares_kept, service_spares_half;
 

@@ -208,10 +208,24 @@ static void world_listen(struct world *w, unsigned i)
 
 /* --- Commands --- */
 
+static void world_let_go(void *arg)
+{
+    struct world *w = arg;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol) service_let_go(&w->services[b]);
+    for (unsigned i = 0; i < SHARED_LIVES; i++)
+        if (world_lives(w, i)) close(w->lives[i].life.control);
+}
+
 static void world_launch(struct world *w, unsigned i, const struct setup *setup, bool once)
 {
     struct running *r = &w->lives[i];
-    struct life_plan plan = {.number = (int)i, .config = world_config, .once = once, .seed = dice_next(&w->dice)};
+    struct life_plan plan = {.number = (int)i,
+                             .config = world_config,
+                             .once = once,
+                             .seed = dice_next(&w->dice),
+                             .alone = world_let_go,
+                             .arg = w};
     *r = (struct running){.setup = *setup, .memory = setup->log == SETUP_MEMORY, .ordinal = ++w->exporters};
     setup_write(setup, w->services, w->folder, world_config);
     audit_lives(i);

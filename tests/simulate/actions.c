@@ -83,6 +83,15 @@ static bool do_add(struct world *w)
     return true;
 }
 
+static bool do_set(struct world *w)
+{
+    struct writer *one = some_writer(w);
+    if (!one) return false;
+    story_do("level %c is %d", 'a' + one->place, (int)++w->level);
+    writer_set(one, (double)w->level);
+    return true;
+}
+
 static bool do_add_and_die(struct world *w)
 {
     struct writer *one = some_writer(w);
@@ -117,6 +126,7 @@ static bool do_delete(struct world *w)
     struct writer *one = some_writer(w);
     if (!one) return false;
     story_do("segment %c is deleted", 'a' + one->place);
+    w->deleted = true;
     audit_deleted(one->place, is_followed(w, one));
     writer_delete(one);
     return true;
@@ -169,11 +179,20 @@ static bool is_disk_ill(const struct world *w)
     return shared->disk.full || shared->disk.failing || shared->mono < w->full_until;
 }
 
+/* A clean end now would meet a fault that this world is to go without. */
+static bool is_end_barred(const struct world *w)
+{
+    bool ill = false;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol && (w->services[b].listener < 0 || w->services[b].lasts)) ill = true;
+    return (without(w, WORLD_B4) && is_disk_ill(w)) || (without(w, WORLD_N3) && w->deleted && ill);
+}
+
 static bool do_once(struct world *w)
 {
     int i = free_place(w);
     if (i < 0 || (without(w, WORLD_N1) && world_lives(w, 1 - (unsigned)i))) return false;
-    if (without(w, WORLD_B4) && is_disk_ill(w)) return false;
+    if (is_end_barred(w)) return false;
     struct setup setup = some_setup(w);
     shared->lives[i] = (struct shared_life){0};
     world_once(w, (unsigned)i, &setup);
@@ -183,7 +202,7 @@ static bool do_once(struct world *w)
 static bool do_stop(struct world *w)
 {
     int i = some_exporter(w);
-    if (i < 0 || (without(w, WORLD_B4) && is_disk_ill(w))) return false;
+    if (i < 0 || is_end_barred(w)) return false;
     world_stop(w, (unsigned)i);
     return true;
 }
@@ -316,6 +335,7 @@ static const struct action {
 } actions[] = {
     {do_add, 12, 0},
     {do_add_and_die, 1, 0},
+    {do_set, 2, 0},
     {do_pass, 10, 0},
     {do_start, 5, 0},
     {do_stop, 3, 0},

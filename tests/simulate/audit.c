@@ -64,7 +64,7 @@ void audit_counted(unsigned place, unsigned series, uint64_t n)
 
 void audit_level(unsigned place, double value)
 {
-    book.level[place] = value;
+    book.here[place]->level = value;
 }
 
 /* What nobody has read is lost, for those that would have been told. */
@@ -160,8 +160,19 @@ static void total_check(const struct book_backend *b, unsigned place, unsigned s
                        s->counted[series]);
 }
 
+static void level_check(const struct book_backend *b, unsigned place)
+{
+    const struct line *l = &b->levels[place];
+    const struct book_segment *s = book.here[place];
+    if (s && s->level > 0 && (l->letter != s->letter || l->last != s->level))
+        audit_complain("%s holds the level %.0f of %c, which is %.0f", b->protocol->type, l->last, 'a' + place, s->level);
+}
+
 unsigned audit_end(void)
 {
+    for EACH (struct book_backend, b, book.backends)
+        for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
+            level_check(b, p);
     for EACH (struct book_backend, b, book.backends)
         for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
             for (unsigned i = 0; i < AUDIT_SERIES; i++)

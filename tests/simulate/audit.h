@@ -10,6 +10,7 @@
 #ifndef SIMULATE_AUDIT_H
 #define SIMULATE_AUDIT_H
 
+#include "ledger.h"
 #include "told.h"
 
 #include <stdbool.h>
@@ -17,7 +18,8 @@
 
 enum { AUDIT_BACKENDS = 4, AUDIT_PLACES = 2, AUDIT_SERIES = 3, AUDIT_SEGMENTS = 32 };
 
-/* Series `a0a` to `a2a` are counters of the first segment of place a, `a0b`... of its second; `level.a` is a gauge. */
+/* Series `a0a` to `a2a` are counters of the first segment of place a, `a0b`... of its second; `level.aa`,
+ * `level.ab`... are gauges, whose value only grows. */
 void audit_begin(void);
 
 /* A backend of that protocol; what is ambiguous is dropped, or sent again. */
@@ -67,8 +69,11 @@ void audit_killed(unsigned life, bool busy, bool unwritten);
 /* The log's file of this exporter cannot be written, from now on; it can again. */
 void audit_unwritten(unsigned life, bool unwritten);
 
-/* An exporter begins, or has ended well. */
+/* An exporter begins. */
 void audit_lives(unsigned life);
+
+/* One that has ended says this of a backend, by its type. */
+void audit_account(unsigned life, const char *type, const struct ledger_account *account);
 
 /* --- Verdict --- */
 

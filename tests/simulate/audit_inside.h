@@ -25,8 +25,11 @@ struct line {
     double owed;   /* of them */
     double excess; /* that may be told beyond what was counted */
     double before_unwritten;
-    double last; /* of totals, from the newest segment */
+    double last; /* of totals and levels, from the newest segment */
     char letter; /* of that */
+    uint64_t last_time;
+    uint64_t lost_time; /* of the increment that was given up last */
+    char lost_letter;
 };
 
 struct book_segment {
@@ -35,16 +38,25 @@ struct book_segment {
     char letter; /* of its series */
     bool exported, gone, tail_pending;
     unsigned known;               /* backends that have a cursor in its log */
+    double level; /* 0: never set */
     double counted[AUDIT_SERIES]; /* since it was made */
     double logged[AUDIT_SERIES];  /* at the last snapshot */
     double early[AUDIT_SERIES];   /* counted before the first snapshot */
+};
+
+/* What an exporter's own account of a backend must agree with. */
+struct tally {
+    uint64_t well;    /* points that were taken, and answered so */
+    uint64_t unsure;  /* points of requests that are not repeated, although nobody knows whether they were taken */
+    uint64_t again;   /* requests that have to be repeated */
+    uint64_t refused; /* requests of which something, or all, was refused */
 };
 
 struct book_backend {
     const struct told_protocol *protocol;
     bool drops;
     uint64_t last_request[2]; /* of each life */
-    bool last_unsure[2];
+    struct tally tally[2];    /* of each life */
     struct line counters[AUDIT_PLACES][AUDIT_SERIES];
     struct line levels[AUDIT_PLACES];
 };
@@ -56,7 +68,6 @@ struct book {
     struct book_segment *here[AUDIT_PLACES]; /* NULL: none */
     unsigned made[AUDIT_PLACES];
     double counted[AUDIT_PLACES][AUDIT_SERIES];
-    double level[AUDIT_PLACES];
     uint64_t requests;
     bool unwritten[2];
     unsigned violations;

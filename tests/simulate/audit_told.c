@@ -9,7 +9,8 @@
 static struct line *line_of(struct book_backend *b, const char *name, bool *level)
 {
     *level = !strncmp(name, "level", 5);
-    if (*level) return name[6] >= 'a' && name[6] < 'a' + AUDIT_PLACES ? &b->levels[name[6] - 'a'] : NULL;
+    if (*level)
+        return strlen(name) == 8 && name[6] >= 'a' && name[6] < 'a' + AUDIT_PLACES ? &b->levels[name[6] - 'a'] : NULL;
     if (name[0] < 'a' || name[0] >= 'a' + AUDIT_PLACES || name[1] < '0' || name[1] >= '0' + AUDIT_SERIES ||
         name[2] < 'a' || name[3])
         return NULL;
@@ -60,17 +61,41 @@ static void told_total(struct book_backend *b, struct line *l, const struct told
     l->letter = t->name[2];
 }
 
+/* A level is never older than the last; the clocks of a world do not go back. */
+static void told_level(struct book_backend *b, struct line *l, const struct told *t)
+{
+    char letter = t->name[7];
+    if (letter < l->letter || t->replaced) return;
+    if (letter == l->letter && (t->value < l->last || t->time < l->last_time))
+        audit_complain("%s was told the level %s %.0f of %ld after %.0f of %ld", b->protocol->type, t->name, t->value,
+                       (long)(t->time - 1800000000), l->last, (long)(l->last_time - 1800000000));
+    l->last = t->value;
+    l->last_time = t->time;
+    l->letter = letter;
+}
+
 static void told_one(struct book_backend *b, const struct told *t, const struct receipt *r)
 {
     bool level;
     struct line *l = line_of(b, t->name, &level);
-    if (!l || level) return;
-    if (t->nature == TOLD_TOTAL)
+    if (!l) return;
+    if (level)
+        told_level(b, l, t);
+    else if (t->nature == TOLD_TOTAL)
         told_total(b, l, t);
     else if (t->nature == TOLD_DELTA)
         told_delta(b, l, t, r);
     else
         audit_complain("%s was told %s as a level", b->protocol->type, t->name);
+}
+
+/* Given up, once. */
+static void told_lose(struct line *l, const struct told *t)
+{
+    if (line_find(l, t) || (l->lost_time == t->time && l->lost_letter == t->name[2])) return;
+    audit_lost(l, t->value);
+    l->lost_time = t->time;
+    l->lost_letter = t->name[2];
 }
 
 /* Readings that the exporter gives up. */
@@ -79,8 +104,19 @@ static void told_lost(struct book_backend *b, const struct told_list *list, int 
     bool level;
     for (size_t i = 0; i < list->n; i++) {
         struct line *l = only < 0 || (size_t)only == i ? line_of(b, list->at[i].name, &level) : NULL;
-        if (l && list->at[i].nature == TOLD_DELTA && !line_find(l, &list->at[i])) audit_lost(l, list->at[i].value);
+        if (l && list->at[i].nature == TOLD_DELTA) told_lose(l, &list->at[i]);
     }
+}
+
+static void tally_told(struct book_backend *b, unsigned life, const struct told_list *list, enum audit_answer answer,
+                       int partly)
+{
+    struct tally *t = &b->tally[life];
+    bool drops = answer == AUDIT_UNSURE && b->drops && b->protocol->additive;
+    if (answer == AUDIT_WELL) t->well += list->n;
+    if (drops) t->unsure += list->n;
+    if (answer == AUDIT_NOT_NOW || (answer == AUDIT_UNSURE && !drops)) t->again++;
+    if (answer == AUDIT_NEVER || partly >= 0) t->refused++;
 }
 
 void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied, enum audit_answer answer,
@@ -90,6 +126,7 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
     bool again = answer == AUDIT_UNSURE && !b->drops, never = answer == AUDIT_NEVER && list->n == 1;
     struct receipt r = {.life = life, .request = ++book.requests, .unsure = again};
     b->last_request[life] = r.request;
+    tally_told(b, life, list, answer, partly);
     for (size_t i = 0; applied && i < list->n; i++) {
         r.time = list->at[i].time;
         r.value = list->at[i].value;
@@ -132,6 +169,30 @@ void audit_unwritten(unsigned life, bool unwritten)
 void audit_lives(unsigned life)
 {
     book.unwritten[life] = false;
-    for EACH (struct book_backend, b, book.backends)
+    for EACH (struct book_backend, b, book.backends) {
         b->last_request[life] = UINT64_MAX;
+        b->tally[life] = (struct tally){0};
+    }
+}
+
+/* What it says must be what the service saw. Requests that no service saw count as repeated, too. */
+static void account_check(const struct book_backend *b, const struct tally *t, const struct ledger_account *a)
+{
+    const char *type = b->protocol->type;
+    uint64_t refused = a->dropped[LEDGER_REFUSED] + a->dropped[LEDGER_TOO_LARGE], unsure = a->dropped[LEDGER_AMBIGUOUS];
+    if (a->points != t->well && !t->refused)
+        audit_complain("the ledger says that %s took %d points; it took %d", type, (int)a->points, (int)t->well);
+    if (unsure < t->unsure || (unsure && !t->unsure))
+        audit_complain("the ledger says that %d readings for %s are ambiguous, of which %d points were sent", (int)unsure,
+                       type, (int)t->unsure);
+    if (a->retries < t->again)
+        audit_complain("the ledger says that %s was sent %d requests again; it was %d or more", type, (int)a->retries,
+                       (int)t->again);
+    if (refused && !t->refused) audit_complain("the ledger says that %s refused %d readings", type, (int)refused);
+}
+
+void audit_account(unsigned life, const char *type, const struct ledger_account *account)
+{
+    for EACH (struct book_backend, b, book.backends)
+        if (b->protocol && !strcmp(b->protocol->type, type)) account_check(b, &b->tally[life], account);
 }

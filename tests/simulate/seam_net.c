@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FDS = 8, STUCK_MS = 20000 };
+enum { FDS = 8, STUCK_MS = 120000 };
 
 static int nudge = -1;
 static _Thread_local bool patient; /* the service has said that this thread's request waits */

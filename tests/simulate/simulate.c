@@ -36,7 +36,7 @@ static struct tally {
 static int world_live(uint64_t seed)
 {
     struct world w;
-    alarm(60);
+    alarm(600);
     world_begin(&w, seed, options.without);
     unsigned violations = actions_run(&w);
     world_end(&w);

@@ -13,11 +13,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STUCK_MS = 30000 };
+enum { STUCK_MS = 150000 };
 
 static char world_config[128]; /* the path of the configuration */
 
 /* --- Begin and end --- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
+static void remove_all(const char *folder)
+{
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
 void world_begin(struct world *w, uint64_t seed, unsigned without)
 {
@@ -30,6 +41,7 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     w->without = without;
     snprintf(w->folder, sizeof w->folder, "/dev/shm/mtx-simulate-%d", (int)getpid());
     snprintf(path, sizeof path, "%s/state", w->folder);
+    remove_all(w->folder); /* of a process that had this number and was killed */
     if (mkdir(w->folder, 0700) || mkdir(path, 0700)) abort();
     snprintf(world_config, sizeof world_config, "%s/exporter.yml", w->folder);
     story_begin();
@@ -49,12 +61,6 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     service_spares_half = without >> WORLD_N2 & 1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(path);
-}
-
 void world_end(struct world *w)
 {
     for (unsigned i = 0; i < SHARED_LIVES; i++)
@@ -62,7 +68,7 @@ void world_end(struct world *w)
             life_kill(&w->lives[i].life);
             life_bury(&w->lives[i].life);
         }
-    nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_all(w->folder);
 }
 
 unsigned world_backends(const struct world *w)
@@ -114,7 +120,7 @@ static bool world_told(struct world *w, unsigned i, const struct life_message *m
     switch (m->word) {
     case LIFE_SAYS: world_said(w, i, m->text); return false;
     case LIFE_SAMPLED: world_sampled(w, i, m->number); return false;
-    case LIFE_ACCOUNT: return false;
+    case LIFE_ACCOUNT: audit_account(i, m->text, &m->account); return false;
     case LIFE_IDLE: w->lives[i].life.next = m->number; return true;
     case LIFE_ENDS: return true;
     }

@@ -15,7 +15,7 @@
 #include "writer.h"
 
 /* Faults that are known: worlds without them do not do what leads there. FOUND.md says what each is. */
-#define WORLD_FAULTS(FAULT) FAULT(B1) FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2)
+#define WORLD_FAULTS(FAULT) FAULT(B1) FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2) FAULT(N3)
 enum world_fault {
 #define FAULT(NAME) WORLD_##NAME,
     WORLD_FAULTS(FAULT)
@@ -43,7 +43,9 @@ struct world {
     struct writer writers[AUDIT_PLACES];
     unsigned drops;                       /* on_ambiguous: drop, a bit for each service */
     uint64_t log_of[AUDIT_PLACES];        /* where the log of the segment was last: see world_sampled() */
+    bool deleted;                         /* a segment was, some time */
     uint64_t full_until;                  /* the disk was full up to then, 0 = never */
+    uint64_t level;                       /* that was set last, of any gauge */
     uint64_t exporters;                   /* so many were started */
     struct running lives[SHARED_LIVES];
 };

@@ -59,7 +59,7 @@ void writer_add(struct writer *w, unsigned series, uint64_t n)
 void writer_set(struct writer *w, double level)
 {
     char name[16];
-    snprintf(name, sizeof name, "level.%c", 'a' + w->place);
+    snprintf(name, sizeof name, "level.%c%c", 'a' + w->place, w->letter);
     metrics_gauge_set(metrics_gauge(w->registry, name), level);
     audit_level(w->place, level);
 }

@@ -12,7 +12,6 @@ struct writer {
     struct metrics_registry *registry; /* NULL: there is no segment */
     uint64_t incarnation;
     char letter; /* of its series */
-    double level;
 };
 
 /* Once in a program, before there is a world: the library measures the processor's clock with the real time. */

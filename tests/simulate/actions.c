@@ -162,11 +162,23 @@ static int free_place(struct world *w)
     return -1;
 }
 
+/* A log that knows nothing of the last one may use its last second again. */
+static void let_second_pass(struct world *w, const struct setup *setup)
+{
+    bool other = setup->log == SETUP_MEMORY || shared->disk.closed || shared->disk.full;
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (w->log_of[p] && w->log_of[p] != 1 + setup->log) other = true;
+    if (!other || !without(w, WORLD_N4)) return;
+    story_do("2 s pass");
+    world_pass(w, 2 * SECOND);
+}
+
 static bool do_start(struct world *w)
 {
     int i = free_place(w);
     if (i < 0) return false;
     struct setup setup = some_setup(w);
+    let_second_pass(w, &setup);
     shared->lives[i] = (struct shared_life){.shuffle = once_in(w, 4)};
     if (w->themes & THEME_KILLS && once_in(w, 4)) shared->lives[i].kill_at = dice_between(&w->dice, 1, 4000);
     world_start(w, (unsigned)i, &setup);
@@ -194,6 +206,7 @@ static bool do_once(struct world *w)
     if (i < 0 || (without(w, WORLD_N1) && world_lives(w, 1 - (unsigned)i))) return false;
     if (is_end_barred(w)) return false;
     struct setup setup = some_setup(w);
+    let_second_pass(w, &setup);
     shared->lives[i] = (struct shared_life){0};
     world_once(w, (unsigned)i, &setup);
     return true;
@@ -400,6 +413,7 @@ static void finish(struct world *w)
     struct setup setup = {.backends = world_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
     if (setup.log == SETUP_MEMORY && !without(w, WORLD_B3)) setup.log = SETUP_FILE;
     shared->lives[0] = (struct shared_life){0};
+    let_second_pass(w, &setup);
     world_start(w, 0, &setup);
     for (int i = 0; i < 2; i++) {
         do_add(w);

@@ -75,8 +75,9 @@ static enum mood service_mood(struct service *s, const struct http_connection *c
 {
     enum mood mood = s->lasts ? s->mood : MOOD_GOOD;
     if (s->lasts) s->lasts--;
-    bool hangs_up = mood == MOOD_HANGS_UP || mood == MOOD_HANGS_UP_LATE;
-    if (service_spares_kept && hangs_up && c->requests) mood = mood == MOOD_HANGS_UP ? MOOD_FAILS : MOOD_FAILS_LATE;
+    /* After silence it may hang up. */
+    bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT, late = mood == MOOD_HANGS_UP_LATE || mood == MOOD_SILENT_LATE;
+    if (service_spares_kept && c->requests && (early || late)) mood = early ? MOOD_FAILS : MOOD_FAILS_LATE;
     if (service_spares_half && mood == MOOD_HALF) mood = MOOD_FAILS_LATE;
     if (mood == MOOD_PARTLY && !s->protocol->partly) mood = MOOD_GOOD;
     return mood;

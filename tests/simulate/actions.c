@@ -22,7 +22,9 @@ enum theme {
     THEME_UNREADABLE = 1 << 8, /* segments that cannot be opened for a while */
     THEME_STATE = 1 << 9,      /* logs in a state_dir */
     THEME_MERGING = 1 << 10,   /* logs so small, or max_lag so short, that intervals are merged */
-    THEME_COUNT = 11
+    THEME_POWER = 1 << 11,     /* the power fails */
+    THEME_CLOCK = 1 << 12,     /* the wall clock is set */
+    THEME_COUNT = 13
 };
 
 static bool once_in(struct world *w, uint64_t n)
@@ -103,13 +105,21 @@ static bool do_add_and_die(struct world *w)
     return true;
 }
 
+/* Where the clock is set, and without the fault of series that are born after that, there are all of them at once. */
+static void make(struct world *w, unsigned place)
+{
+    writer_make(&w->writers[place], place, w->folder);
+    w->log_of[place] = 0;
+    if (w->themes & THEME_CLOCK && without(w, WORLD_N5))
+        for (unsigned i = 0; i < AUDIT_SERIES; i++) writer_add(&w->writers[place], i, 0);
+}
+
 static bool do_make(struct world *w)
 {
     unsigned place = (unsigned)dice_below(&w->dice, AUDIT_PLACES);
     if (w->writers[place].registry) return false;
     story_do("segment %c is made", 'a' + place);
-    writer_make(&w->writers[place], place, w->folder);
-    w->log_of[place] = 0;
+    make(w, place);
     return true;
 }
 
@@ -321,6 +331,35 @@ static bool do_close_disk(struct world *w)
     return true;
 }
 
+static bool do_lose_power(struct world *w)
+{
+    story_do("the power fails");
+    world_lose_power(w);
+    return true;
+}
+
+/* Not under an exporter that has them open. */
+static bool do_forget(struct world *w)
+{
+    if (world_lives(w, 0) || world_lives(w, 1)) return false;
+    story_do("the files of all logs are removed");
+    world_forget(w);
+    return true;
+}
+
+/* Ahead, or back by less than the minute that mtx makes up for by itself. */
+static bool do_set_clock(struct world *w)
+{
+    uint64_t least = (shared->wall > w->latest ? shared->wall : w->latest) - 50 * SECOND;
+    int64_t by = (int64_t)dice_between(&w->dice, 0, 400) - 60;
+    if (by > 100) by *= 10;
+    if (shared->wall > w->latest) w->latest = shared->wall;
+    if (by < 0 && shared->wall + (uint64_t)by * SECOND < least) return false;
+    story_do("the wall clock is set by %d s", (int)by);
+    shared->wall += (uint64_t)by * SECOND;
+    return true;
+}
+
 /* --- Segments that cannot be opened: writable for everybody, which mtx does not trust --- */
 
 static bool do_chmod(struct world *w, bool good)
@@ -365,6 +404,9 @@ static const struct action {
     {do_free, 3, THEME_DISK},
     {do_close_disk, 1, THEME_DISK},
     {do_delete, 2, THEME_SEGMENTS},
+    {do_forget, 1, THEME_MEMORY},
+    {do_lose_power, 2, THEME_POWER},
+    {do_set_clock, 3, THEME_CLOCK},
     {do_spoil, 3, THEME_UNREADABLE},
     {do_repair, 4, THEME_UNREADABLE},
 };
@@ -391,6 +433,9 @@ static void choose_themes(struct world *w)
 {
     unsigned n = (unsigned)dice_between(&w->dice, 1, 3);
     while (n--) w->themes |= 1u << dice_below(&w->dice, THEME_COUNT);
+    if (w->themes & THEME_POWER) w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
+    if (w->themes & THEME_CLOCK) w->themes &= ~(unsigned)THEME_MEMORY;
+    shared->disk.journal = w->themes & THEME_POWER;
     if (without(w, WORLD_B5) && w->themes & THEME_STATE) w->themes &= ~(unsigned)THEME_UNREADABLE;
 }
 
@@ -427,8 +472,8 @@ unsigned actions_run(struct world *w)
 {
     choose_themes(w);
     unsigned n = (unsigned)dice_between(&w->dice, 10, 50);
-    writer_make(&w->writers[0], 0, w->folder);
-    if (once_in(w, 3)) writer_make(&w->writers[1], 1, w->folder);
+    make(w, 0);
+    if (once_in(w, 3)) make(w, 1);
     while (n--) act(w);
     if (without(w, WORLD_B4) && is_disk_ill(w)) {
         shared->disk.full = false;

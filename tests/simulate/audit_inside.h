@@ -68,7 +68,7 @@ struct book {
     struct book_segment *here[AUDIT_PLACES]; /* NULL: none */
     unsigned made[AUDIT_PLACES];
     double counted[AUDIT_PLACES][AUDIT_SERIES];
-    uint64_t requests;
+    uint64_t requests, first_request[2]; /* of each life */
     bool unwritten[2];
     unsigned violations;
 };

@@ -139,11 +139,12 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
 
 /* --- The end of an exporter --- */
 
-static void line_killed(struct line *l, unsigned life, uint64_t last, bool unwritten)
+/* `first`: of its requests; the life's number was that of others, too. */
+static void line_killed(struct line *l, unsigned life, uint64_t first, uint64_t last, bool unwritten)
 {
     for (size_t i = 0; i < l->n; i++) {
         struct receipt *r = &l->receipts[i];
-        if (r->life == life && r->request == last) r->unsure = true;
+        if (r->life == life && (r->request == last || (unwritten && r->request >= first))) r->unsure = true;
     }
     if (unwritten) l->excess += l->told - l->before_unwritten;
 }
@@ -153,7 +154,28 @@ void audit_killed(unsigned life, bool busy, bool unwritten)
     for EACH (struct book_backend, b, book.backends)
         for (unsigned p = 0; p < AUDIT_PLACES; p++)
             for (unsigned i = 0; i < AUDIT_SERIES; i++)
-                line_killed(&b->counters[p][i], life, busy ? b->last_request[life] : 0, unwritten);
+                line_killed(&b->counters[p][i], life, book.first_request[life], busy ? b->last_request[life] : 0, unwritten);
+}
+
+static void line_come_again(struct line *l)
+{
+    for (size_t i = 0; i < l->n; i++) l->receipts[i].unsure = true;
+    l->letter = 0;
+    l->last = 0;
+    l->last_time = 0;
+}
+
+void audit_power_lost(void)
+{
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (book.here[p]) audit_deleted(p, false);
+    audit_unfollowed();
+    audit_forgiven(-1, (1u << AUDIT_BACKENDS) - 1);
+    for EACH (struct book_backend, b, book.backends)
+        for (unsigned p = 0; p < AUDIT_PLACES; p++) {
+            line_come_again(&b->levels[p]);
+            for (unsigned i = 0; i < AUDIT_SERIES; i++) line_come_again(&b->counters[p][i]);
+        }
 }
 
 void audit_unwritten(unsigned life, bool unwritten)
@@ -169,6 +191,7 @@ void audit_unwritten(unsigned life, bool unwritten)
 void audit_lives(unsigned life)
 {
     book.unwritten[life] = false;
+    book.first_request[life] = book.requests + 1;
     for EACH (struct book_backend, b, book.backends) {
         b->last_request[life] = UINT64_MAX;
         b->tally[life] = (struct tally){0};

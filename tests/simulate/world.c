@@ -5,6 +5,7 @@
 #include "story.h"
 
 #include <ftw.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     remove_all(w->folder); /* of a process that had this number and was killed */
     if (mkdir(w->folder, 0700) || mkdir(path, 0700)) abort();
     snprintf(world_config, sizeof world_config, "%s/exporter.yml", w->folder);
+    snprintf(path, sizeof path, "%s/journal", w->folder);
+    disk_set_journal(path);
     story_begin();
     story_hide(w->folder, "~");
     shared_begin(dice_next(&w->dice));
@@ -106,6 +109,7 @@ static void world_said(struct world *w, unsigned i, const char *line)
 {
     struct running *r = &w->lives[i];
     story_then("exporter %d: %s", (int)r->ordinal, line);
+    if (strstr(line, "is damaged")) audit_complain("a log's file is damaged that nobody has damaged");
     if (strstr(line, "no file for the log")) r->memory = true;
     if (strstr(line, "cannot be written; the log goes on in memory")) r->unwritten = true;
     if (strstr(line, "the log's file is written again")) r->unwritten = false;
@@ -284,6 +288,41 @@ void world_kill(struct world *w, unsigned i)
     story_do("SIGKILL for exporter %d", (int)w->lives[i].ordinal);
     life_kill(&w->lives[i].life);
     world_gone(w, i, false);
+}
+
+/* --- What happens to files --- */
+
+static void world_remove(const struct world *w, const char *pattern)
+{
+    char path[160];
+    glob_t found;
+    snprintf(path, sizeof path, "%s/%s", w->folder, pattern);
+    if (glob(path, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++) unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
+void world_lose_power(struct world *w)
+{
+    for (unsigned i = 0; i < SHARED_LIVES; i++)
+        if (world_lives(w, i)) {
+            life_kill(&w->lives[i].life);
+            world_gone(w, i, true);
+        }
+    for (unsigned p = 0; p < AUDIT_PLACES; p++) {
+        if (w->writers[p].registry) writer_delete(&w->writers[p]);
+        w->log_of[p] = 0;
+    }
+    world_remove(w, "*.log*"); /* beside the segments, in memory */
+    story_then("of what was written, %u pieces are lost or torn", disk_lose_power(&w->dice));
+    audit_power_lost();
+}
+
+void world_forget(struct world *w)
+{
+    world_remove(w, "*.log*");
+    world_remove(w, "state/*.log*");
+    audit_forgiven(-1, world_backends(w));
 }
 
 /* --- Time --- */

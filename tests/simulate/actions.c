@@ -57,7 +57,8 @@ static enum setup_place some_log(struct world *w)
 static struct setup some_setup(struct world *w)
 {
     struct setup s = {.backends = some_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
-    if (w->themes & THEME_SETUPS && once_in(w, 4) && !without(w, WORLD_B5)) s.places = (unsigned)dice_between(&w->dice, 1, 3);
+    if (w->themes & THEME_SETUPS && once_in(w, 4) && !without(w, WORLD_B5))
+        s.places = (unsigned)dice_between(&w->dice, 1, 3);
     if (w->themes & THEME_SETUPS && once_in(w, 4)) s.glob = true;
     if (w->themes & THEME_MERGING) {
         s.max_lag = (unsigned)dice_below(&w->dice, 4);
@@ -367,7 +368,8 @@ static bool do_chmod(struct world *w, bool good)
     struct writer *one = some_writer(w);
     struct stat st;
     if (!one || stat(one->path, &st) || ((st.st_mode & 0777) == 0600) == good) return false;
-    story_do("segment %c %s", 'a' + one->place, good ? "can be opened again" : "cannot be opened: everybody may write it");
+    story_do("segment %c %s", 'a' + one->place,
+             good ? "can be opened again" : "cannot be opened: everybody may write it");
     return chmod(one->path, good ? 0600 : 0666) == 0;
 }
 static bool do_spoil(struct world *w)
@@ -389,7 +391,7 @@ static const struct action {
     {do_add_and_die, 1, 0},
     {do_set, 2, 0},
     {do_pass, 10, 0},
-    {do_start, 5, 0},
+    {do_start, 10, 0},
     {do_stop, 3, 0},
     {do_make, 6, 0},
     {do_once, 1, THEME_SETUPS | THEME_TWINS},
@@ -433,7 +435,10 @@ static void choose_themes(struct world *w)
 {
     unsigned n = (unsigned)dice_between(&w->dice, 1, 3);
     while (n--) w->themes |= 1u << dice_below(&w->dice, THEME_COUNT);
-    if (w->themes & THEME_POWER) w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
+    if (once_in(w, 3)) w->themes |= THEME_SERVICES;
+    if (once_in(w, 4)) w->themes |= THEME_KILLS;
+    if (w->themes & THEME_POWER)
+        w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
     if (w->themes & THEME_CLOCK) w->themes &= ~(unsigned)THEME_MEMORY;
     shared->disk.journal = w->themes & THEME_POWER;
     if (without(w, WORLD_B5) && w->themes & THEME_STATE) w->themes &= ~(unsigned)THEME_UNREADABLE;
@@ -462,8 +467,8 @@ static void finish(struct world *w)
     world_start(w, 0, &setup);
     for (int i = 0; i < 2; i++) {
         do_add(w);
-        story_do("3 s pass");
-        world_pass(w, 3 * SECOND);
+        story_do("2 s pass");
+        world_pass(w, 2 * SECOND);
     }
     world_stop(w, 0);
 }

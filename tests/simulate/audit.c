@@ -88,8 +88,9 @@ void audit_deleted(unsigned place, bool followed)
 
 void audit_unfollowed(void)
 {
-    for EACH (struct book_segment, s, book.segments)
-        if (s->tail_pending) segment_lose_tail(s);
+    for
+        EACH(struct book_segment, s, book.segments)
+    if (s->tail_pending) segment_lose_tail(s);
 }
 
 /* A backend that is not there at the first snapshot counts from the first that it sees. */
@@ -102,14 +103,16 @@ static void segment_first(struct book_segment *s, unsigned backends)
 
 void audit_sampled(uint64_t incarnation, unsigned backends)
 {
-    for EACH (struct book_segment, s, book.segments) {
-        if (s->incarnation != incarnation || !incarnation) continue;
-        if (!s->exported) segment_first(s, backends);
-        s->exported = true;
-        s->known |= backends;
-        s->tail_pending = false;
-        memcpy(s->logged, s->counted, sizeof s->logged);
-    }
+    for
+        EACH(struct book_segment, s, book.segments)
+        {
+            if (s->incarnation != incarnation || !incarnation) continue;
+            if (!s->exported) segment_first(s, backends);
+            s->exported = true;
+            s->known |= backends;
+            s->tail_pending = false;
+            memcpy(s->logged, s->counted, sizeof s->logged);
+        }
 }
 
 /* --- What may be lost --- */
@@ -121,8 +124,9 @@ static void line_forgive(struct line *line)
 
 void audit_forgiven(int place, unsigned backends)
 {
-    for EACH (struct book_segment, s, book.segments)
-        if (place < 0 || s->place == (unsigned)place) s->known &= ~backends;
+    for
+        EACH(struct book_segment, s, book.segments)
+    if (place < 0 || s->place == (unsigned)place) s->known &= ~backends;
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
         for (unsigned p = 0; p < AUDIT_PLACES; p++)
             for (unsigned i = 0; i < AUDIT_SERIES; i++)
@@ -144,11 +148,11 @@ static void line_check(const struct book_backend *b, unsigned place, unsigned se
     double counted = book.counted[place][series];
     const char *type = b->protocol->type;
     if (l->told > counted + l->excess)
-        audit_complain("%s was told %.0f of %c%u, which counted only %.0f%s", type, l->told, 'a' + place, series,
-                       counted, l->excess > 0 ? " (and some repeats that are documented)" : "");
+        audit_complain("%s was told %.0f of %c%u, which counted only %.0f%s", type, l->told, 'a' + place,
+                       series, counted, l->excess > 0 ? " (and some repeats that are documented)" : "");
     if (l->told < l->owed)
-        audit_complain("%s was told %.0f of %c%u, and is owed %.0f of %.0f", type, l->told, 'a' + place, series, l->owed,
-                       counted);
+        audit_complain("%s was told %.0f of %c%u, and is owed %.0f of %.0f", type, l->told, 'a' + place,
+                       series, l->owed, counted);
 }
 
 static void total_check(const struct book_backend *b, unsigned place, unsigned series)
@@ -156,8 +160,8 @@ static void total_check(const struct book_backend *b, unsigned place, unsigned s
     const struct line *l = &b->counters[place][series];
     const struct book_segment *s = book.here[place];
     if (s && s->counted[series] > 0 && (l->letter != s->letter || l->last != s->counted[series]))
-        audit_complain("%s holds the total %.0f of %c%u, which is %.0f", b->protocol->type, l->last, 'a' + place, series,
-                       s->counted[series]);
+        audit_complain("%s holds the total %.0f of %c%u, which is %.0f", b->protocol->type, l->last,
+                       'a' + place, series, s->counted[series]);
 }
 
 static void level_check(const struct book_backend *b, unsigned place)
@@ -165,20 +169,22 @@ static void level_check(const struct book_backend *b, unsigned place)
     const struct line *l = &b->levels[place];
     const struct book_segment *s = book.here[place];
     if (s && s->level > 0 && (l->letter != s->letter || l->last != s->level))
-        audit_complain("%s holds the level %.0f of %c, which is %.0f", b->protocol->type, l->last, 'a' + place, s->level);
+        audit_complain("%s holds the level %.0f of %c, which is %.0f", b->protocol->type, l->last,
+                       'a' + place, s->level);
 }
 
 unsigned audit_end(void)
 {
-    for EACH (struct book_backend, b, book.backends)
-        for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
-            level_check(b, p);
-    for EACH (struct book_backend, b, book.backends)
-        for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
-            for (unsigned i = 0; i < AUDIT_SERIES; i++)
-                if (b->protocol->additive)
-                    line_check(b, p, i);
-                else
-                    total_check(b, p, i);
+    for
+        EACH(struct book_backend, b, book.backends)
+    for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++) level_check(b, p);
+    for
+        EACH(struct book_backend, b, book.backends)
+    for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
+        for (unsigned i = 0; i < AUDIT_SERIES; i++)
+            if (b->protocol->additive)
+                line_check(b, p, i);
+            else
+                total_check(b, p, i);
     return book.violations;
 }

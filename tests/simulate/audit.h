@@ -57,15 +57,15 @@ void audit_power_lost(void);
 /* --- What is told --- */
 
 enum audit_answer {
-    AUDIT_WELL,      /* it knows that all was accepted */
-    AUDIT_UNSURE,    /* the answer was lost, or is one that says nothing of what was accepted */
-    AUDIT_NOT_NOW,   /* it knows that nothing was accepted, and comes again */
-    AUDIT_NEVER,     /* it knows that nothing was accepted; a single reading does not come again */
+    AUDIT_WELL,    /* it knows that all was accepted */
+    AUDIT_UNSURE,  /* the answer was lost, or is one that says nothing of what was accepted */
+    AUDIT_NOT_NOW, /* it knows that nothing was accepted, and comes again */
+    AUDIT_NEVER,   /* it knows that nothing was accepted; a single reading does not come again */
 };
 
 /* A request came: the points that were applied, by exporter `life`, and the answer. `partly`: all but this one, -1: all. */
-void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied, enum audit_answer answer,
-                int partly);
+void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied,
+                enum audit_answer answer, int partly);
 
 /* An exporter was killed: `busy` = not while all its threads waited; `unwritten` = its file lacks something. */
 void audit_killed(unsigned life, bool busy, bool unwritten);

@@ -38,7 +38,7 @@ struct book_segment {
     char letter; /* of its series */
     bool exported, gone, tail_pending;
     unsigned known;               /* backends that have a cursor in its log */
-    double level; /* 0: never set */
+    double level;                 /* 0: never set */
     double counted[AUDIT_SERIES]; /* since it was made */
     double logged[AUDIT_SERIES];  /* at the last snapshot */
     double early[AUDIT_SERIES];   /* counted before the first snapshot */
@@ -46,8 +46,9 @@ struct book_segment {
 
 /* What an exporter's own account of a backend must agree with. */
 struct tally {
-    uint64_t well;    /* points that were taken, and answered so */
-    uint64_t unsure;  /* points of requests that are not repeated, although nobody knows whether they were taken */
+    uint64_t well; /* points that were taken, and answered so */
+    uint64_t
+        unsure; /* points of requests that are not repeated, although nobody knows whether they were taken */
     uint64_t again;   /* requests that have to be repeated */
     uint64_t refused; /* requests of which something, or all, was refused */
 };

@@ -10,7 +10,8 @@ static struct line *line_of(struct book_backend *b, const char *name, bool *leve
 {
     *level = !strncmp(name, "level", 5);
     if (*level)
-        return strlen(name) == 8 && name[6] >= 'a' && name[6] < 'a' + AUDIT_PLACES ? &b->levels[name[6] - 'a'] : NULL;
+        return strlen(name) == 8 && name[6] >= 'a' && name[6] < 'a' + AUDIT_PLACES ? &b->levels[name[6] - 'a']
+                                                                                   : NULL;
     if (name[0] < 'a' || name[0] >= 'a' + AUDIT_PLACES || name[1] < '0' || name[1] >= '0' + AUDIT_SERIES ||
         name[2] < 'a' || name[3])
         return NULL;
@@ -46,8 +47,9 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
         audit_complain("%s was told %s at %ld again, with %.0f in place of %.0f", b->protocol->type, t->name,
                        (long)(t->time - 1800000000), t->value, was->value);
     else if (!was->unsure)
-        audit_complain("%s was told %s at %ld twice (%.0f), although the first was answered or must not be repeated",
-                       b->protocol->type, t->name, (long)(t->time - 1800000000), t->value);
+        audit_complain(
+            "%s was told %s at %ld twice (%.0f), although the first was answered or must not be repeated",
+            b->protocol->type, t->name, (long)(t->time - 1800000000), t->value);
     *was = *r;
 }
 
@@ -56,7 +58,8 @@ static void told_total(struct book_backend *b, struct line *l, const struct told
 {
     if (t->name[2] < l->letter) return;
     if (t->name[2] == l->letter && t->value < l->last)
-        audit_complain("%s was told that the total %s fell from %.0f to %.0f", b->protocol->type, t->name, l->last, t->value);
+        audit_complain("%s was told that the total %s fell from %.0f to %.0f", b->protocol->type, t->name,
+                       l->last, t->value);
     l->last = t->value;
     l->letter = t->name[2];
 }
@@ -67,8 +70,8 @@ static void told_level(struct book_backend *b, struct line *l, const struct told
     char letter = t->name[7];
     if (letter < l->letter || t->replaced) return;
     if (letter == l->letter && (t->value < l->last || t->time < l->last_time))
-        audit_complain("%s was told the level %s %.0f of %ld after %.0f of %ld", b->protocol->type, t->name, t->value,
-                       (long)(t->time - 1800000000), l->last, (long)(l->last_time - 1800000000));
+        audit_complain("%s was told the level %s %.0f of %ld after %.0f of %ld", b->protocol->type, t->name,
+                       t->value, (long)(t->time - 1800000000), l->last, (long)(l->last_time - 1800000000));
     l->last = t->value;
     l->last_time = t->time;
     l->letter = letter;
@@ -108,8 +111,8 @@ static void told_lost(struct book_backend *b, const struct told_list *list, int 
     }
 }
 
-static void tally_told(struct book_backend *b, unsigned life, const struct told_list *list, enum audit_answer answer,
-                       int partly)
+static void tally_told(struct book_backend *b, unsigned life, const struct told_list *list,
+                       enum audit_answer answer, int partly)
 {
     struct tally *t = &b->tally[life];
     bool drops = answer == AUDIT_UNSURE && b->drops && b->protocol->additive;
@@ -119,8 +122,8 @@ static void tally_told(struct book_backend *b, unsigned life, const struct told_
     if (answer == AUDIT_NEVER || partly >= 0) t->refused++;
 }
 
-void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied, enum audit_answer answer,
-                int partly)
+void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied,
+                enum audit_answer answer, int partly)
 {
     struct book_backend *b = &book.backends[backend];
     bool again = answer == AUDIT_UNSURE && !b->drops, never = answer == AUDIT_NEVER && list->n == 1;
@@ -133,7 +136,8 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
         r.letter = list->at[i].name[2];
         if (partly != (int)i) told_one(b, &list->at[i], &r);
     }
-    if ((!applied && answer == AUDIT_UNSURE && b->drops && b->protocol->additive) || never) told_lost(b, list, -1);
+    if ((!applied && answer == AUDIT_UNSURE && b->drops && b->protocol->additive) || never)
+        told_lost(b, list, -1);
     if (partly >= 0) told_lost(b, list, partly);
 }
 
@@ -151,10 +155,12 @@ static void line_killed(struct line *l, unsigned life, uint64_t first, uint64_t 
 
 void audit_killed(unsigned life, bool busy, bool unwritten)
 {
-    for EACH (struct book_backend, b, book.backends)
-        for (unsigned p = 0; p < AUDIT_PLACES; p++)
-            for (unsigned i = 0; i < AUDIT_SERIES; i++)
-                line_killed(&b->counters[p][i], life, book.first_request[life], busy ? b->last_request[life] : 0, unwritten);
+    for
+        EACH(struct book_backend, b, book.backends)
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        for (unsigned i = 0; i < AUDIT_SERIES; i++)
+            line_killed(&b->counters[p][i], life, book.first_request[life], busy ? b->last_request[life] : 0,
+                        unwritten);
 }
 
 static void line_come_again(struct line *l)
@@ -171,20 +177,22 @@ void audit_power_lost(void)
         if (book.here[p]) audit_deleted(p, false);
     audit_unfollowed();
     audit_forgiven(-1, (1u << AUDIT_BACKENDS) - 1);
-    for EACH (struct book_backend, b, book.backends)
-        for (unsigned p = 0; p < AUDIT_PLACES; p++) {
-            line_come_again(&b->levels[p]);
-            for (unsigned i = 0; i < AUDIT_SERIES; i++) line_come_again(&b->counters[p][i]);
-        }
+    for
+        EACH(struct book_backend, b, book.backends)
+    for (unsigned p = 0; p < AUDIT_PLACES; p++) {
+        line_come_again(&b->levels[p]);
+        for (unsigned i = 0; i < AUDIT_SERIES; i++) line_come_again(&b->counters[p][i]);
+    }
 }
 
 void audit_unwritten(unsigned life, bool unwritten)
 {
     if (unwritten && !book.unwritten[life])
-        for EACH (struct book_backend, b, book.backends)
-            for (unsigned p = 0; p < AUDIT_PLACES; p++)
-                for (unsigned i = 0; i < AUDIT_SERIES; i++)
-                    b->counters[p][i].before_unwritten = b->counters[p][i].told;
+        for
+            EACH(struct book_backend, b, book.backends)
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        for (unsigned i = 0; i < AUDIT_SERIES; i++)
+            b->counters[p][i].before_unwritten = b->counters[p][i].told;
     book.unwritten[life] = unwritten;
 }
 
@@ -192,30 +200,36 @@ void audit_lives(unsigned life)
 {
     book.unwritten[life] = false;
     book.first_request[life] = book.requests + 1;
-    for EACH (struct book_backend, b, book.backends) {
-        b->last_request[life] = UINT64_MAX;
-        b->tally[life] = (struct tally){0};
-    }
+    for
+        EACH(struct book_backend, b, book.backends)
+        {
+            b->last_request[life] = UINT64_MAX;
+            b->tally[life] = (struct tally){0};
+        }
 }
 
 /* What it says must be what the service saw. Requests that no service saw count as repeated, too. */
 static void account_check(const struct book_backend *b, const struct tally *t, const struct ledger_account *a)
 {
     const char *type = b->protocol->type;
-    uint64_t refused = a->dropped[LEDGER_REFUSED] + a->dropped[LEDGER_TOO_LARGE], unsure = a->dropped[LEDGER_AMBIGUOUS];
+    uint64_t refused = a->dropped[LEDGER_REFUSED] + a->dropped[LEDGER_TOO_LARGE],
+             unsure = a->dropped[LEDGER_AMBIGUOUS];
     if (a->points != t->well && !t->refused)
-        audit_complain("the ledger says that %s took %d points; it took %d", type, (int)a->points, (int)t->well);
+        audit_complain("the ledger says that %s took %d points; it took %d", type, (int)a->points,
+                       (int)t->well);
     if (unsure < t->unsure || (unsure && !t->unsure))
-        audit_complain("the ledger says that %d readings for %s are ambiguous, of which %d points were sent", (int)unsure,
-                       type, (int)t->unsure);
+        audit_complain("the ledger says that %d readings for %s are ambiguous, of which %d points were sent",
+                       (int)unsure, type, (int)t->unsure);
     if (a->retries < t->again)
-        audit_complain("the ledger says that %s was sent %d requests again; it was %d or more", type, (int)a->retries,
-                       (int)t->again);
-    if (refused && !t->refused) audit_complain("the ledger says that %s refused %d readings", type, (int)refused);
+        audit_complain("the ledger says that %s was sent %d requests again; it was %d or more", type,
+                       (int)a->retries, (int)t->again);
+    if (refused && !t->refused)
+        audit_complain("the ledger says that %s refused %d readings", type, (int)refused);
 }
 
 void audit_account(unsigned life, const char *type, const struct ledger_account *account)
 {
-    for EACH (struct book_backend, b, book.backends)
-        if (b->protocol && !strcmp(b->protocol->type, type)) account_check(b, &b->tally[life], account);
+    for
+        EACH(struct book_backend, b, book.backends)
+    if (b->protocol && !strcmp(b->protocol->type, type)) account_check(b, &b->tally[life], account);
 }

@@ -26,7 +26,8 @@ struct note {
     uint64_t at, n, length; /* n bytes follow; the file had this length */
 };
 
-static void journal_note(int type, const char *path, uint64_t at, const void *bytes, uint64_t n, uint64_t length)
+static void journal_note(int type, const char *path, uint64_t at, const void *bytes, uint64_t n,
+                         uint64_t length)
 {
     struct note note = {.type = type, .at = at, .n = n, .length = length};
     strncpy(note.path, path, sizeof note.path - 1);
@@ -113,7 +114,7 @@ static sqlite3_vfs *disk_below(void)
     return unix_vfs;
 }
 
-#define BELOW(F)       (((struct disk_file *)(void *)(F))->below)
+#define BELOW(F)        (((struct disk_file *)(void *)(F))->below)
 #define CALL(F, M, ...) (BELOW(F)->pMethods->M(BELOW(F), ##__VA_ARGS__))
 
 static int file_close(sqlite3_file *f)
@@ -133,7 +134,8 @@ static void file_note(sqlite3_file *f, int n, sqlite3_int64 at)
     if (!before) abort();
     CALL(f, xFileSize, &length);
     CALL(f, xRead, before, n, at);
-    journal_note(NOTE_WRITE, ((struct disk_file *)(void *)f)->path, (uint64_t)at, before, (uint64_t)n, (uint64_t)length);
+    journal_note(NOTE_WRITE, ((struct disk_file *)(void *)f)->path, (uint64_t)at, before, (uint64_t)n,
+                 (uint64_t)length);
     free(before);
 }
 

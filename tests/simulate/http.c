@@ -57,9 +57,10 @@ void http_taken(struct http_connection *c, const struct http_request *request)
 void http_answer(struct http_connection *c, int status, const char *body, bool half)
 {
     char text[2048];
-    int n = snprintf(text, sizeof text,
-                     "HTTP/1.1 %d Something\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status,
-                     strlen(body), body);
+    int n =
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 %d Something\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                 status, strlen(body), body);
     if (status == 204) n = snprintf(text, sizeof text, "HTTP/1.1 204 No Content\r\n\r\n");
     if (send(c->fd, text, (size_t)(half ? n / 2 : n), MSG_NOSIGNAL) < 0) return;
 }

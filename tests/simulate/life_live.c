@@ -47,7 +47,8 @@ static void tell_line(const char *line, size_t n)
 void __wrap_metrics_leader_logged(metrics_leader_t *leader, const metrics_snapshot_t *snapshot)
 {
     __real_metrics_leader_logged(leader, snapshot);
-    tell(&(struct life_message){.word = LIFE_SAMPLED, .number = metrics_snapshot_header(snapshot)->incarnation});
+    tell(&(struct life_message){.word = LIFE_SAMPLED,
+                                .number = metrics_snapshot_header(snapshot)->incarnation});
 }
 
 static void tell_account(const struct ledger_page *page)
@@ -90,7 +91,8 @@ static void reload(struct exporter *exporter, const char *path)
     struct buf why = {0};
     struct config *config = load(path);
     if (config && !exporter_reload(exporter, config, &why)) {
-        say(SAY_ERROR, "the configuration is invalid; the old one stays in effect", "reason", buf_text(&why), NULL);
+        say(SAY_ERROR, "the configuration is invalid; the old one stays in effect", "reason", buf_text(&why),
+            NULL);
         config_free(&config);
     }
     buf_free(&why);

@@ -23,9 +23,9 @@ struct task {
     enum task_state state;
     uint32_t go; /* futex: 1 = this thread runs */
     pthread_t thread;
-    uint64_t until;   /* TASK_WAITS: goes on then, on the monotonic clock */
-    const void *on;   /* TASK_WAITS: a condition, another task, or NULL */
-    bool called;      /* it was, before the time was over */
+    uint64_t until;     /* TASK_WAITS: goes on then, on the monotonic clock */
+    const void *on;     /* TASK_WAITS: a condition, another task, or NULL */
+    bool called;        /* it was, before the time was over */
     struct pollfd *fds; /* TASK_WAITS: or when these are ready */
     nfds_t n;
     void *(*fn)(void *);

@@ -41,11 +41,13 @@ void service_return(struct service *s)
     if (bind(s->listener, (void *)&address, sizeof address) || listen(s->listener, 16)) abort();
 }
 
-void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol, const char *folder)
+void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol,
+                  const char *folder)
 {
     *s = (struct service){.protocol = protocol, .backend = backend, .listener = -1};
     for (int i = 0; i < SERVICE_CONNECTIONS; i++) s->connections[i].fd = -1;
-    if (snprintf(s->path, sizeof s->path, "%s/%s.sock", folder, protocol->type) >= (int)sizeof s->path) abort();
+    if (snprintf(s->path, sizeof s->path, "%s/%s.sock", folder, protocol->type) >= (int)sizeof s->path)
+        abort();
     service_return(s);
 }
 
@@ -76,7 +78,8 @@ static enum mood service_mood(struct service *s, const struct http_connection *c
     enum mood mood = s->lasts ? s->mood : MOOD_GOOD;
     if (s->lasts) s->lasts--;
     /* After silence it may hang up. */
-    bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT, late = mood == MOOD_HANGS_UP_LATE || mood == MOOD_SILENT_LATE;
+    bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT,
+         late = mood == MOOD_HANGS_UP_LATE || mood == MOOD_SILENT_LATE;
     if (service_spares_kept && c->requests && (early || late)) mood = early ? MOOD_FAILS : MOOD_FAILS_LATE;
     if (service_spares_half && mood == MOOD_HALF) mood = MOOD_FAILS_LATE;
     if (mood == MOOD_PARTLY && !s->protocol->partly) mood = MOOD_GOOD;
@@ -100,7 +103,8 @@ static void service_tell_story(const struct service *s, const struct told_list *
     if (n || mood != MOOD_GOOD) story_then("%s %s:%s", s->protocol->type, mood_words(mood), text);
 }
 
-static void service_answer(struct service *s, struct http_connection *c, enum mood mood, int partly, struct life *life)
+static void service_answer(struct service *s, struct http_connection *c, enum mood mood, int partly,
+                           struct life *life)
 {
     const char *body = partly >= 0 ? s->protocol->partly((size_t)partly) : s->protocol->good;
     switch (mood) {
@@ -117,7 +121,8 @@ static void service_answer(struct service *s, struct http_connection *c, enum mo
     case MOOD_KILLS:
     case MOOD_KILLS_LATE: life_kill(life); break;
     default:
-        http_answer(c, moods[mood].status ? moods[mood].status : s->protocol->status, moods[mood].status ? "{}" : body, false);
+        http_answer(c, moods[mood].status ? moods[mood].status : s->protocol->status,
+                    moods[mood].status ? "{}" : body, false);
     }
 }
 
@@ -158,7 +163,10 @@ static bool service_request(struct service *s, struct http_connection *c, struct
 
 static void service_accept(struct service *s)
 {
-    for (int fd; s->listener >= 0 && (fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+    struct pollfd fd = {.fd = s->listener, .events = POLLIN};
+    if (s->listener < 0 || poll(&fd, 1, 0) <= 0) return;
+    for (int fd;
+         s->listener >= 0 && (fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
         struct http_connection *c = s->connections;
         while (c < s->connections + SERVICE_CONNECTIONS && c->fd >= 0) c++;
         if (c == s->connections + SERVICE_CONNECTIONS) abort();
@@ -170,7 +178,8 @@ nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n)
 {
     if (s->listener >= 0) fds[n++] = (struct pollfd){.fd = s->listener, .events = POLLIN};
     for (int i = 0; i < SERVICE_CONNECTIONS; i++)
-        if (s->connections[i].fd >= 0) fds[n++] = (struct pollfd){.fd = s->connections[i].fd, .events = POLLIN};
+        if (s->connections[i].fd >= 0)
+            fds[n++] = (struct pollfd){.fd = s->connections[i].fd, .events = POLLIN};
     return n;
 }
 

@@ -15,21 +15,21 @@
 enum { SERVICE_CONNECTIONS = 6 };
 
 /* MOOD(ID, applies, status, answer as the auditor sees it, in words) */
-#define MOODS(MOOD)                                                                             \
-    MOOD(GOOD, true, 0, AUDIT_WELL, "answers well")                                             \
-    MOOD(BUSY, false, 429, AUDIT_NOT_NOW, "answers 429")                                        \
-    MOOD(DOWN, false, 503, AUDIT_NOT_NOW, "answers 503")                                        \
-    MOOD(REFUSES, false, 400, AUDIT_NEVER, "answers 400")                                       \
-    MOOD(TOO_LARGE, false, 413, AUDIT_NEVER, "answers 413")                                     \
-    MOOD(PARTLY, true, 0, AUDIT_WELL, "takes all but one point")                                \
-    MOOD(FAILS, false, 500, AUDIT_UNSURE, "answers 500")                                        \
-    MOOD(FAILS_LATE, true, 504, AUDIT_UNSURE, "takes it and answers 504")                       \
-    MOOD(HANGS_UP, false, 0, AUDIT_UNSURE, "hangs up without an answer")                        \
-    MOOD(HANGS_UP_LATE, true, 0, AUDIT_UNSURE, "takes it and hangs up without an answer")       \
-    MOOD(HALF, true, 0, AUDIT_UNSURE, "takes it and hangs up in the middle of the answer")      \
-    MOOD(SILENT, false, 0, AUDIT_UNSURE, "never answers")                                       \
-    MOOD(SILENT_LATE, true, 0, AUDIT_UNSURE, "takes it and never answers")                      \
-    MOOD(KILLS, false, 0, AUDIT_UNSURE, "gets it, and the exporter is killed")                  \
+#define MOODS(MOOD)                                                                        \
+    MOOD(GOOD, true, 0, AUDIT_WELL, "answers well")                                        \
+    MOOD(BUSY, false, 429, AUDIT_NOT_NOW, "answers 429")                                   \
+    MOOD(DOWN, false, 503, AUDIT_NOT_NOW, "answers 503")                                   \
+    MOOD(REFUSES, false, 400, AUDIT_NEVER, "answers 400")                                  \
+    MOOD(TOO_LARGE, false, 413, AUDIT_NEVER, "answers 413")                                \
+    MOOD(PARTLY, true, 0, AUDIT_WELL, "takes all but one point")                           \
+    MOOD(FAILS, false, 500, AUDIT_UNSURE, "answers 500")                                   \
+    MOOD(FAILS_LATE, true, 504, AUDIT_UNSURE, "takes it and answers 504")                  \
+    MOOD(HANGS_UP, false, 0, AUDIT_UNSURE, "hangs up without an answer")                   \
+    MOOD(HANGS_UP_LATE, true, 0, AUDIT_UNSURE, "takes it and hangs up without an answer")  \
+    MOOD(HALF, true, 0, AUDIT_UNSURE, "takes it and hangs up in the middle of the answer") \
+    MOOD(SILENT, false, 0, AUDIT_UNSURE, "never answers")                                  \
+    MOOD(SILENT_LATE, true, 0, AUDIT_UNSURE, "takes it and never answers")                 \
+    MOOD(KILLS, false, 0, AUDIT_UNSURE, "gets it, and the exporter is killed")             \
     MOOD(KILLS_LATE, true, 0, AUDIT_UNSURE, "takes it, and the exporter is killed")
 
 enum mood {
@@ -50,7 +50,8 @@ struct service {
     unsigned lasts; /* so many more requests */
 };
 
-void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol, const char *folder);
+void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol,
+                  const char *folder);
 
 /* Refuses connections, and hangs up on those that there are; or is there again. */
 void service_leave(struct service *s);

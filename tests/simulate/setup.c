@@ -41,16 +41,18 @@ static void write_log(const struct setup *setup, const char *folder, FILE *f)
 
 static void write_backend(const struct setup *setup, const struct service *s, FILE *f)
 {
-    fprintf(f,
-            "  - {type: %s, url: \"http://simulated\", unix_socket: \"%s\", %s, timeout: 3s, connect_timeout: 1s, "
-            "retry_least: 200ms, retry_most: 1s, exclude: [\"mtx.*\"]",
-            s->protocol->type, s->path, s->protocol->extra);
+    fprintf(
+        f,
+        "  - {type: %s, url: \"http://simulated\", unix_socket: \"%s\", %s, timeout: 3s, connect_timeout: 1s, "
+        "retry_least: 200ms, retry_most: 1s, exclude: [\"mtx.*\"]",
+        s->protocol->type, s->path, s->protocol->extra);
     if (setup->drops >> s->backend & 1 && s->protocol->additive) fputs(", on_ambiguous: drop", f);
     if (setup->max_lag) fprintf(f, ", max_lag: %us", setup->max_lag);
     fputs("}\n", f);
 }
 
-void setup_write(const struct setup *setup, const struct service *services, const char *folder, const char *path)
+void setup_write(const struct setup *setup, const struct service *services, const char *folder,
+                 const char *path)
 {
     FILE *f = fopen(path, "we");
     if (!f) abort();

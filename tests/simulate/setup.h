@@ -12,13 +12,14 @@ struct setup {
     unsigned drops;    /* of these, on_ambiguous: drop */
     unsigned places;   /* segments that are followed */
     enum setup_place log;
-    unsigned max_lag;    /* seconds; 0 = the default */
-    unsigned log_kib;    /* 0 = the default */
-    bool glob;           /* the segments are named by a pattern */
+    unsigned max_lag; /* seconds; 0 = the default */
+    unsigned log_kib; /* 0 = the default */
+    bool glob;        /* the segments are named by a pattern */
 };
 
 /* Writes it to a file. `folder` is the world's. */
-void setup_write(const struct setup *setup, const struct service *services, const char *folder, const char *path);
+void setup_write(const struct setup *setup, const struct service *services, const char *folder,
+                 const char *path);
 
 /* In words, for a story. The text is static. */
 const char *setup_words(const struct setup *setup, const struct service *services);

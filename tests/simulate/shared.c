@@ -14,9 +14,8 @@ void shared_begin(uint64_t seed)
     void *at = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) abort();
     shared = at;
-    *shared = (struct shared){.mono = UINT64_C(5000) * 1000000000,
-                              .wall = UINT64_C(1800000000) * 1000000000,
-                              .random = seed};
+    *shared = (struct shared){
+        .mono = UINT64_C(5000) * 1000000000, .wall = UINT64_C(1800000000) * 1000000000, .random = seed};
 }
 
 void shared_pass(uint64_t ns)

@@ -14,10 +14,10 @@ enum { SHARED_LIVES = 2 };
 
 /* What the disk does; only what goes through SQLite notices. */
 struct shared_disk {
-    bool full;       /* a write that makes a file longer, or touches a page that was not there, finds no room */
-    bool closed;     /* no file can be opened */
-    bool failing;    /* writes fail */
-    bool journal;    /* unsynced writes are kept, for a loss of power */
+    bool full;    /* a write that makes a file longer, or touches a page that was not there, finds no room */
+    bool closed;  /* no file can be opened */
+    bool failing; /* writes fail */
+    bool journal; /* unsynced writes are kept, for a loss of power */
     uint64_t errors; /* calls that were refused since the world began */
     uint64_t writes, syncs;
 };

@@ -23,13 +23,14 @@
 static struct {
     uint64_t from, count;
     unsigned jobs, without, stop_after;
-    bool story, verbose;
+    bool story;
+    const char *faults; /* as they were given */
 } options = {.from = 1, .count = 500, .jobs = 1, .stop_after = 5};
 
 /* What all processes add up. */
 static struct tally {
     uint64_t passed, failed, actions;
-} *tally;
+} * tally;
 
 /* --- One world, in its own process --- */
 
@@ -41,7 +42,8 @@ static int world_live(uint64_t seed)
     unsigned violations = actions_run(&w);
     world_end(&w);
     if (violations || options.story) {
-        printf("--- seed %llu ---\n", (unsigned long long)seed);
+        printf("--- simulate --seed %llu%s%s ---\n", (unsigned long long)seed,
+               options.faults ? " --without " : "", options.faults ? options.faults : "");
         story_print(stdout);
         fflush(stdout);
     }
@@ -54,7 +56,9 @@ static bool world_passes(uint64_t seed)
     pid_t pid = fork();
     if (!pid) _exit(world_live(seed));
     waitpid(pid, &status, 0);
-    if (WIFSIGNALED(status)) printf("--- seed %llu ---\nthe simulator crashed: signal %d\n", (unsigned long long)seed, WTERMSIG(status));
+    if (WIFSIGNALED(status))
+        printf("--- seed %llu ---\nthe simulator crashed: signal %d\n", (unsigned long long)seed,
+               WTERMSIG(status));
     fflush(stdout);
     return status == 0;
 }
@@ -94,14 +98,16 @@ static void run_all(void)
 
 /* --- The command line --- */
 
-static unsigned faults_of(char *list)
+static unsigned faults_of(const char *text)
 {
     static const char *const names[] = {
 #define FAULT(NAME) #NAME,
         WORLD_FAULTS(FAULT)
 #undef FAULT
     };
+    char copy[128], *list = copy;
     unsigned faults = 0;
+    snprintf(copy, sizeof copy, "%s", text);
     for (char *word; (word = strsep(&list, ","));)
         for (int i = 0; i < WORLD_FAULT_COUNT; i++)
             if (!strcmp(word, names[i])) faults |= 1u << i;
@@ -124,7 +130,8 @@ static bool parse(int argc, char **argv)
         } else if (!strcmp(argv[i], "--stop-after") && more) {
             options.stop_after = (unsigned)atoi(argv[++i]);
         } else if (!strcmp(argv[i], "--without") && more) {
-            options.without = faults_of(argv[++i]);
+            options.faults = argv[++i];
+            options.without = faults_of(options.faults);
         } else if (!strcmp(argv[i], "--verbose")) {
             options.story = true;
         } else {
@@ -137,7 +144,9 @@ static bool parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!parse(argc, argv)) {
-        fputs("usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--without B1,...] [--verbose]\n", stderr);
+        fputs(
+            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--without B1,...] [--verbose]\n",
+            stderr);
         return 2;
     }
     void *at = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -148,6 +157,7 @@ int main(int argc, char **argv)
     disk_install();
     writer_warm_up();
     run_all();
-    printf("%llu passed, %llu failed\n", (unsigned long long)tally->passed, (unsigned long long)tally->failed);
+    printf("%llu passed, %llu failed\n", (unsigned long long)tally->passed,
+           (unsigned long long)tally->failed);
     return tally->failed || !tally->passed;
 }

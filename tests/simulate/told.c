@@ -38,7 +38,8 @@ static bool anodot_point(const json_t *p, struct told_list *list, const char **w
                  *time = json_object_get(p, "timestamp");
     const char *type = json_string_value(json_object_get(properties, "target_type"));
     struct told *t = told_add(list, json_string_value(json_object_get(properties, "what")));
-    if (!t || !type || !json_is_real(value) || !json_is_integer(time)) return no(why, "a sample lacks something");
+    if (!t || !type || !json_is_real(value) || !json_is_integer(time))
+        return no(why, "a sample lacks something");
     t->nature = strcmp(type, "counter") ? TOLD_LEVEL : TOLD_DELTA;
     t->value = json_real_value(value);
     t->time = (uint64_t)json_integer_value(time);
@@ -49,7 +50,8 @@ static bool read_array(const json_t *array, struct told_list *list, const char *
                        bool (*point)(const json_t *, struct told_list *, const char **))
 {
     bool good = json_array_size(array) > 0 || no(why, "no array with something in it");
-    for (size_t i = 0; good && i < json_array_size(array); i++) good = point(json_array_get(array, i), list, why);
+    for (size_t i = 0; good && i < json_array_size(array); i++)
+        good = point(json_array_get(array, i), list, why);
     return good;
 }
 
@@ -64,20 +66,23 @@ static bool anodot_read(const char *body, size_t n, struct told_list *list, cons
 static const char *anodot_partly(size_t index)
 {
     static char text[128];
-    snprintf(text, sizeof text, "{\"errors\":[{\"error\":\"2008\",\"description\":\"empty\",\"index\":\"%zu\"}]}", index);
+    snprintf(text, sizeof text,
+             "{\"errors\":[{\"error\":\"2008\",\"description\":\"empty\",\"index\":\"%zu\"}]}", index);
     return text;
 }
 
-const struct told_protocol told_anodot20 = {"anodot20", "token: x", true, "/api/v1/metrics", "{\"errors\":[]}", 200,
-                                            anodot_read, anodot_partly};
+const struct told_protocol told_anodot20 = {"anodot20",        "token: x", true,        "/api/v1/metrics",
+                                            "{\"errors\":[]}", 200,        anodot_read, anodot_partly};
 
 /* --- Librato, measurements --- */
 
 static bool librato_point(const json_t *p, struct told_list *list, const char **why)
 {
-    const json_t *sum = json_object_get(p, "sum"), *value = json_object_get(p, "value"), *time = json_object_get(p, "time");
+    const json_t *sum = json_object_get(p, "sum"), *value = json_object_get(p, "value"),
+                 *time = json_object_get(p, "time");
     struct told *t = told_add(list, json_string_value(json_object_get(p, "name")));
-    if (!t || !json_is_number(sum ? sum : value) || !json_is_integer(time)) return no(why, "a measurement lacks something");
+    if (!t || !json_is_number(sum ? sum : value) || !json_is_integer(time))
+        return no(why, "a measurement lacks something");
     t->nature = sum ? TOLD_DELTA : TOLD_LEVEL;
     t->value = json_number_value(sum ? sum : value);
     t->time = (uint64_t)json_integer_value(time);
@@ -92,9 +97,14 @@ static bool librato_read(const char *body, size_t n, struct told_list *list, con
     return good;
 }
 
-const struct told_protocol told_librato = {
-    "librato", "user: me, token: x", true, "/v1/measurements", "{\"measurements\":{\"summary\":{\"total\":1}}}", 202,
-    librato_read, NULL};
+const struct told_protocol told_librato = {"librato",
+                                           "user: me, token: x",
+                                           true,
+                                           "/v1/measurements",
+                                           "{\"measurements\":{\"summary\":{\"total\":1}}}",
+                                           202,
+                                           librato_read,
+                                           NULL};
 
 /* --- Apptuit: running totals --- */
 
@@ -132,7 +142,8 @@ static bool wavefront_line(const char *line, struct told_list *list, const char 
     char name[64];
     double value;
     unsigned long time;
-    if (sscanf(line, "\"%63[^\"]\" %lf %lu source=", name, &value, &time) != 3) return no(why, "a line that is none");
+    if (sscanf(line, "\"%63[^\"]\" %lf %lu source=", name, &value, &time) != 3)
+        return no(why, "a line that is none");
     bool added = !strncmp(name, delta, sizeof delta - 1);
     struct told *t = told_add(list, added ? name + sizeof delta - 1 : name);
     if (!t) return no(why, "too many lines");
@@ -154,11 +165,12 @@ static bool wavefront_read(const char *body, size_t n, struct told_list *list, c
     return good;
 }
 
-const struct told_protocol told_wavefront = {"wavefront",
-                                             "token: x, counters: delta, distributions: [], compression: none",
-                                             true,
-                                             "/report",
-                                             "",
-                                             202,
-                                             wavefront_read,
-                                             NULL};
+const struct told_protocol told_wavefront = {
+    "wavefront",
+    "token: x, counters: delta, distributions: [], compression: none",
+    true,
+    "/report",
+    "",
+    202,
+    wavefront_read,
+    NULL};

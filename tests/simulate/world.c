@@ -33,8 +33,8 @@ static void remove_all(const char *folder)
 
 void world_begin(struct world *w, uint64_t seed, unsigned without)
 {
-    static const struct told_protocol *const protocols[AUDIT_BACKENDS] = {&told_anodot20, &told_librato, &told_apptuit,
-                                                                          &told_wavefront};
+    static const struct told_protocol *const protocols[AUDIT_BACKENDS] = {&told_anodot20, &told_librato,
+                                                                          &told_apptuit, &told_wavefront};
     char path[128];
     memset(w, 0, sizeof *w);
     w->seed = seed;
@@ -51,7 +51,8 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     story_hide(w->folder, "~");
     shared_begin(dice_next(&w->dice));
     audit_begin();
-    unsigned n = (unsigned)dice_between(&w->dice, 1, AUDIT_BACKENDS), from = (unsigned)dice_below(&w->dice, AUDIT_BACKENDS);
+    unsigned n = (unsigned)dice_between(&w->dice, 1, AUDIT_BACKENDS),
+             from = (unsigned)dice_below(&w->dice, AUDIT_BACKENDS);
     for (unsigned b = 0; b < n; b++) {
         const struct told_protocol *protocol = protocols[(from + b) % AUDIT_BACKENDS];
         bool drops = protocol->additive && dice_once_in(&w->dice, 2);
@@ -114,8 +115,10 @@ static void world_said(struct world *w, unsigned i, const char *line)
     if (strstr(line, "cannot be written; the log goes on in memory")) r->unwritten = true;
     if (strstr(line, "the log's file is written again")) r->unwritten = false;
     audit_unwritten(i, r->unwritten);
-    bool harmless = strstr(line, "cannot read the segment") || strstr(line, "not everything was delivered in time");
-    if (!strncmp(line, "error", 5) && !harmless) audit_complain("exporter %d says: %s", (int)r->ordinal, line);
+    bool harmless =
+        strstr(line, "cannot read the segment") || strstr(line, "not everything was delivered in time");
+    if (!strncmp(line, "error", 5) && !harmless)
+        audit_complain("exporter %d says: %s", (int)r->ordinal, line);
 }
 
 /* True if it waits for its next command, or ends. */
@@ -162,7 +165,8 @@ static void world_ended(struct world *w, unsigned i)
 /* Waits for an exporter or its requests; true if there are requests. */
 static bool world_await(struct world *w, const struct running *r)
 {
-    struct pollfd fds[1 + AUDIT_BACKENDS * (SERVICE_CONNECTIONS + 1)] = {{.fd = r->life.control, .events = POLLIN}};
+    struct pollfd fds[1 + AUDIT_BACKENDS * (SERVICE_CONNECTIONS + 1)] = {
+        {.fd = r->life.control, .events = POLLIN}};
     nfds_t n = 1;
     bool any = false;
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++)

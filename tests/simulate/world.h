@@ -15,7 +15,8 @@
 #include "writer.h"
 
 /* Faults that are known: worlds without them do not do what leads there. FOUND.md says what each is. */
-#define WORLD_FAULTS(FAULT) FAULT(B1) FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2) FAULT(N3) FAULT(N4) FAULT(N5)
+#define WORLD_FAULTS(FAULT) \
+    FAULT(B1) FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2) FAULT(N3) FAULT(N4) FAULT(N5)
 enum world_fault {
 #define FAULT(NAME) WORLD_##NAME,
     WORLD_FAULTS(FAULT)
@@ -41,13 +42,13 @@ struct world {
     char folder[64];
     struct service services[AUDIT_BACKENDS];
     struct writer writers[AUDIT_PLACES];
-    unsigned drops;                       /* on_ambiguous: drop, a bit for each service */
-    uint64_t log_of[AUDIT_PLACES];        /* where the log of the segment was last: see world_sampled() */
-    uint64_t latest;                      /* wall clock, before it was set back */
-    bool deleted;                         /* a segment was, some time */
-    uint64_t full_until;                  /* the disk was full up to then, 0 = never */
-    uint64_t level;                       /* that was set last, of any gauge */
-    uint64_t exporters;                   /* so many were started */
+    unsigned drops;                /* on_ambiguous: drop, a bit for each service */
+    uint64_t log_of[AUDIT_PLACES]; /* where the log of the segment was last: see world_sampled() */
+    uint64_t latest;               /* wall clock, before it was set back */
+    bool deleted;                  /* a segment was, some time */
+    uint64_t full_until;           /* the disk was full up to then, 0 = never */
+    uint64_t level;                /* that was set last, of any gauge */
+    uint64_t exporters;            /* so many were started */
     struct running lives[SHARED_LIVES];
 };
 
@@ -66,8 +67,8 @@ void world_start(struct world *w, unsigned i, const struct setup *setup);
 void world_once(struct world *w, unsigned i, const struct setup *setup);
 
 void world_reload(struct world *w, unsigned i, const struct setup *setup);
-void world_stop(struct world *w, unsigned i);  /* SIGTERM */
-void world_kill(struct world *w, unsigned i);  /* SIGKILL, while all its threads wait */
+void world_stop(struct world *w, unsigned i); /* SIGTERM */
+void world_kill(struct world *w, unsigned i); /* SIGKILL, while all its threads wait */
 
 /* All processes are killed, what is in memory is gone, the disk has what it has. No exporter or segment is left. */
 void world_lose_power(struct world *w);

@@ -17,7 +17,8 @@ void writer_warm_up(void)
 {
     char path[64];
     snprintf(path, sizeof path, "/dev/shm/mtx-simulate-%d.warm", (int)getpid());
-    metrics_registry_t *registry = metrics_open(&(metrics_options_t){.size = sizeof(metrics_options_t), .path = path}, NULL);
+    metrics_registry_t *registry =
+        metrics_open(&(metrics_options_t){.size = sizeof(metrics_options_t), .path = path}, NULL);
     metrics_close(&registry);
     unlink(path);
 }
@@ -33,7 +34,8 @@ static uint64_t incarnation_of(const char *path)
 
 void writer_make(struct writer *w, unsigned place, const char *folder)
 {
-    metrics_options_t options = {.size = sizeof options, .path = w->path, .segment_bytes = 1 << 20, .slots = 64, .lanes = 2};
+    metrics_options_t options = {
+        .size = sizeof options, .path = w->path, .segment_bytes = 1 << 20, .slots = 64, .lanes = 2};
     *w = (struct writer){.place = place};
     setup_segment(w->path, sizeof w->path, folder, place);
     metrics_registry_t *registry = metrics_open(&options, NULL);

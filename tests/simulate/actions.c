@@ -345,6 +345,8 @@ static bool do_forget(struct world *w)
     if (world_lives(w, 0) || world_lives(w, 1)) return false;
     story_do("the files of all logs are removed");
     world_forget(w);
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (w->log_of[p]) w->log_of[p] = 1 + SETUP_PLACES;
     return true;
 }
 
@@ -439,7 +441,7 @@ static void choose_themes(struct world *w)
     if (once_in(w, 4)) w->themes |= THEME_KILLS;
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
-    if (w->themes & THEME_CLOCK) w->themes &= ~(unsigned)THEME_MEMORY;
+    if (w->themes & THEME_CLOCK && without(w, WORLD_N4)) w->themes &= ~(unsigned)(THEME_MEMORY | THEME_DISK);
     shared->disk.journal = w->themes & THEME_POWER;
     if (without(w, WORLD_B5) && w->themes & THEME_STATE) w->themes &= ~(unsigned)THEME_UNREADABLE;
 }

@@ -62,7 +62,8 @@ void http_answer(struct http_connection *c, int status, const char *body, bool h
                  "HTTP/1.1 %d Something\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                  status, strlen(body), body);
     if (status == 204) n = snprintf(text, sizeof text, "HTTP/1.1 204 No Content\r\n\r\n");
-    if (send(c->fd, text, (size_t)(half ? n / 2 : n), MSG_NOSIGNAL) < 0) return;
+    if (half) n -= (int)strlen(body) / 2;
+    if (send(c->fd, text, (size_t)n, MSG_NOSIGNAL) < 0) return;
 }
 
 void http_close(struct http_connection *c)

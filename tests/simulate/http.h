@@ -27,7 +27,7 @@ bool http_read(struct http_connection *c);
 bool http_request(struct http_connection *c, struct http_request *request);
 void http_taken(struct http_connection *c, const struct http_request *request);
 
-/* Sends an answer, or only its first half. */
+/* Sends an answer, or one without the second half of its body. */
 void http_answer(struct http_connection *c, int status, const char *body, bool half);
 
 /* Closes, with what was not read if there is any. */

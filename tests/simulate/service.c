@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool service_spares_kept, service_spares_half;
+bool service_spares_kept, service_spares_strange;
 
 static const struct {
     bool applies;
@@ -81,7 +81,8 @@ static enum mood service_mood(struct service *s, const struct http_connection *c
     bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT,
          late = mood == MOOD_HANGS_UP_LATE || mood == MOOD_SILENT_LATE;
     if (service_spares_kept && c->requests && (early || late)) mood = early ? MOOD_FAILS : MOOD_FAILS_LATE;
-    if (service_spares_half && mood == MOOD_HALF) mood = MOOD_FAILS_LATE;
+    bool understands = s->protocol->partly != NULL; /* its exporter reads the body of an answer */
+    if (mood == MOOD_STRANGE && (service_spares_strange || !understands)) mood = MOOD_FAILS_LATE;
     if (mood == MOOD_PARTLY && !s->protocol->partly) mood = MOOD_GOOD;
     return mood;
 }
@@ -108,6 +109,7 @@ static void service_answer(struct service *s, struct http_connection *c, enum mo
 {
     const char *body = partly >= 0 ? s->protocol->partly((size_t)partly) : s->protocol->good;
     switch (mood) {
+    case MOOD_STRANGE: http_answer(c, 200, "<html>Welcome to the hotel</html>", false); break;
     case MOOD_HANGS_UP:
     case MOOD_HANGS_UP_LATE: http_close(c); break;
     case MOOD_HALF:

@@ -27,6 +27,7 @@ enum { SERVICE_CONNECTIONS = 6 };
     MOOD(HANGS_UP, false, 0, AUDIT_UNSURE, "hangs up without an answer")                   \
     MOOD(HANGS_UP_LATE, true, 0, AUDIT_UNSURE, "takes it and hangs up without an answer")  \
     MOOD(HALF, true, 0, AUDIT_UNSURE, "takes it and hangs up in the middle of the answer") \
+    MOOD(STRANGE, true, 0, AUDIT_UNSURE, "takes it, and somebody else answers 200")        \
     MOOD(SILENT, false, 0, AUDIT_UNSURE, "never answers")                                  \
     MOOD(SILENT_LATE, true, 0, AUDIT_UNSURE, "takes it and never answers")                 \
     MOOD(KILLS, false, 0, AUDIT_UNSURE, "gets it, and the exporter is killed")             \
@@ -63,8 +64,9 @@ void service_hang_up(struct service *s);
 /* In a process that is no service: a connection that is closed must not live on in a copy. */
 void service_let_go(struct service *s);
 
-/* What services do not do: hang up without an answer on a kept connection; answer by halves. */
-extern bool service_spares_kept, service_spares_half;
+/* What services do not do: hang up without an answer on a kept connection; answer what is not
+ * theirs. */
+extern bool service_spares_kept, service_spares_strange;
 
 /* Adds what it waits for; returns the new number. */
 nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n);

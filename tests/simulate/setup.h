@@ -5,7 +5,7 @@
 
 #include "service.h"
 
-enum setup_place { SETUP_FILE, SETUP_MEMORY, SETUP_STATE_DIR };
+enum setup_place { SETUP_FILE, SETUP_MEMORY, SETUP_STATE_DIR, SETUP_PLACES };
 
 struct setup {
     unsigned backends; /* a bit for each service */

@@ -62,7 +62,7 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
         if (drops) w->drops |= 1u << b;
     }
     service_spares_kept = without >> WORLD_B1 & 1;
-    service_spares_half = without >> WORLD_N2 & 1;
+    service_spares_strange = without >> WORLD_N2 & 1;
 }
 
 void world_end(struct world *w)

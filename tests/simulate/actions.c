@@ -60,6 +60,8 @@ static struct setup some_setup(struct world *w)
     if (w->themes & THEME_SETUPS && once_in(w, 4) && !without(w, WORLD_B5))
         s.places = (unsigned)dice_between(&w->dice, 1, 3);
     if (w->themes & THEME_SETUPS && once_in(w, 4)) s.glob = true;
+    if (w->themes & THEME_RELOADS && once_in(w, 2))
+        s.max_lag = (unsigned)dice_between(&w->dice, 1000, 1002); /* a change */
     if (w->themes & THEME_MERGING) {
         s.max_lag = (unsigned)dice_below(&w->dice, 4);
         s.log_kib = once_in(w, 2) ? 64 : 0;
@@ -437,8 +439,9 @@ static void choose_themes(struct world *w)
 {
     unsigned n = (unsigned)dice_between(&w->dice, 1, 3);
     while (n--) w->themes |= 1u << dice_below(&w->dice, THEME_COUNT);
-    if (once_in(w, 3)) w->themes |= THEME_SERVICES;
+    if (once_in(w, w->themes & THEME_SEGMENTS ? 2 : 3)) w->themes |= THEME_SERVICES;
     if (once_in(w, 4)) w->themes |= THEME_KILLS;
+    if (w->themes & THEME_UNREADABLE && once_in(w, 2)) w->themes |= THEME_STATE;
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
     if (w->themes & THEME_CLOCK && without(w, WORLD_N4)) w->themes &= ~(unsigned)(THEME_MEMORY | THEME_DISK);

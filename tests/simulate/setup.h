@@ -17,6 +17,12 @@ struct setup {
     bool glob;        /* the segments are named by a pattern */
 };
 
+/* The segments that it follows. */
+static inline unsigned setup_places(const struct setup *setup)
+{
+    return setup->glob ? ~0u : setup->places;
+}
+
 /* Writes it to a file. `folder` is the world's. */
 void setup_write(const struct setup *setup, const struct service *services, const char *folder,
                  const char *path);

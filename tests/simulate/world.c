@@ -274,11 +274,14 @@ void world_reload(struct world *w, unsigned i, const struct setup *setup)
     unsigned removed = r->setup.backends & ~setup->backends;
     story_do("SIGHUP for exporter %d: %s", (int)r->ordinal, setup_words(setup, w->services));
     setup_write(setup, w->services, w->folder, world_config);
+    unsigned left = setup_places(&r->setup) & ~setup_places(setup);
     enum setup_place log = r->setup.log;
     r->setup = *setup;
     r->setup.log = log;
     world_order(w, i, LIFE_RELOAD);
     if (removed) audit_forgiven(-1, removed);
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (left >> p & 1) audit_forgiven((int)p, world_backends(w));
 }
 
 void world_stop(struct world *w, unsigned i)

@@ -57,6 +57,7 @@ struct book_backend {
     const struct told_protocol *protocol;
     bool drops;
     uint64_t last_request[2]; /* of each life */
+    bool last_unsure[2];      /* it may still wait for an answer */
     struct tally tally[2];    /* of each life */
     struct line counters[AUDIT_PLACES][AUDIT_SERIES];
     struct line levels[AUDIT_PLACES];

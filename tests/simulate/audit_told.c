@@ -129,6 +129,7 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
     bool again = answer == AUDIT_UNSURE && !b->drops, never = answer == AUDIT_NEVER && list->n == 1;
     struct receipt r = {.life = life, .request = ++book.requests, .unsure = again};
     b->last_request[life] = r.request;
+    b->last_unsure[life] = answer == AUDIT_UNSURE;
     tally_told(b, life, list, answer, partly);
     for (size_t i = 0; applied && i < list->n; i++) {
         r.time = list->at[i].time;

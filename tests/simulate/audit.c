@@ -88,9 +88,8 @@ void audit_deleted(unsigned place, bool followed)
 
 void audit_unfollowed(void)
 {
-    for
-        EACH(struct book_segment, s, book.segments)
-    if (s->tail_pending) segment_lose_tail(s);
+    for (struct book_segment *s = book.segments; s < book.segments + AUDIT_SEGMENTS; s++)
+        if (s->tail_pending) segment_lose_tail(s);
 }
 
 /* A backend that is not there at the first snapshot counts from the first that it sees. */
@@ -103,16 +102,14 @@ static void segment_first(struct book_segment *s, unsigned backends)
 
 void audit_sampled(uint64_t incarnation, unsigned backends)
 {
-    for
-        EACH(struct book_segment, s, book.segments)
-        {
-            if (s->incarnation != incarnation || !incarnation) continue;
-            if (!s->exported) segment_first(s, backends);
-            s->exported = true;
-            s->known |= backends;
-            s->tail_pending = false;
-            memcpy(s->logged, s->counted, sizeof s->logged);
-        }
+    for (struct book_segment *s = book.segments; s < book.segments + AUDIT_SEGMENTS; s++) {
+        if (s->incarnation != incarnation || !incarnation) continue;
+        if (!s->exported) segment_first(s, backends);
+        s->exported = true;
+        s->known |= backends;
+        s->tail_pending = false;
+        memcpy(s->logged, s->counted, sizeof s->logged);
+    }
 }
 
 /* --- What may be lost --- */
@@ -124,9 +121,8 @@ static void line_forgive(struct line *line)
 
 void audit_forgiven(int place, unsigned backends)
 {
-    for
-        EACH(struct book_segment, s, book.segments)
-    if (place < 0 || s->place == (unsigned)place) s->known &= ~backends;
+    for (struct book_segment *s = book.segments; s < book.segments + AUDIT_SEGMENTS; s++)
+        if (place < 0 || s->place == (unsigned)place) s->known &= ~backends;
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
         for (unsigned p = 0; p < AUDIT_PLACES; p++)
             for (unsigned i = 0; i < AUDIT_SERIES; i++)
@@ -175,16 +171,14 @@ static void level_check(const struct book_backend *b, unsigned place)
 
 unsigned audit_end(void)
 {
-    for
-        EACH(struct book_backend, b, book.backends)
-    for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++) level_check(b, p);
-    for
-        EACH(struct book_backend, b, book.backends)
-    for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
-        for (unsigned i = 0; i < AUDIT_SERIES; i++)
-            if (b->protocol->additive)
-                line_check(b, p, i);
-            else
-                total_check(b, p, i);
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
+        for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++) level_check(b, p);
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
+        for (unsigned p = 0; b->protocol && p < AUDIT_PLACES; p++)
+            for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                if (b->protocol->additive)
+                    line_check(b, p, i);
+                else
+                    total_check(b, p, i);
     return book.violations;
 }

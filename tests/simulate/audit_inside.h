@@ -5,8 +5,6 @@
 
 #include "audit.h"
 
-#define EACH(TYPE, V, ARRAY) (TYPE *V = (ARRAY); V < (ARRAY) + sizeof(ARRAY) / sizeof *(ARRAY); V++)
-
 /* A point that was applied. */
 struct receipt {
     uint64_t time;

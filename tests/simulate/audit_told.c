@@ -156,12 +156,11 @@ static void line_killed(struct line *l, unsigned life, uint64_t first, uint64_t 
 
 void audit_killed(unsigned life, bool busy, bool unwritten)
 {
-    for
-        EACH(struct book_backend, b, book.backends)
-    for (unsigned p = 0; p < AUDIT_PLACES; p++)
-        for (unsigned i = 0; i < AUDIT_SERIES; i++)
-            line_killed(&b->counters[p][i], life, book.first_request[life], busy ? b->last_request[life] : 0,
-                        unwritten);
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
+        for (unsigned p = 0; p < AUDIT_PLACES; p++)
+            for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                line_killed(&b->counters[p][i], life, book.first_request[life],
+                            busy || b->last_unsure[life] ? b->last_request[life] : 0, unwritten);
 }
 
 static void line_come_again(struct line *l)
@@ -178,22 +177,20 @@ void audit_power_lost(void)
         if (book.here[p]) audit_deleted(p, false);
     audit_unfollowed();
     audit_forgiven(-1, (1u << AUDIT_BACKENDS) - 1);
-    for
-        EACH(struct book_backend, b, book.backends)
-    for (unsigned p = 0; p < AUDIT_PLACES; p++) {
-        line_come_again(&b->levels[p]);
-        for (unsigned i = 0; i < AUDIT_SERIES; i++) line_come_again(&b->counters[p][i]);
-    }
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
+        for (unsigned p = 0; p < AUDIT_PLACES; p++) {
+            line_come_again(&b->levels[p]);
+            for (unsigned i = 0; i < AUDIT_SERIES; i++) line_come_again(&b->counters[p][i]);
+        }
 }
 
 void audit_unwritten(unsigned life, bool unwritten)
 {
     if (unwritten && !book.unwritten[life])
-        for
-            EACH(struct book_backend, b, book.backends)
-    for (unsigned p = 0; p < AUDIT_PLACES; p++)
-        for (unsigned i = 0; i < AUDIT_SERIES; i++)
-            b->counters[p][i].before_unwritten = b->counters[p][i].told;
+        for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
+            for (unsigned p = 0; p < AUDIT_PLACES; p++)
+                for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                    b->counters[p][i].before_unwritten = b->counters[p][i].told;
     book.unwritten[life] = unwritten;
 }
 
@@ -201,12 +198,10 @@ void audit_lives(unsigned life)
 {
     book.unwritten[life] = false;
     book.first_request[life] = book.requests + 1;
-    for
-        EACH(struct book_backend, b, book.backends)
-        {
-            b->last_request[life] = UINT64_MAX;
-            b->tally[life] = (struct tally){0};
-        }
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++) {
+        b->last_request[life] = UINT64_MAX;
+        b->tally[life] = (struct tally){0};
+    }
 }
 
 /* What it says must be what the service saw. Requests that no service saw count as repeated, too. */
@@ -230,7 +225,6 @@ static void account_check(const struct book_backend *b, const struct tally *t, c
 
 void audit_account(unsigned life, const char *type, const struct ledger_account *account)
 {
-    for
-        EACH(struct book_backend, b, book.backends)
-    if (b->protocol && !strcmp(b->protocol->type, type)) account_check(b, &b->tally[life], account);
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
+        if (b->protocol && !strcmp(b->protocol->type, type)) account_check(b, &b->tally[life], account);
 }

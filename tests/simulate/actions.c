@@ -178,7 +178,8 @@ static int free_place(struct world *w)
 /* A log that knows nothing of the last one may use its last second again. */
 static void let_second_pass(struct world *w, const struct setup *setup)
 {
-    bool other = setup->log == SETUP_MEMORY || shared->disk.closed || shared->disk.full;
+    bool other =
+        setup->log == SETUP_MEMORY || shared->disk.closed || shared->disk.full || shared->disk.failing;
     for (unsigned p = 0; p < AUDIT_PLACES; p++)
         if (w->log_of[p] && w->log_of[p] != 1 + setup->log) other = true;
     if (!other || !without(w, WORLD_N4)) return;
@@ -310,18 +311,19 @@ static bool do_hang_up(struct world *w)
 
 static bool do_fill(struct world *w)
 {
-    if (shared->disk.full) return false;
-    (void)w;
-    story_do("the disk is full");
-    shared->disk.full = true;
+    if (shared->disk.full || shared->disk.failing) return false;
+    bool fails = once_in(w, 3);
+    story_do(fails ? "writes to the disk fail" : "the disk is full");
+    shared->disk.full = !fails;
+    shared->disk.failing = fails;
     return true;
 }
 
 static bool do_free(struct world *w)
 {
-    if (!shared->disk.full) return false;
-    story_do("the disk has room again");
-    shared->disk.full = false;
+    if (!shared->disk.full && !shared->disk.failing) return false;
+    story_do("the disk can be written again");
+    shared->disk.full = shared->disk.failing = false;
     w->full_until = shared->mono + 35 * SECOND;
     return true;
 }
@@ -486,8 +488,8 @@ unsigned actions_run(struct world *w)
     if (once_in(w, 3)) make(w, 1);
     while (n--) act(w);
     if (without(w, WORLD_B4) && is_disk_ill(w)) {
-        shared->disk.full = false;
-        story_do("the disk has room again, and 35 s pass");
+        shared->disk.full = shared->disk.failing = false;
+        story_do("the disk can be written again, and 35 s pass");
         world_pass(w, 35 * SECOND);
     }
     story_do("everything works again");

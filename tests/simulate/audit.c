@@ -130,12 +130,6 @@ void audit_forgiven(int place, unsigned backends)
                     line_forgive(&book.backends[b].counters[p][i]);
 }
 
-void audit_filtered(unsigned place, unsigned series, unsigned backends)
-{
-    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
-        if (backends >> b & 1) line_forgive(&book.backends[b].counters[place][series]);
-}
-
 /* --- The verdict --- */
 
 static void line_check(const struct book_backend *b, unsigned place, unsigned series)

@@ -47,9 +47,6 @@ void audit_sampled(uint64_t incarnation, unsigned backends);
  * they begin anew with the next snapshot. */
 void audit_forgiven(int place, unsigned backends);
 
-/* A series is left out of the backend by its filter, as from now; as above, for this series. */
-void audit_filtered(unsigned place, unsigned series, unsigned backends);
-
 /* The power failed: all segments are gone, and a log in a state_dir is as it was at some moment before. What was told may
  * come again as it was. */
 void audit_power_lost(void);

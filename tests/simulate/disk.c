@@ -23,13 +23,12 @@ enum { NOTE_WRITE, NOTE_SYNC };
 struct note {
     int type;
     char path[256];
-    uint64_t at, n, length; /* n bytes follow; the file had this length */
+    uint64_t at, n; /* n bytes follow */
 };
 
-static void journal_note(int type, const char *path, uint64_t at, const void *bytes, uint64_t n,
-                         uint64_t length)
+static void journal_note(int type, const char *path, uint64_t at, const void *bytes, uint64_t n)
 {
-    struct note note = {.type = type, .at = at, .n = n, .length = length};
+    struct note note = {.type = type, .at = at, .n = n};
     strncpy(note.path, path, sizeof note.path - 1);
     int fd = open(journal_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, &note, sizeof note) < 0 || (n && write(fd, bytes, n) < 0)) abort();
@@ -129,13 +128,10 @@ static int file_read(sqlite3_file *f, void *bytes, int n, sqlite3_int64 at)
 /* What is overwritten, zero where the file ended. */
 static void file_note(sqlite3_file *f, int n, sqlite3_int64 at)
 {
-    sqlite3_int64 length = 0;
     char *before = calloc(1, (size_t)n);
     if (!before) abort();
-    CALL(f, xFileSize, &length);
     CALL(f, xRead, before, n, at);
-    journal_note(NOTE_WRITE, ((struct disk_file *)(void *)f)->path, (uint64_t)at, before, (uint64_t)n,
-                 (uint64_t)length);
+    journal_note(NOTE_WRITE, ((struct disk_file *)(void *)f)->path, (uint64_t)at, before, (uint64_t)n);
     free(before);
 }
 
@@ -151,11 +147,7 @@ static int file_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 a
 {
     shared_step();
     bool room = file_has_room(f, n, at);
-    if (shared->disk.failing || !room) {
-        shared->disk.errors++;
-        return room ? SQLITE_IOERR_WRITE : SQLITE_FULL;
-    }
-    shared->disk.writes++;
+    if (shared->disk.failing || !room) return room ? SQLITE_IOERR_WRITE : SQLITE_FULL;
     if (shared->disk.journal) file_note(f, n, at);
     int code = CALL(f, xWrite, bytes, n, at);
     shared_step();
@@ -172,8 +164,7 @@ static int file_sync(sqlite3_file *f, int flags)
 {
     (void)flags;
     shared_step();
-    shared->disk.syncs++;
-    if (shared->disk.journal) journal_note(NOTE_SYNC, ((struct disk_file *)(void *)f)->path, 0, NULL, 0, 0);
+    if (shared->disk.journal) journal_note(NOTE_SYNC, ((struct disk_file *)(void *)f)->path, 0, NULL, 0);
     return SQLITE_OK; /* the real file is in memory */
 }
 
@@ -250,10 +241,7 @@ static int disk_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int fl
     struct disk_file *file = (struct disk_file *)(void *)f;
     f->pMethods = NULL;
     shared_step();
-    if (shared->disk.closed) {
-        shared->disk.errors++;
-        return SQLITE_CANTOPEN;
-    }
+    if (shared->disk.closed) return SQLITE_CANTOPEN;
     file->path = path;
     int code = disk_below()->xOpen(disk_below(), path, file->below, flags, out);
     if (file->below->pMethods) f->pMethods = &file_methods;

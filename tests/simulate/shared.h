@@ -18,15 +18,12 @@ struct shared_disk {
     bool closed;  /* no file can be opened */
     bool failing; /* writes fail */
     bool journal; /* unsynced writes are kept, for a loss of power */
-    uint64_t errors; /* calls that were refused since the world began */
-    uint64_t writes, syncs;
 };
 
 /* One exporter. */
 struct shared_life {
     uint64_t steps;   /* places come to where it may be killed */
     uint64_t kill_at; /* it kills itself when steps gets there; 0 = never */
-    uint64_t samples; /* snapshots that it took and logged, of all segments */
     bool shuffle;     /* threads take turns at each lock, too */
 };
 

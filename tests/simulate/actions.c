@@ -276,7 +276,9 @@ static bool do_mood(struct world *w)
     unsigned moods = w->themes & THEME_KILLS ? MOOD_COUNT : MOOD_KILLS;
     s->mood = (enum mood)dice_between(&w->dice, 1, moods - 1);
     s->lasts = s->mood >= MOOD_KILLS ? 1 : (unsigned)dice_between(&w->dice, 1, 4);
-    story_do("%s: to the next %u requests it %s", s->protocol->type, s->lasts, mood_words(s->mood));
+    s->then = w->themes & THEME_KILLS && s->mood < MOOD_KILLS && once_in(w, 3) ? MOOD_KILLS_LATE : MOOD_GOOD;
+    story_do("%s: to the next %u requests it %s%s%s", s->protocol->type, s->lasts, mood_words(s->mood),
+             s->then ? ", then it " : "", s->then ? mood_words(s->then) : "");
     return true;
 }
 
@@ -405,13 +407,13 @@ static const struct action {
     {do_kill_soon, 3, THEME_KILLS},
     {do_reload, 4, THEME_RELOADS},
     {do_mood, 8, THEME_SERVICES},
-    {do_leave, 2, THEME_SERVICES},
+    {do_leave, 4, THEME_SERVICES},
     {do_return, 4, THEME_SERVICES},
     {do_hang_up, 1, THEME_SERVICES},
     {do_fill, 3, THEME_DISK},
     {do_free, 3, THEME_DISK},
     {do_close_disk, 1, THEME_DISK},
-    {do_delete, 2, THEME_SEGMENTS},
+    {do_delete, 4, THEME_SEGMENTS},
     {do_forget, 1, THEME_MEMORY},
     {do_lose_power, 2, THEME_POWER},
     {do_set_clock, 3, THEME_CLOCK},
@@ -457,6 +459,7 @@ static void heal(struct world *w)
     shared->disk = (struct shared_disk){0};
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++) {
         w->services[b].lasts = 0;
+        w->services[b].then = MOOD_GOOD;
         if (w->services[b].protocol) service_return(&w->services[b]);
     }
     for (unsigned p = 0; p < AUDIT_PLACES; p++)

@@ -76,7 +76,11 @@ void service_leave(struct service *s)
 static enum mood service_mood(struct service *s, const struct http_connection *c)
 {
     enum mood mood = s->lasts ? s->mood : MOOD_GOOD;
-    if (s->lasts) s->lasts--;
+    if (s->lasts && !--s->lasts && s->then) {
+        s->mood = s->then;
+        s->then = MOOD_GOOD;
+        s->lasts = 1;
+    }
     /* After silence it may hang up. */
     bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT,
          late = mood == MOOD_HANGS_UP_LATE || mood == MOOD_SILENT_LATE;

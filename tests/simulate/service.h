@@ -49,6 +49,7 @@ struct service {
     struct http_connection connections[SERVICE_CONNECTIONS];
     enum mood mood;
     unsigned lasts; /* so many more requests */
+    enum mood then; /* for the one after these, if it is not MOOD_GOOD */
 };
 
 void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol,

@@ -64,7 +64,8 @@ enum audit_answer {
 void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied,
                 enum audit_answer answer, int partly);
 
-/* An exporter was killed: `busy` = not while all its threads waited; `unwritten` = its file lacks something. */
+/* An exporter was killed: `busy` = not while all its threads waited; `unwritten` = its file lacks something. What it
+ * sent last may come again, if it was busy or had no answer. */
 void audit_killed(unsigned life, bool busy, bool unwritten);
 
 /* The log's file of this exporter cannot be written, from now on; it can again. */

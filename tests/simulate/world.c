@@ -114,6 +114,8 @@ static void world_said(struct world *w, unsigned i, const char *line)
     if (strstr(line, "no file for the log")) r->memory = true;
     if (strstr(line, "cannot be written; the log goes on in memory")) r->unwritten = true;
     if (strstr(line, "the log's file is written again")) r->unwritten = false;
+    if (strstr(line, "left behind in the middle") && w->without >> WORLD_N6 & 1)
+        audit_killed(i, false, false);
     audit_unwritten(i, r->unwritten);
     bool harmless =
         strstr(line, "cannot read the segment") || strstr(line, "not everything was delivered in time");

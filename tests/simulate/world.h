@@ -16,7 +16,8 @@
 
 /* Faults that are known: worlds without them do not do what leads there. FOUND.md says what each is. */
 #define WORLD_FAULTS(FAULT) \
-    FAULT(B1) FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2) FAULT(N3) FAULT(N4) FAULT(N5)
+    FAULT(B1)               \
+    FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2) FAULT(N3) FAULT(N4) FAULT(N5) FAULT(N6)
 enum world_fault {
 #define FAULT(NAME) WORLD_##NAME,
     WORLD_FAULTS(FAULT)

@@ -277,8 +277,9 @@ static bool do_mood(struct world *w)
     s->mood = (enum mood)dice_between(&w->dice, 1, moods - 1);
     s->lasts = s->mood >= MOOD_KILLS ? 1 : (unsigned)dice_between(&w->dice, 1, 4);
     s->then = w->themes & THEME_KILLS && s->mood < MOOD_KILLS && once_in(w, 3) ? MOOD_KILLS_LATE : MOOD_GOOD;
-    story_do("%s: to the next %u requests it %s%s%s", s->protocol->type, s->lasts, mood_words(s->mood),
-             s->then ? ", then it " : "", s->then ? mood_words(s->then) : "");
+    s->calm = s->then ? (unsigned)((w->seed + s->lasts) % 3) : 0;
+    story_do("%s: to the next %u requests it %s", s->protocol->type, s->lasts, mood_words(s->mood));
+    if (s->then) story_then("then, after %u more, it %s", s->calm, mood_words(s->then));
     return true;
 }
 

@@ -49,6 +49,7 @@ struct tally {
         unsure; /* points of requests that are not repeated, although nobody knows whether they were taken */
     uint64_t again;   /* requests that have to be repeated */
     uint64_t refused; /* requests of which something, or all, was refused */
+    uint64_t partly;  /* of these, requests of which one point was refused and the others taken */
 };
 
 struct book_backend {

@@ -120,6 +120,7 @@ static void tally_told(struct book_backend *b, unsigned life, const struct told_
     if (drops) t->unsure += list->n;
     if (answer == AUDIT_NOT_NOW || (answer == AUDIT_UNSURE && !drops)) t->again++;
     if (answer == AUDIT_NEVER || partly >= 0) t->refused++;
+    if (partly >= 0) t->partly++;
 }
 
 void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied,
@@ -219,6 +220,9 @@ static void account_check(const struct book_backend *b, const struct tally *t, c
     if (a->retries < t->again)
         audit_complain("the ledger says that %s was sent %d requests again; it was %d or more", type,
                        (int)a->retries, (int)t->again);
+    if (refused < t->partly)
+        audit_complain("the ledger says that %s refused %d readings; it was %d or more", type, (int)refused,
+                       (int)t->partly);
     if (refused && !t->refused)
         audit_complain("the ledger says that %s refused %d readings", type, (int)refused);
 }

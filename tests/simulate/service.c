@@ -77,9 +77,10 @@ static enum mood service_mood(struct service *s, const struct http_connection *c
 {
     enum mood mood = s->lasts ? s->mood : MOOD_GOOD;
     if (s->lasts && !--s->lasts && s->then) {
-        s->mood = s->then;
-        s->then = MOOD_GOOD;
-        s->lasts = 1;
+        s->mood = s->calm ? MOOD_GOOD : s->then;
+        s->lasts = s->calm ? s->calm : 1;
+        s->then = s->calm ? s->then : MOOD_GOOD;
+        s->calm = 0;
     }
     /* After silence it may hang up. */
     bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT,

@@ -49,7 +49,8 @@ struct service {
     struct http_connection connections[SERVICE_CONNECTIONS];
     enum mood mood;
     unsigned lasts; /* so many more requests */
-    enum mood then; /* for the one after these, if it is not MOOD_GOOD */
+    enum mood then; /* for one more, if it is not MOOD_GOOD */
+    unsigned calm;  /* requests in between that are answered well */
 };
 
 void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol,

@@ -12,7 +12,7 @@ copy=$build/source passed=0 failed=0
 mkdir -p "$copy" || exit 2
 for part in CMakeLists.txt cmake shm registry exporters tools examples tests; do
     rm -rf "${copy:?}/$part"
-    cp -a "$top/$part" "$copy/" || exit 2
+    cp -r "$top/$part" "$copy/" || exit 2 # with new times: what an earlier run left is built anew
 done
 configure() { cmake -G Ninja -S "$copy" -B "$build/tree" -DCMAKE_C_COMPILER_LAUNCHER="${CMAKE_C_COMPILER_LAUNCHER:-}" >"$build/log" 2>&1; }
 make_it() { cmake --build "$build/tree" --target simulate >>"$build/log" 2>&1; }
@@ -63,7 +63,7 @@ mutant first-waiting-merged exporters/log/log_thin.c 's/        if \(c->at == e-
 mutant incarnations-share-a-log exporters/sampling/source_log.c 's/PRIx64 "\.log", incarnation/PRIx64 ".log", incarnation & 0/'
 mutant unreadable-is-gone exporters/sampling/sampler_recover.c 's/bool unsure = access/bool unsure = false \&\& access/'
 mutant born-later-is-unknown exporters/view/view.c 's/bool born_since = b &&/bool born_since = false \&\& b \&\&/'
-mutant delivered-before-written exporters/log/log.c 's/(log->appending) = true;(.*?)    log_wait\(log, ticket, LOG_PATIENCE\);\n/$1 = false;$2/s'
+mutant delivered-before-written exporters/log/log.c 's/(log->appending) = true;(.*?)    log_wait\(log, ticket, LOG_PATIENCE\);\n/$1 = false;$2    (void)ticket;\n/s'
 mutant changed-backend-begins-anew exporters/exporter_reload.c 's/consumer_retire\(p->consumer, successor && successor->consumer\)/consumer_retire(p->consumer, false)/; s/const struct part \*successor/__attribute__((unused)) const struct part *successor/'
 
 echo "$passed passed, $failed failed"

@@ -175,7 +175,8 @@ static int free_place(struct world *w)
     return -1;
 }
 
-/* A log that knows nothing of the last one may use its last second again. */
+/* A log that knows nothing of the last one may use its last seconds again: an exporter that ends in the second in which it
+ * sent something takes the next one, so times may run ahead by some. */
 static void let_second_pass(struct world *w, const struct setup *setup)
 {
     bool other =
@@ -183,8 +184,8 @@ static void let_second_pass(struct world *w, const struct setup *setup)
     for (unsigned p = 0; p < AUDIT_PLACES; p++)
         if (w->log_of[p] && w->log_of[p] != 1 + setup->log) other = true;
     if (!other || !without(w, WORLD_N4)) return;
-    story_do("2 s pass");
-    world_pass(w, 2 * SECOND);
+    story_do("10 s pass");
+    world_pass(w, 10 * SECOND);
 }
 
 static bool do_start(struct world *w)

@@ -10,6 +10,7 @@
 #include "say.h"
 #include "store_guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +49,12 @@ static int open_and_check(struct store *s, bool durable, struct buf *reason)
 static bool move_to(const char *from, const char *to)
 {
     struct stat st;
-    bool ours = !lstat(to, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid();
-    return !(ours ? rename(from, to) : renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+    bool there = !lstat(to, &st), ours = there && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+    if (there && !ours) return false;
+    if (ours) return !rename(from, to);
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) return true;
+    /* Some file systems cannot do that; nobody else writes in the folders of most of them. */
+    return (errno == EINVAL || errno == ENOSYS) && !rename(from, to);
 }
 
 /* The write-ahead log goes with its file. */

@@ -93,6 +93,10 @@ static void exporter_check_points(const struct config_backend *b, struct view *v
     const struct backend_session *type = b->type->session;
     void *session = type ? type->open(b->settings, notes) : NULL;
     struct payload payloads[PAYLOADS] = {{.points = 0}};
+    for (size_t i = 0; i < view->n; i++) { /* as if all had been counted in this interval */
+        view->items[i].base = NULL;
+        view->items[i].rebased = false;
+    }
     for (size_t at = 0, n = 1; at < view->n && n && (session || !type); at += n) {
         struct batch batch = {.view = view,
                               .from = at,

@@ -127,4 +127,20 @@ out '^    not on the page: it has no values now$'
 no_out ' as unset'
 expect 0 mtxctl explain --json --config "$work/taken.yaml" size_count
 json '.backends[0].series[0] | .left_out and (has("as") | not)'
+
+# What a service has no form for is left out: --check and explain say so beforehand, with the reason.
+MTX_SEGMENT=$segment mtxctl inc many $(seq -f 't%g=v' 27)
+MTX_SEGMENT=$segment mtxctl inc long "k=$(printf 'v%.0s' $(seq 300))"
+printf 'segment: %s\nbackends:\n- {type: apptuit, token: t, disable_host_tag: true, include: [many, long, http.requests]}\n%s\n%s\n' \
+    "$segment" "- {type: wavefront, url: 'http://127.0.0.1:1', token: t, include: [many, long]}" \
+    "- {type: anodot20, token: t, include: [many, long]}" >"$work/limits.yaml"
+expect 0 mtxctl explain --config "$work/limits.yaml" many long
+out '^  but many.count: it has 27 tags; Apptuit accepts 1 to 25$'
+out '^  but many.count: it has 27 tags; the other side accepts 20$'
+out '^  but long.count: its tag k has a value of 300 characters; the other side accepts 253$'
+out '^  but many: it has 27 dimensions'
+mtx-exporter --check --config "$work/limits.yaml" >"$work/out" 2>&1
+out '^#   many.count: it has 27 tags; Apptuit accepts 1 to 25$'
+out '^#   long.count: its tag k has a value of 300'
+out '^#   many: it has 27 dimensions'
 finish

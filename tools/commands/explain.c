@@ -236,7 +236,8 @@ static void explain_notes(struct explain *e, struct asking *a)
         jsonw_array(&e->json);
     }
     for (char *rest = a->notes.data, *note; (note = strsep(&rest, "\n"));) {
-        if (!explain_is_about(e, note)) continue;
+        /* A page is made whole, points were asked for one by one. */
+        if (backend_is_scraped(a->backend->type) ? !explain_is_about(e, note) : !*note) continue;
         if (e->cli->json)
             jsonw_str(&e->json, note);
         else {

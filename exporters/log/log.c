@@ -155,17 +155,19 @@ void log_settled(struct log *log, int cursor, struct log_next *next, const struc
     log_lose(log, c, outcome->reason, outcome->dropped);
     log_lose(log, c, LEDGER_LEFT_OUT, outcome->left_out);
     log_advance(log, c, next, outcome->delivered + outcome->dropped + outcome->left_out);
-    log_note_partly(log, c);
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
     log_wait(log, ticket);
+    /* After the file, which also says what was dropped: the segment is for what the file lacks. */
+    pthread_mutex_lock(&log->lock);
+    log_note_partly(log, c);
+    pthread_mutex_unlock(&log->lock);
 }
 
 void log_done(struct log *log, int cursor, struct log_next *next)
 {
     struct log_cursor *c = &log->cursors[cursor];
     pthread_mutex_lock(&log->lock);
-    log_note_whole(log, c, next);
     log_pass(log, c, next->through, next->snapshot);
     next->snapshot = NULL;
     c->last_stamp = next->stamp;
@@ -177,6 +179,9 @@ void log_done(struct log *log, int cursor, struct log_next *next)
     uint64_t ticket = log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
     log_wait(log, ticket);
+    pthread_mutex_lock(&log->lock);
+    log_note_whole(log, c, next->base);
+    pthread_mutex_unlock(&log->lock);
     if (next->base) metrics_snapshot_release(&next->base);
 }
 

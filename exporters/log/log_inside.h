@@ -214,9 +214,10 @@ void log_gap_load(struct log *log, const char *backend, const char *text);
 
 /* --- log_note.c --- */
 
-/* Notes in the segment what this cursor was just sent: readings of the entry it is at, or all of `next`. */
+/* Notes in the segment what this cursor was just sent: readings of the entry it is at, or all of its base,
+ * counted from that one. */
 void log_note_partly(struct log *log, const struct log_cursor *c);
-void log_note_whole(struct log *log, const struct log_cursor *c, const struct log_next *next);
+void log_note_whole(struct log *log, const struct log_cursor *c, const metrics_snapshot_t *from);
 
 /* --- log_attach.c --- */
 

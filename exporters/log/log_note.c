@@ -54,7 +54,7 @@ void log_note_partly(struct log *log, const struct log_cursor *c)
 {
     struct note n;
     const struct log_entry *e = log_at(log, c->at);
-    if (!log->memory.get || !e) return;
+    if (!log->memory.get || !c->name || !e) return;
     note_get(log, c, &n);
     n.partly = e->epoch & 0xffff;
     n.of = c->of;
@@ -69,20 +69,20 @@ static void note_begin(struct note *n, uint64_t epoch)
     n->from = n->through = epoch;
 }
 
-void log_note_whole(struct log *log, const struct log_cursor *c, const struct log_next *next)
+void log_note_whole(struct log *log, const struct log_cursor *c, const metrics_snapshot_t *from)
 {
     struct note n;
-    if (!log->memory.get) return;
-    const metrics_snapshot_header_t *h = metrics_snapshot_header(next->snapshot);
+    if (!log->memory.get || !c->name || !c->base) return;
+    const metrics_snapshot_header_t *h = metrics_snapshot_header(c->base);
     note_get(log, c, &n);
     n.readings = 0;
     if (h->epoch < n.through) {
         if (h->epoch > n.before) n.before = h->epoch;
-    } else if (!next->base && !h->first_export) {
+    } else if (!from && !h->first_export) {
         note_begin(&n, h->epoch);
     } else {
         n.through = h->epoch;
-        if (base_epoch(next->base) < n.from) n.from = base_epoch(next->base);
+        if (base_epoch(from) < n.from) n.from = base_epoch(from);
     }
     note_set(log, c, &n);
 }

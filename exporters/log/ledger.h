@@ -15,16 +15,16 @@
 #include <stdint.h>
 
 /* Why a reading was never delivered. */
-#define LEDGER_REASONS(X)                                                                                   \
-    X(LEDGER_REFUSED, "refused")       /* the backend refused it for good */                                \
-    X(LEDGER_TOO_LARGE, "too_large")   /* larger than the backend takes, even alone */                      \
-    X(LEDGER_THINNED, "thinned")       /* a level between two others, lost when intervals were merged */    \
-    X(LEDGER_QUEUE_FULL, "queue_full") /* more than queue_bytes even as one interval */                     \
-    X(LEDGER_REMOVED, "removed")       /* its backend, or its name in the filter, left the configuration */ \
-    X(LEDGER_SHUTDOWN, "shutdown")     /* still queued when the exporter had to end */                      \
-    X(LEDGER_AMBIGUOUS, "ambiguous")   /* its answer never came, and on_ambiguous says drop */              \
-    X(LEDGER_DAMAGED, "damaged")       /* its record in the log's file was damaged */                       \
-    X(LEDGER_ENCODE, "encode")         /* out of memory while it was turned into bytes */                   \
+#define LEDGER_REASONS(X)                                                                                    \
+    X(LEDGER_REFUSED, "refused")       /* the backend refused it for good */                                 \
+    X(LEDGER_TOO_LARGE, "too_large")   /* larger than the backend takes, even alone */                       \
+    X(LEDGER_THINNED, "thinned")       /* a level between two others, lost when intervals were merged */     \
+    X(LEDGER_QUEUE_FULL, "queue_full") /* more than queue_bytes even as one interval */                      \
+    X(LEDGER_REMOVED, "removed")       /* its backend, or its name in the filter, left the configuration */  \
+    X(LEDGER_SHUTDOWN, "shutdown")     /* still queued when the exporter had to end */                       \
+    X(LEDGER_AMBIGUOUS, "ambiguous")   /* its answer never came, and on_ambiguous says drop */               \
+    X(LEDGER_DAMAGED, "damaged")       /* its record in the log's file was damaged */                        \
+    X(LEDGER_ENCODE, "encode")         /* out of memory while it was turned into bytes */                    \
     X(LEDGER_EXPIRED, "expired")       /* waited longer than log.age for a backend that is not configured */ \
     X(LEDGER_LEFT_OUT, "left_out")     /* it, or a part of it, has no form that the backend accepts */
 enum ledger_reason {

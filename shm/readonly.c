@@ -197,46 +197,74 @@ int view_owned(const view_t *v, uint64_t byte)
     return first_lock(v, F_RDLCK, byte, 1, &found);
 }
 
-bool view_obstructed(const view_t *v, uint64_t *byte)
-{
-    struct flock found;
-    *byte = LOCK_LEADER;
-    bool bad = first_lock(v, F_WRLCK, *byte, 1, &found) == 1 && found.l_type == F_RDLCK;
-    for (uint64_t s = 1; !bad && s < 2 * (uint64_t)v->head.slots; s++) {
-        *byte = s < v->head.slots ? LOCK_CLAIM + s : LOCK_ALIVE + (s - v->head.slots);
-        bad = first_lock(v, F_WRLCK, *byte, 1, &found) == 1 && found.l_type == F_RDLCK;
-    }
-    return bad;
-}
+/* Called for a lock on base + slot; true ends the walk. */
+typedef bool lock_fn(void *arg, uint32_t slot, const struct flock *found);
 
-uint32_t view_alive(const view_t *v, uint8_t *alive, uint32_t n)
+/*
+ * The locks in [base + 1, base + n) that are in the way of one of `type`. The kernel names one lock of the range, not
+ * always the lowest: ask again on both sides of it, on the shorter one first. That is at most half of what was split,
+ * so no more than 32 ever wait.
+ */
+static bool each_lock(const view_t *v, short type, uint64_t base, uint32_t n, lock_fn *fn, void *arg)
 {
-    uint32_t count = 0;
-    memset(alive, 0, n);
-    if (n) alive[0] = 1;
-    /*
-     * The kernel names one lock of the range, not always the lowest: ask again on both sides of it, on the
-     * shorter one first. That is at most half of what was split, so no more than 32 ever wait.
-     */
     struct range {
         uint32_t from, to;
     } stack[34] = {{1, n}};
     for (int depth = n > 1; depth > 0;) {
         uint32_t from = stack[--depth].from, to = stack[depth].to;
         struct flock found;
-        if (first_lock(v, F_RDLCK, LOCK_ALIVE + from, to - from, &found) != 1) continue;
+        if (first_lock(v, type, base + from, to - from, &found) != 1) continue;
         uint64_t at = (uint64_t)found.l_start;
-        uint32_t s = at < LOCK_ALIVE + from ? from : (uint32_t)(at - LOCK_ALIVE);
+        uint32_t s = at < base + from ? from : (uint32_t)(at - base);
         if (s >= to) continue;
-        alive[s] = 1;
-        count++;
+        if (fn(arg, s, &found)) return true;
         struct range left = {from, s}, right = {s + 1, to};
         bool left_shorter = s - from < to - s - 1;
         struct range longer = left_shorter ? right : left, shorter = left_shorter ? left : right;
         if (longer.from < longer.to) stack[depth++] = longer;
         if (shorter.from < shorter.to) stack[depth++] = shorter;
     }
-    return count;
+    return false;
+}
+
+static bool is_shared(void *slot, uint32_t s, const struct flock *found)
+{
+    *(uint64_t *)slot = s;
+    return found->l_type == F_RDLCK;
+}
+
+bool view_obstructed(const view_t *v, uint64_t *byte)
+{
+    struct flock found;
+    uint64_t slot = 0, base = LOCK_LEADER;
+    bool bad = first_lock(v, F_WRLCK, LOCK_LEADER, 1, &found) == 1 && found.l_type == F_RDLCK;
+    if (!bad) bad = each_lock(v, F_WRLCK, base = LOCK_CLAIM, v->head.slots, is_shared, &slot);
+    if (!bad) bad = each_lock(v, F_WRLCK, base = LOCK_ALIVE, v->head.slots, is_shared, &slot);
+    *byte = base + slot;
+    return bad;
+}
+
+struct living {
+    uint8_t *alive;
+    uint32_t count;
+};
+
+static bool is_alive(void *arg, uint32_t slot, const struct flock *found)
+{
+    struct living *living = arg;
+    (void)found;
+    living->alive[slot] = 1;
+    living->count++;
+    return false;
+}
+
+uint32_t view_alive(const view_t *v, uint8_t *alive, uint32_t n)
+{
+    struct living living = {alive, 0};
+    memset(alive, 0, n);
+    if (n) alive[0] = 1;
+    each_lock(v, F_RDLCK, LOCK_ALIVE, n, is_alive, &living);
+    return living.count;
 }
 
 bool view_replaced(const view_t *v)

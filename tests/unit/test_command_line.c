@@ -78,6 +78,7 @@ static const char *parse(const struct cmd_line *of, const char *text, struct cmd
 UNIT(command_line, forms)
 {
     struct cmd_given given;
+    first = false; /* a test before this one may have set it */
     CHECK_STR(parse(&line, "a -o --count=5 b -p/tmp/x", &given), "");
     CHECK(on && count == 5 && !first);
     CHECK_STR(path, "/tmp/x");

@@ -89,6 +89,15 @@ static struct segment_group *group_at(const segment_t *seg, uint64_t place)
     return segment_at(seg, layout_gauge_group(place), sizeof(struct segment_group));
 }
 
+/* The pairs of a slot in a block of a group; NULL if the block is nowhere, or where it cannot be: pairs are stored by
+ * instructions that fault where they are not aligned. */
+static struct segment_pair *row_at(const segment_t *seg, uint64_t block, int slot)
+{
+    struct segment_pair *pairs =
+        !block || block % SEGMENT_ALIGN ? NULL : segment_at(seg, block, SEGMENT_GROUP_BLOCK);
+    return pairs ? pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES : NULL;
+}
+
 struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
 {
     struct segment_group *g = group_at(seg, place);
@@ -101,10 +110,8 @@ struct segment_pair *group_pair(segment_t *seg, uint64_t place, int slot)
         block = mem_cas(where, &none, fresh) ? fresh : none; /* ORD-3 */
         if (block != fresh) arena_return(seg, fresh, SEGMENT_GROUP_BLOCK);
     }
-    /* Pairs are stored by instructions that fault where they are not aligned. */
-    struct segment_pair *pairs = block % SEGMENT_ALIGN ? NULL : segment_at(seg, block, SEGMENT_GROUP_BLOCK);
-    if (!pairs) return NULL;
-    return pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES + layout_gauge_index(place);
+    struct segment_pair *row = row_at(seg, block, slot);
+    return row ? row + layout_gauge_index(place) : NULL;
 }
 
 uint64_t *group_ticket(const segment_t *seg, uint64_t place)
@@ -137,8 +144,8 @@ static void empty_pairs(segment_t *seg, int slot)
         struct segment_group *g = group_at(seg, at);
         if (!g) return;
         uint64_t block = mem_load_acquire(&g->block[slot / SEGMENT_SLOT_BLOCK]); /* ORD-3 */
-        struct segment_pair *pairs = block ? segment_at(seg, block, SEGMENT_GROUP_BLOCK) : NULL;
-        if (pairs) empty_row(pairs + slot % SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES);
+        struct segment_pair *row = row_at(seg, block, slot);
+        if (row) empty_row(row);
         if (step == turn) {
             mark = at;
             turn *= 2;

@@ -205,10 +205,10 @@ static bool write_points(const struct batch *batch, const struct points *points,
     const struct backend_points *backend = batch->view->selection->backend->points;
     struct buf why = {0};
     bool good = true;
-    for (const struct point *p = points->at, *end = p + points->n; p < end; p++) {
+    for (size_t i = 0; i < points->n; i++) {
         buf_reset(&why);
-        if (put(backend, p, batch->settings, batch->session, payloads, &why)) continue;
-        note(batch, p, &why);
+        if (put(backend, &points->at[i], batch->settings, batch->session, payloads, &why)) continue;
+        note(batch, &points->at[i], &why);
         good = false;
     }
     buf_free(&why);

@@ -100,8 +100,11 @@ UNIT(pack, damaged_bytes)
         memcpy(copy, bytes, n);
         copy[i] ^= 0xff;
         metrics_snapshot_t *back = metrics_snapshot_decode(copy, n, &error);
-        CHECK(back == NULL); /* zlib's checksum sees every change behind the prefix */
-        if (!back) CHECK(error.text[0] != 0);
+        /* zlib's checksum sees every change of the content; a few bits of its stream say nothing about that. */
+        if (back)
+            check_same(s, back);
+        else
+            CHECK(error.text[0] != 0);
         if (back) metrics_snapshot_release(&back);
         back = metrics_snapshot_decode(bytes, i, &error);
         CHECK(back == NULL);

@@ -92,7 +92,7 @@ inline zero()
     atomic { MAY_DIE; now = cursor };
     do
     :: now ->
-        /* @ shm/slot.c empty_pairs "empty_row(pairs" */
+        /* @ shm/slot.c empty_pairs "empty_row(row" */
         atomic {
             MAY_DIE;
             value[(now - 1) * SLOTS + s] = 0;

@@ -98,16 +98,19 @@ check "at the limit on CPU time it ends" until_true 5 gone
 wait "$pid"
 check "in order" is $? 0
 check "and says why" says "the limit on CPU time is reached" "$work/err"
-limited() { # limited COMMAND...: fails with an error, not by a signal
-    (ulimit -f 0 && "$@" >"$work/limited.out") 2>"$work/said2"
-    local code=$?
-    [ $code -gt 0 ] && [ $code -lt 128 ]
-}
-check "mtxctl get into a file of no size" limited "$mtxctl" get orders
-check "mtxctl dump into a file of no size" limited "$mtxctl" dump
-child() { (ulimit -f 0 && "$mtxctl" time x -- sh -c 'echo a >"$1"' sh "$work/child") 2>/dev/null; }
-child
-check "a command that mtxctl runs has the default again" is $? 153
+# A program with the thread sanitizer writes a file of its own before main() can ignore the signal.
+if [[ ${MTX_SANITIZE-} != *thread* ]]; then
+    limited() { # limited COMMAND...: fails with an error, not by a signal
+        (ulimit -f 0 && "$@" >"$work/limited.out") 2>"$work/said2"
+        local code=$?
+        [ $code -gt 0 ] && [ $code -lt 128 ]
+    }
+    check "mtxctl get into a file of no size" limited "$mtxctl" get orders
+    check "mtxctl dump into a file of no size" limited "$mtxctl" dump
+    child() { (ulimit -f 0 && "$mtxctl" time x -- sh -c 'echo a >"$1"' sh "$work/child") 2>/dev/null; }
+    child
+    check "a command that mtxctl runs has the default again" is $? 153
+fi
 
 # --- Standard error ---------------------------------------------------------------------------------------------------
 mkfifo "$work/full"

@@ -85,7 +85,8 @@ while not taken() and time.monotonic() < end:
     time.sleep(0.1)
 expect("snapshots are taken all the while", taken())
 grown = memory()["VmHWM"] - before
-expect(f"little memory: {grown} KiB", grown < 16384)
+most = 65536 if "thread" in os.environ.get("MTX_SANITIZE", "") else 16384  # its shadow grows with what it watches
+expect(f"little memory: {grown} KiB", grown < most)
 expect("the oldest is broken off", not whole(rest(slow[0])))
 expect("the newest gets its page", whole(rest(slow[-1])))
 print(f"{checks[True]} passed, {checks[False]} failed")

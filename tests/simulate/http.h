@@ -11,6 +11,7 @@ struct http_connection {
     char *bytes;
     size_t n, room;
     unsigned requests; /* whole ones that came so far */
+    bool over;         /* the other side has closed it */
 };
 
 struct http_request {

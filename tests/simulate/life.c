@@ -41,7 +41,7 @@ bool life_hear(struct life *life, struct life_message *message)
 
 void life_kill(struct life *life)
 {
-    kill(life->pid, SIGKILL);
+    if (life->pid) kill(life->pid, SIGKILL);
 }
 
 int life_bury(struct life *life)

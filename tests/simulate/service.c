@@ -123,7 +123,7 @@ static void service_answer(struct service *s, struct http_connection *c, enum mo
         break;
     case MOOD_SILENT:
     case MOOD_SILENT_LATE:
-        if (write(life->nudge, "", 1) != 1) abort();
+        if (life->pid && write(life->nudge, "", 1) != 1) abort();
         break;
     case MOOD_KILLS:
     case MOOD_KILLS_LATE: life_kill(life); break;
@@ -190,16 +190,21 @@ nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n)
     return n;
 }
 
-bool service_serve(struct service *s, struct life *life, unsigned number)
+void service_gather(struct service *s)
 {
     service_accept(s);
+    for (struct http_connection *c = s->connections; c < s->connections + SERVICE_CONNECTIONS; c++)
+        if (c->fd >= 0 && !http_read(c)) c->over = true;
+}
+
+enum service_served service_serve(struct service *s, struct life *life, unsigned number)
+{
     for (struct http_connection *c = s->connections; c < s->connections + SERVICE_CONNECTIONS; c++) {
         struct http_request request;
         if (c->fd < 0) continue;
-        bool open = http_read(c);
-        while (c->fd >= 0 && http_request(c, &request))
-            if (!service_request(s, c, &request, life, number)) return false;
-        if (!open && c->fd >= 0) http_close(c);
+        if (http_request(c, &request))
+            return service_request(s, c, &request, life, number) ? SERVICE_ONE : SERVICE_KILLED;
+        if (c->over) http_close(c);
     }
-    return true;
+    return SERVICE_NONE;
 }

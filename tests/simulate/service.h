@@ -73,7 +73,11 @@ extern bool service_spares_kept, service_spares_strange;
 /* Adds what it waits for; returns the new number. */
 nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n);
 
-/* Does what it can without waiting, for exporter number `life`. False if the exporter has been killed by it. */
-bool service_serve(struct service *s, struct life *life, unsigned number);
+/* Takes in what has come, without waiting. */
+void service_gather(struct service *s);
+
+/* Answers one of the requests that came, of exporter number `life`; perhaps the exporter has been killed by it. */
+enum service_served { SERVICE_NONE, SERVICE_ONE, SERVICE_KILLED };
+enum service_served service_serve(struct service *s, struct life *life, unsigned number);
 
 #endif

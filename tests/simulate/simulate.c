@@ -2,7 +2,7 @@
 /*
  * simulate.c - worlds from seeds: each in a process of its own, several at once.
  *
- *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--without B1,B2]
+ *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--twice] [--without B1,B2]
  *     simulate --seed N            the story of one world
  */
 #include "actions.h"
@@ -23,7 +23,7 @@
 static struct {
     uint64_t from, count;
     unsigned jobs, without, stop_after;
-    bool story;
+    bool story, twice;
     const char *faults; /* as they were given */
 } options = {.from = 1, .count = 500, .jobs = 1, .stop_after = 5};
 
@@ -32,16 +32,19 @@ static struct tally {
     uint64_t passed, failed, actions;
 } * tally;
 
+static uint64_t *stories; /* the fingerprint of the last one, for each job */
+
 /* --- One world, in its own process --- */
 
-static int world_live(uint64_t seed)
+static int world_live(uint64_t seed, uint64_t *story, bool quiet)
 {
     struct world w;
     alarm(600);
     world_begin(&w, seed, options.without);
     unsigned violations = actions_run(&w);
     world_end(&w);
-    if (violations || options.story) {
+    *story = story_fingerprint();
+    if ((violations || options.story) && !quiet) {
         printf("--- simulate --seed %llu%s%s ---\n", (unsigned long long)seed,
                options.faults ? " --without " : "", options.faults ? options.faults : "");
         story_print(stdout);
@@ -50,17 +53,29 @@ static int world_live(uint64_t seed)
     return violations ? 1 : 0;
 }
 
-static bool world_passes(uint64_t seed)
+static bool world_passes(uint64_t seed, uint64_t *story, bool quiet)
 {
     int status = 0;
     pid_t pid = fork();
-    if (!pid) _exit(world_live(seed));
+    if (!pid) _exit(world_live(seed, story, quiet));
     waitpid(pid, &status, 0);
     if (WIFSIGNALED(status))
         printf("--- seed %llu ---\nthe simulator crashed: signal %d\n", (unsigned long long)seed,
                WTERMSIG(status));
     fflush(stdout);
     return status == 0;
+}
+
+/* The same seed is the same world. */
+static bool world_repeats(uint64_t seed, uint64_t *story)
+{
+    uint64_t first = *story;
+    *story = 0;
+    world_passes(seed, story, true);
+    if (*story == first) return true;
+    printf("--- seed %llu ---\nhas two stories\n", (unsigned long long)seed);
+    fflush(stdout);
+    return false;
 }
 
 /* --- Many --- */
@@ -79,7 +94,8 @@ static void job_run(unsigned job)
 {
     job_pin(job);
     for (uint64_t i = job; i < options.count; i += options.jobs) {
-        bool passes = world_passes(options.from + i);
+        bool passes = world_passes(options.from + i, &stories[job], false);
+        if (options.twice && !world_repeats(options.from + i, &stories[job])) passes = false;
         __atomic_fetch_add(passes ? &tally->passed : &tally->failed, 1, __ATOMIC_RELAXED);
         if (options.stop_after && tally->failed >= options.stop_after) return;
     }
@@ -132,6 +148,8 @@ static bool parse(int argc, char **argv)
         } else if (!strcmp(argv[i], "--without") && more) {
             options.faults = argv[++i];
             options.without = faults_of(options.faults);
+        } else if (!strcmp(argv[i], "--twice")) {
+            options.twice = true;
         } else if (!strcmp(argv[i], "--verbose")) {
             options.story = true;
         } else {
@@ -141,17 +159,23 @@ static bool parse(int argc, char **argv)
     return options.jobs > 0;
 }
 
+static void *shared_pages(size_t n)
+{
+    void *at = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
 int main(int argc, char **argv)
 {
     if (!parse(argc, argv)) {
         fputs(
-            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--without B1,...] [--verbose]\n",
+            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--without B1,...] [--twice] [--verbose]\n",
             stderr);
         return 2;
     }
-    void *at = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) return 1;
-    tally = at;
+    tally = shared_pages(sizeof *tally);
+    stories = shared_pages(options.jobs * sizeof *stories);
+    if (!tally || !stories) return 1;
     signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     disk_install();

@@ -69,6 +69,14 @@ void story_then(const char *format, ...)
     story_line("        ", line);
 }
 
+uint64_t story_fingerprint(void)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < story.n; i++)
+        hash = (hash ^ (unsigned char)story.text[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 void story_print(FILE *out)
 {
     if (story.n) fwrite(story.text, 1, story.n, out);

@@ -3,6 +3,7 @@
 #ifndef SIMULATE_STORY_H
 #define SIMULATE_STORY_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 void story_begin(void);
@@ -15,5 +16,8 @@ void story_then(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void story_hide(const char *text, const char *shown);
 
 void story_print(FILE *out);
+
+/* A number that differs where stories do. */
+uint64_t story_fingerprint(void);
 
 #endif

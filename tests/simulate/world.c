@@ -40,7 +40,7 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     w->seed = seed;
     w->dice = (struct dice){seed};
     w->without = without;
-    snprintf(w->folder, sizeof w->folder, "/dev/shm/mtx-simulate-%d", (int)getpid());
+    snprintf(w->folder, sizeof w->folder, "/dev/shm/mtx-simulate-%010d", (int)getpid());
     snprintf(path, sizeof path, "%s/state", w->folder);
     remove_all(w->folder); /* of a process that had this number and was killed */
     if (mkdir(w->folder, 0700) || mkdir(path, 0700)) abort();
@@ -48,7 +48,7 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     snprintf(path, sizeof path, "%s/journal", w->folder);
     disk_set_journal(path);
     story_begin();
-    story_hide(w->folder, "~");
+    story_hide(strrchr(w->folder, '/') + 1, "world"); /* also where it is part of a file's name */
     shared_begin(dice_next(&w->dice));
     audit_begin();
     unsigned n = (unsigned)dice_between(&w->dice, 1, AUDIT_BACKENDS),
@@ -136,6 +136,29 @@ static bool world_told(struct world *w, unsigned i, const struct life_message *m
     return true;
 }
 
+/* --- Their requests --- */
+
+static void world_gather(struct world *w)
+{
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        if (w->services[b].protocol) service_gather(&w->services[b]);
+}
+
+/* One of those that came. */
+static enum service_served world_serve(struct world *w, unsigned i)
+{
+    enum service_served served = SERVICE_NONE;
+    for (unsigned b = 0; b < AUDIT_BACKENDS && served == SERVICE_NONE; b++)
+        if (w->services[b].protocol) served = service_serve(&w->services[b], &w->lives[i].life, i);
+    return served;
+}
+
+static void world_serve_all(struct world *w, unsigned i)
+{
+    while (world_serve(w, i) != SERVICE_NONE) {
+    }
+}
+
 /* --- Their death --- */
 
 static void world_gone(struct world *w, unsigned i, bool busy)
@@ -148,8 +171,8 @@ static void world_gone(struct world *w, unsigned i, bool busy)
     audit_killed(i, busy, r->unwritten);
     audit_unfollowed();
     if (r->memory || r->unwritten) audit_forgiven(-1, r->setup.backends);
-    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
-        if (w->services[b].protocol) service_serve(&w->services[b], &r->life, i);
+    world_gather(w);
+    world_serve_all(w, i);
 }
 
 static void world_ended(struct world *w, unsigned i)
@@ -164,29 +187,17 @@ static void world_ended(struct world *w, unsigned i)
 
 /* --- Listening --- */
 
-/* Waits for an exporter or its requests; true if there are requests. */
-static bool world_await(struct world *w, const struct running *r)
+/* Waits for an exporter or its requests. */
+static void world_await(struct world *w, const struct running *r)
 {
     struct pollfd fds[1 + AUDIT_BACKENDS * (SERVICE_CONNECTIONS + 1)] = {
         {.fd = r->life.control, .events = POLLIN}};
     nfds_t n = 1;
-    bool any = false;
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
         if (w->services[b].protocol) n = service_await(&w->services[b], fds, n);
-    if (poll(fds, n, STUCK_MS) <= 0) {
-        audit_complain("an exporter is stuck");
-        life_kill(&w->lives[r - w->lives].life);
-    }
-    for (nfds_t i = 1; i < n; i++) any = any || fds[i].revents;
-    return any;
-}
-
-/* False if the exporter has been killed by it. */
-static bool world_serve(struct world *w, unsigned i)
-{
-    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
-        if (w->services[b].protocol && !service_serve(&w->services[b], &w->lives[i].life, i)) return false;
-    return true;
+    if (poll(fds, n, STUCK_MS) > 0) return;
+    audit_complain("an exporter is stuck");
+    life_kill(&w->lives[r - w->lives].life);
 }
 
 /* What it said before its request comes first, in the story, too. True if it is done. */
@@ -201,24 +212,26 @@ static bool world_hear(struct world *w, unsigned i)
             return true;
         }
         if (!world_told(w, i, &m)) continue;
-        world_serve(w, i);
+        world_gather(w);
+        world_serve_all(w, i);
         if (m.word == LIFE_ENDS) world_ended(w, i);
         return true;
     }
     return false;
 }
 
-/* Until it waits for a command, or is gone. */
+/* Until it waits for a command, or is gone. What it says before a request is there when the request is, so requests are
+ * taken in, then it is heard, and then one request is answered: while that waits, it says nothing more. */
 static void world_listen(struct world *w, unsigned i)
 {
     for (;;) {
-        bool requests = world_await(w, &w->lives[i]);
+        world_await(w, &w->lives[i]);
+        world_gather(w);
         if (world_hear(w, i)) return;
-        if (requests && !world_serve(w, i)) {
-            while (!world_hear(w, i)) {
-            }
-            return;
+        if (world_serve(w, i) != SERVICE_KILLED) continue;
+        while (!world_hear(w, i)) {
         }
+        return;
     }
 }
 

@@ -302,12 +302,14 @@ _Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header must
  * Which intervals were delivered, in the header's page behind the header: the leader's own words (ORD-16), so
  * that an exporter whose log is another one, or an older one, sends nothing again. See docs/format.md.
  */
-enum { SEGMENT_DELIVERY = 2160, SEGMENT_NOTES = 60 };
+enum { SEGMENT_DELIVERY = 2160, SEGMENT_NOTES = 48 };
 struct segment_note {
     uint64_t backend; /* XXH3_64bits of its name; 0 = unused */
     uint64_t sent;    /* intervals after a << 32 | through b were sent, in one word: it changes at once */
     uint64_t before;  /* so were all through this one; 0 = see `sent` */
     uint64_t partly;  /* an interval mod 2^16 << 48 | its readings << 24 | how many were sent; 0 = none */
+    uint64_t some;    /* of what is between `before` and a, some were sent, at most through c; sent last under the
+                         time d, in seconds since 1970: c << 32 | d */
 };
 struct segment_delivery {
     uint64_t log;     /* random, of the log that the last interval was appended to; 0 = none yet */
@@ -317,7 +319,7 @@ struct segment_delivery {
 LAYOUT_AT(struct segment_delivery, log, 0);
 LAYOUT_AT(struct segment_delivery, unnoted, 8);
 LAYOUT_AT(struct segment_delivery, note, 16);
-_Static_assert(sizeof(struct segment_note) == 32, "notes are 32 bytes");
+_Static_assert(sizeof(struct segment_note) == 40, "notes are 40 bytes");
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_DELIVERY &&
                    SEGMENT_DELIVERY + sizeof(struct segment_delivery) == SEGMENT_HEADER,
                "the notes are the last part of the header's page");

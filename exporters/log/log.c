@@ -131,8 +131,9 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
         next->base = counts ? metrics_snapshot_retain(c->base) : NULL;
         next->position = c->position;
         next->through = c->busy_through;
-        next->replaced = log_at(log, c->busy_through)->replaced;
-        next->last_stamp = c->last_stamp;
+        e = log_at(log, c->busy_through);
+        next->replaced = e->replaced;
+        next->last_stamp = log_last_stamp(log, c, e);
     }
     pthread_mutex_unlock(&log->lock);
     return next->snapshot != NULL;
@@ -160,7 +161,7 @@ void log_settled(struct log *log, int cursor, struct log_next *next, const struc
     log_wait(log, ticket);
     /* After the file, which also says what was dropped: the segment is for what the file lacks. */
     pthread_mutex_lock(&log->lock);
-    log_note_partly(log, c);
+    log_note_partly(log, c, next->stamp);
     pthread_mutex_unlock(&log->lock);
 }
 

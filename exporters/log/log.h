@@ -48,13 +48,14 @@ enum store_opened log_open(const struct log_limits *limits, struct ledger *ledge
                            bool durable, struct log **out, struct buf *why);
 
 /*
- * What a segment remembers of its delivery, whichever log it came from: for each backend three words (see
+ * What a segment remembers of its delivery, whichever log it came from: for each backend four words (see
  * log_note.c), which the log keeps up to date, and which it believes when its own file is older. The functions
  * are called with the log locked, so they must not use the log.
  */
+enum { LOG_NOTE_WORDS = 4 };
 struct log_memory {
-    int (*get)(void *arg, const char *backend, uint64_t words[3]); /* 1, 0 without, -1 if one was lost */
-    void (*set)(void *arg, const char *backend, const uint64_t words[3]);
+    int (*get)(void *arg, const char *backend, uint64_t words[LOG_NOTE_WORDS]); /* 1, 0 without, -1 = was lost */
+    void (*set)(void *arg, const char *backend, const uint64_t words[LOG_NOTE_WORDS]);
     void *arg;
     uint64_t log;  /* the number of the log to which the last interval was appended; 0 = none */
     uint64_t last; /* that interval; 0 = none */

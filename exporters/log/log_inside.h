@@ -214,10 +214,13 @@ void log_gap_load(struct log *log, const char *backend, const char *text);
 
 /* --- log_note.c --- */
 
-/* Notes in the segment what this cursor was just sent: readings of the entry it is at, or all of its base,
- * counted from that one. */
-void log_note_partly(struct log *log, const struct log_cursor *c);
+/* Notes in the segment what this cursor was just sent: readings of the entry it is at, under that time, or all of
+ * its base, counted from that one. */
+void log_note_partly(struct log *log, const struct log_cursor *c, uint64_t stamp);
 void log_note_whole(struct log *log, const struct log_cursor *c, const metrics_snapshot_t *from);
+
+/* The time under which the backend was sent what came before this entry, from this log or another; 0: none. */
+uint64_t log_last_stamp(const struct log *log, const struct log_cursor *c, const struct log_entry *e);
 
 /* --- log_attach.c --- */
 

@@ -6,7 +6,12 @@
  *
  * Intervals after `from`, through `through`, were sent, and all through `before`. `from` is not 0 after a
  * backend began without a base: what happened before that interval was not sent with it, and may wait in
- * another log. While that log's queue is delivered, `before` follows.
+ * another log. While that log's queue is delivered, `before` follows. If it happens again before that, other
+ * intervals between `before` and `from` were sent, at most through `some`: a log whose base is older than that
+ * does not know them.
+ *
+ * `stamp` is the time, in seconds, under which the last interval was sent: a log that does not know it would use
+ * it again.
  */
 #include "log_inside.h"
 
@@ -16,29 +21,36 @@
 #include <string.h>
 
 struct note {
-    uint64_t from, through, before;
+    uint64_t from, through, before, some, stamp;
     uint64_t partly, of, readings; /* of the interval whose number ends in these 16 bits */
 };
 #define NOTE_24 UINT64_C(0xffffff)
 
-static struct note note_of(const uint64_t words[3])
+static struct note note_of(const uint64_t words[LOG_NOTE_WORDS])
 {
-    return (struct note){words[0] >> 32, (uint32_t)words[0],       words[1],
-                         words[2] >> 48, words[2] >> 24 & NOTE_24, words[2] & NOTE_24};
+    return (struct note){.from = words[0] >> 32,
+                         .through = (uint32_t)words[0],
+                         .before = words[1],
+                         .some = words[3] >> 32,
+                         .stamp = (uint32_t)words[3],
+                         .partly = words[2] >> 48,
+                         .of = words[2] >> 24 & NOTE_24,
+                         .readings = words[2] & NOTE_24};
 }
 
-static int note_get(const struct log *log, const struct log_cursor *c, struct note *note)
+static int note_get(const struct log *log, const char *name, struct note *note)
 {
-    uint64_t words[3] = {0};
-    int got = log->memory.get ? log->memory.get(log->memory.arg, c->name, words) : 0;
+    uint64_t words[LOG_NOTE_WORDS] = {0};
+    int got = log->memory.get ? log->memory.get(log->memory.arg, name, words) : 0;
     *note = note_of(words);
     return got;
 }
 
 static void note_set(const struct log *log, const struct log_cursor *c, const struct note *n)
 {
-    uint64_t words[3] = {n->from << 32 | n->through, n->before, 0};
+    uint64_t words[LOG_NOTE_WORDS] = {n->from << 32 | n->through, n->before, 0, n->some << 32};
     if (!log->memory.get || n->through > UINT32_MAX) return;
+    if (n->stamp <= UINT32_MAX) words[3] |= n->stamp;
     if (n->readings && n->of <= NOTE_24) words[2] = n->partly << 48 | n->of << 24 | n->readings;
     log->memory.set(log->memory.arg, c->name, words);
 }
@@ -50,12 +62,18 @@ static uint64_t base_epoch(const metrics_snapshot_t *base)
 
 /* --- Writing notes --- */
 
-void log_note_partly(struct log *log, const struct log_cursor *c)
+static void note_stamp(struct note *n, uint64_t stamp)
+{
+    if (stamp / CLOCK_SECOND > n->stamp) n->stamp = stamp / CLOCK_SECOND;
+}
+
+void log_note_partly(struct log *log, const struct log_cursor *c, uint64_t stamp)
 {
     struct note n;
     const struct log_entry *e = log_at(log, c->at);
     if (!log->memory.get || !c->name || !e) return;
-    note_get(log, c, &n);
+    note_get(log, c->name, &n);
+    note_stamp(&n, stamp);
     n.partly = e->epoch & 0xffff;
     n.of = c->of;
     n.readings = c->position;
@@ -65,7 +83,9 @@ void log_note_partly(struct log *log, const struct log_cursor *c)
 /* A backend begins, or begins again: only what comes after this interval is sent from here on. */
 static void note_begin(struct note *n, uint64_t epoch)
 {
-    if (n->from <= n->before && n->through > n->before) n->before = n->through;
+    bool contiguous = n->from <= n->before;
+    if (contiguous && n->through > n->before) n->before = n->through;
+    if (!contiguous && n->through > n->from) n->some = n->through;
     n->from = n->through = epoch;
 }
 
@@ -74,7 +94,8 @@ void log_note_whole(struct log *log, const struct log_cursor *c, const metrics_s
     struct note n;
     if (!log->memory.get || !c->name || !c->base) return;
     const metrics_snapshot_header_t *h = metrics_snapshot_header(c->base);
-    note_get(log, c, &n);
+    note_get(log, c->name, &n);
+    note_stamp(&n, c->last_stamp);
     n.readings = 0;
     if (h->epoch < n.through) {
         if (h->epoch > n.before) n.before = h->epoch;
@@ -132,29 +153,63 @@ static void log_say_gap(const struct log *log, const struct log_cursor *c, const
         "backend", c->name, "last_sent", SAY_U64(n->through), "last_taken", SAY_U64(log->memory.last), NULL);
 }
 
-/* The first entry behind what was sent begins anew. */
-static void log_begin_anew(struct log *log, struct log_cursor *c, const struct note *n)
+/* Deltas of the first entry behind this interval do not count from one before it. */
+static void log_begin_anew(struct log *log, struct log_cursor *c, uint64_t epoch)
 {
     struct log_entry *e = log_at(log, c->at);
-    while (e && e->epoch <= n->through) e = e->next;
+    while (e && e->epoch <= epoch) e = e->next;
     log_gap_add(log, c, e ? e->seq : log->next_seq);
-    log_say_gap(log, c, n);
+}
+
+/* The interval up to this one was sent with another log. True if deltas count from something older here. */
+static bool log_lacks(const struct log *log, const struct log_cursor *c, uint64_t epoch)
+{
+    uint64_t last = base_epoch(c->base);
+    for (const struct log_entry *e = log_at(log, c->at); e && e->epoch <= epoch; e = e->next) last = e->epoch;
+    return last < epoch;
+}
+
+static void log_learn(struct log *log, struct log_cursor *c, const struct note *n)
+{
+    const uint64_t sent[] = {n->before, n->some, n->through > n->from ? n->through : 0};
+    bool lacks = false;
+    for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+        if (!log_lacks(log, c, sent[i])) continue;
+        log_begin_anew(log, c, sent[i]);
+        lacks = true;
+    }
+    if (!log_take_part(log, c, n)) {
+        log_begin_anew(log, c, n->through);
+        lacks = true;
+    }
+    if (lacks) log_say_gap(log, c, n);
 }
 
 static void log_believe(struct log *log, struct log_cursor *c)
 {
     struct note n;
-    int got = note_get(log, c, &n);
-    if (got < 0 && log->owner.number != log->memory.log) log_begin_anew(log, c, &n);
+    int got = note_get(log, c->name, &n);
+    if (got < 0 && log->owner.number != log->memory.log) {
+        log_begin_anew(log, c, n.through);
+        log_say_gap(log, c, &n);
+    }
     /* A note of the future is not true: the segment was damaged. */
     if (got <= 0 || n.through > log->memory.last + 1 || n.before > log->memory.last + 1) return;
     uint64_t passed = log_pass_sent(log, c, &n);
     if (passed)
         say(SAY_INFO, "what waits in the log's file was sent already, says the segment", "backend", c->name,
             "snapshots", SAY_U64(passed), NULL);
-    bool part = log_take_part(log, c, &n);
-    uint64_t base = base_epoch(c->base);
-    if (!part || (n.through > base && n.through > n.from)) log_begin_anew(log, c, &n);
+    log_learn(log, c, &n);
+}
+
+/* What waits from before, and what goes on after it was sent in part, keep their own times. */
+uint64_t log_last_stamp(const struct log *log, const struct log_cursor *c, const struct log_entry *e)
+{
+    struct note n;
+    if (note_get(log, c->name, &n) <= 0 || e->epoch <= n.through) return c->last_stamp;
+    bool goes_on = n.readings && (e->epoch & 0xffff) == n.partly;
+    uint64_t stamp = n.stamp * CLOCK_SECOND;
+    return goes_on || stamp < c->last_stamp ? c->last_stamp : stamp;
 }
 
 /* --- Joining --- */

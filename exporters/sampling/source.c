@@ -71,12 +71,14 @@ static bool source_open_log(struct source *s, const struct source_log *log, stru
 
 /* --- What the segment remembers --- */
 
-static int source_get_note(void *leader, const char *backend, uint64_t words[3])
+_Static_assert(LOG_NOTE_WORDS == (int)METRICS_NOTE_WORDS, "the segment has room for what the log notes");
+
+static int source_get_note(void *leader, const char *backend, uint64_t words[LOG_NOTE_WORDS])
 {
     return metrics_leader_note(leader, backend, words);
 }
 
-static void source_set_note(void *leader, const char *backend, const uint64_t words[3])
+static void source_set_note(void *leader, const char *backend, const uint64_t words[LOG_NOTE_WORDS])
 {
     metrics_leader_set_note(leader, backend, words);
 }

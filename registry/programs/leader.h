@@ -64,10 +64,10 @@ void metrics_leader_logged(metrics_leader_t *leader, const metrics_snapshot_t *s
 
 /*
  * The segment's memory of what exporters delivered, in its own words (struct segment_note in layout.h: sent,
- * before, partly), which an exporter's log keeps up to date, so that another log, or an older one, knows.
+ * before, partly, some), which an exporter's log keeps up to date, so that another log, or an older one, knows.
  * Unlike the functions above, they may be called by another thread than the leader's, one at a time.
  */
-enum { METRICS_NOTE_WORDS = 3 };
+enum { METRICS_NOTE_WORDS = 4 };
 
 /* The number of the log to which the last interval was appended; 0 = none. */
 uint64_t metrics_leader_log(const metrics_leader_t *leader);
@@ -81,7 +81,7 @@ uint64_t metrics_leader_last(const metrics_leader_t *leader);
 int metrics_leader_note(const metrics_leader_t *leader, const char *backend,
                         uint64_t words[METRICS_NOTE_WORDS]);
 
-/* Sets it, word by word: `before`, then `sent`, then `partly`. Without a free note, that of the backend that was
+/* Sets it, word by word: `some`, `before`, `sent`, `partly`. Without a free note, that of the backend that was
  * sent something the longest ago is used. */
 void metrics_leader_set_note(metrics_leader_t *leader, const char *backend,
                              const uint64_t words[METRICS_NOTE_WORDS]);

@@ -48,6 +48,7 @@ int metrics_leader_note(const metrics_leader_t *l, const char *backend, uint64_t
     words[0] = mem_load(&note->sent);                              /* ORD-16 */
     words[1] = mem_load(&note->before);
     words[2] = mem_load(&note->partly);
+    words[3] = mem_load(&note->some);
     return 1;
 }
 
@@ -71,6 +72,7 @@ static struct segment_note *begin(const metrics_leader_t *l, uint64_t name)
     mem_store(&note->sent, 0);
     mem_store(&note->before, 0);
     mem_store(&note->partly, 0);
+    mem_store(&note->some, 0);
     mem_publish(&note->backend, name); /* ORD-16 */
     return note;
 }
@@ -81,7 +83,8 @@ void metrics_leader_set_note(metrics_leader_t *l, const char *backend,
     uint64_t name = name_of(backend);
     struct segment_note *note = find(l, name);
     if (!note) note = begin(l, name);
-    mem_publish(&note->before, words[1]); /* ORD-16 */
+    mem_publish(&note->some, words[3]); /* ORD-16 */
+    mem_publish(&note->before, words[1]);
     mem_publish(&note->sent, words[0]);
     mem_publish(&note->partly, words[2]);
 }

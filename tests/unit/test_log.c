@@ -528,3 +528,135 @@ UNIT(log, the_last_stamp_is_known)
     log_undo(rig.log, r->cursor, &next);
     rig_close(&rig);
 }
+
+/* --- The segment remembers --- */
+
+static int recall(void *arg, const char *backend, uint64_t words[LOG_NOTE_WORDS])
+{
+    (void)backend;
+    memcpy(words, arg, LOG_NOTE_WORDS * sizeof *words);
+    return words[0] != 0;
+}
+static void note(void *arg, const char *backend, const uint64_t words[LOG_NOTE_WORDS])
+{
+    (void)backend;
+    memcpy(arg, words, LOG_NOTE_WORDS * sizeof *words);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char bytes[1 << 16];
+    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+    REQUIRE(in && out);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, in));) CHECK_EQ_U64(fwrite(bytes, 1, n, out), n);
+    fclose(in);
+    fclose(out);
+}
+
+/* An exporter begins, whose log is in the file, or in memory. */
+static struct reader *rig_live(struct rig *r, bool file, uint64_t words[LOG_NOTE_WORDS])
+{
+    if (file) {
+        rig_start(r);
+    } else {
+        r->ledger = ledger_new();
+        r->log = log_new(&wide, r->ledger);
+    }
+    struct log_memory memory = {recall, note, words, 0, metrics_leader_last(r->f.leader)};
+    log_join(r->log, &memory, true);
+    return rig_attach(r, "r");
+}
+
+/* Breaks if a log does not know what others sent before the last one of them began: intervals 2 and 3 from one
+ * log in memory, 4 from another; then the log comes back whose base is interval 1. */
+UNIT(log, what_several_others_sent_is_not_sent_again)
+{
+    struct rig rig;
+    uint64_t words[LOG_NOTE_WORDS] = {0};
+    rig_open(&rig, NULL);
+    struct reader *r = rig_live(&rig, true, words);
+    rig_append(&rig, 5);
+    CHECK_NEAR(reader_take(r), 5, 0);
+    rig_stop(&rig);
+    r = rig_live(&rig, false, words);
+    rig_append(&rig, 0);
+    CHECK_NEAR(reader_take(r), 0, 0);
+    rig_append(&rig, 7);
+    CHECK_NEAR(reader_take(r), 7, 0);
+    rig_stop(&rig);
+    r = rig_live(&rig, false, words);
+    rig_append(&rig, 0);
+    CHECK_NEAR(reader_take(r), 0, 0);
+    rig_stop(&rig);
+    r = rig_live(&rig, true, words);
+    rig_append(&rig, 1);
+    CHECK_NEAR(reader_take(r), 0, 0);
+    rig_append(&rig, 2);
+    CHECK_NEAR(reader_take(r), 2, 0);
+    rig_close(&rig);
+}
+
+/* Breaks if a log whose file lacks what it sent goes on as if nothing had been sent, because another log, that sent
+ * nothing, was used in between: the old file is put back after interval 3. */
+UNIT(log, a_file_that_lacks_what_was_sent_is_not_continued)
+{
+    struct rig rig;
+    uint64_t words[LOG_NOTE_WORDS] = {0};
+    char copy[96];
+    rig_open(&rig, NULL);
+    snprintf(copy, sizeof copy, "%s.old", rig.path);
+    struct reader *r = rig_live(&rig, true, words);
+    rig_append(&rig, 5);
+    CHECK_NEAR(reader_take(r), 5, 0);
+    rig_stop(&rig);
+    copy_file(rig.path, copy);
+    r = rig_live(&rig, true, words);
+    rig_append(&rig, 7);
+    CHECK_NEAR(reader_take(r), 7, 0);
+    rig_stop(&rig);
+    r = rig_live(&rig, false, words);
+    rig_append(&rig, 0);
+    CHECK_NEAR(reader_take(r), 0, 0);
+    rig_stop(&rig);
+    CHECK_EQ_I64(rename(copy, rig.path), 0);
+    r = rig_live(&rig, true, words);
+    rig_append(&rig, 1);
+    CHECK_NEAR(reader_take(r), 0, 0);
+    rig_close(&rig);
+}
+
+static uint64_t reader_stamp(struct reader *r, uint64_t stamp)
+{
+    struct log_next next;
+    REQUIRE(log_next(r->log, r->cursor, &next));
+    uint64_t last = next.last_stamp;
+    next.stamp = stamp;
+    log_done(r->log, r->cursor, &next);
+    return last;
+}
+
+/* Breaks if a log that is new, or older, sends an interval under the second of the last one; and if what waited in
+ * it from before gets a later time than its own. */
+UNIT(log, the_last_stamp_of_another_log_is_known)
+{
+    const uint64_t second = 1000000000;
+    struct rig rig;
+    uint64_t words[LOG_NOTE_WORDS] = {0};
+    rig_open(&rig, NULL);
+    struct reader *r = rig_live(&rig, true, words);
+    rig_append(&rig, 5);
+    CHECK_EQ_U64(reader_stamp(r, 10 * second), 0);
+    rig_append(&rig, 5); /* waits */
+    rig_stop(&rig);
+    r = rig_live(&rig, false, words);
+    rig_append(&rig, 0);
+    CHECK_EQ_U64(reader_stamp(r, 30 * second), 10 * second);
+    rig_append(&rig, 0);
+    CHECK_EQ_U64(reader_stamp(r, 40 * second), 30 * second);
+    rig_stop(&rig);
+    r = rig_live(&rig, true, words);
+    rig_append(&rig, 0);
+    CHECK_EQ_U64(reader_stamp(r, 20 * second), 10 * second);
+    CHECK_EQ_U64(reader_stamp(r, 50 * second), 40 * second);
+    rig_close(&rig);
+}

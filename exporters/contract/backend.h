@@ -54,6 +54,7 @@ struct backend_wants {
     size_t most_items;          /* readings in one payload; 0 = all of an interval */
     size_t most_bytes;          /* of one payload; 0 = any */
     uint64_t resolution_ns;     /* of its times: no two intervals get the same one; 0 = nanoseconds */
+    bool rounded;               /* to that resolution, halves to the even one; else the rest is cut off */
     bool additive;              /* the other side adds up what is sent: a repeated payload counts twice */
     const char *const *media;   /* scraped: the media types offered, the default first; ends with NULL */
 };

@@ -15,11 +15,18 @@ static size_t consumer_most(const struct consumer *c)
     return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
 }
 
+static uint64_t consumer_rounded(uint64_t wall_ns, uint64_t resolution)
+{
+    uint64_t whole = wall_ns / resolution, rest = wall_ns % resolution, half = resolution / 2;
+    return (whole + (rest > half || (rest == half && whole % 2))) * resolution;
+}
+
 /* Two intervals with the same time would be one to the service: the later one wins, or both are added. It
  * happens when an exporter ends and takes its last snapshot in the same second as the one before. */
 static uint64_t consumer_stamp(const struct consumer *c, uint64_t wall_ns, uint64_t last)
 {
     uint64_t resolution = c->backend->wants.resolution_ns;
+    if (resolution && c->backend->wants.rounded) wall_ns = consumer_rounded(wall_ns, resolution);
     if (!resolution || wall_ns / resolution > last / resolution) return wall_ns;
     if (last > wall_ns + 60 * CLOCK_SECOND) return wall_ns; /* the clock was set back */
     return (last / resolution + 1) * resolution;

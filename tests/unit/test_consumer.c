@@ -14,6 +14,7 @@ static size_t sends, refused, bytes_seen[64];
 static int status; /* of the answers, 0: none came */
 static bool ambiguous;
 static char tag_seen[64]; /* of the item that was encoded last */
+static uint64_t stamp_seen; /* of the batch that was encoded last */
 static bool no_jobs2;     /* there is no form for it */
 
 static void *fake_open(const void *settings, struct buf *why)
@@ -47,6 +48,7 @@ static void fake_close(void **link)
 static size_t fake_encode(const struct batch *batch, struct payload *payload)
 {
     struct rows rows = {0};
+    stamp_seen = batch->view->wall_ns;
     for (size_t i = batch->from; i < batch->to; i++) {
         const struct item *item = &batch->view->items[i];
         snprintf(tag_seen, sizeof tag_seen, "%s", item->tag_count ? item->tags[0].value : "none");
@@ -459,5 +461,28 @@ UNIT(consumer, lasting_trouble_is_logged_rarely)
     CHECK(lines_with("repeated=") >= logged - 3); /* some of the first ones cover one failure */
     CHECK_EQ_U64(lines_with("delivers again backend=fake after="), 1);
     CHECK_EQ_U64(lines_with("delivers again"), 1);
+    rig_close(&r);
+}
+
+/* Breaks if two intervals get one time at a service that rounds it: 1.6 s is 2 s there, so 2.1 s has to be 3. */
+UNIT(consumer, rounded_times_are_different)
+{
+    struct rig r;
+    rig_open(&r, NULL, 0);
+    fake.wants.resolution_ns = 1000000000;
+    fake.wants.rounded = true;
+    uint64_t last = 0, half = 500000000;
+    for (int i = 0; i < 20; i++) {
+        metrics_counter_add(metrics_counter(r.f.registry, "jobs"), 1);
+        metrics_snapshot_t *s = fixture_sample(&r.f, 0.5);
+        CHECK_EQ_I64(log_append(r.log, s), 1);
+        metrics_snapshot_release(&s);
+        rig_run(&r);
+        uint64_t second = (stamp_seen + half) / 1000000000;
+        CHECK(second > last);
+        last = second;
+    }
+    fake.wants.resolution_ns = 0;
+    fake.wants.rounded = false;
     rig_close(&r);
 }

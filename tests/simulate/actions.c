@@ -451,6 +451,7 @@ static void choose_themes(struct world *w)
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
     if (w->themes & THEME_CLOCK && without(w, WORLD_N4)) w->themes &= ~(unsigned)(THEME_MEMORY | THEME_DISK);
+    w->logs_move = w->themes & THEME_MEMORY;
     shared->disk.journal = w->themes & THEME_POWER;
     if (without(w, WORLD_B5) && w->themes & THEME_STATE) w->themes &= ~(unsigned)THEME_UNREADABLE;
 }

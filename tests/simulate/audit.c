@@ -43,6 +43,13 @@ void audit_lost(struct line *line, double n)
 
 /* --- Segments --- */
 
+struct book_segment *audit_find(uint64_t incarnation)
+{
+    for (struct book_segment *s = book.segments; incarnation && s < book.segments + AUDIT_SEGMENTS; s++)
+        if (s->incarnation == incarnation) return s;
+    return NULL;
+}
+
 char audit_segment(unsigned place, uint64_t incarnation)
 {
     struct book_segment *s = &book.segments[book.segment_count++ % AUDIT_SEGMENTS];
@@ -84,6 +91,7 @@ void audit_deleted(unsigned place, bool followed)
     s->gone = true;
     s->tail_pending = followed;
     if (!followed) segment_lose_tail(s);
+    audit_stale_gone(s);
 }
 
 void audit_unfollowed(void)
@@ -102,14 +110,13 @@ static void segment_first(struct book_segment *s, unsigned backends)
 
 void audit_sampled(uint64_t incarnation, unsigned backends)
 {
-    for (struct book_segment *s = book.segments; s < book.segments + AUDIT_SEGMENTS; s++) {
-        if (s->incarnation != incarnation || !incarnation) continue;
-        if (!s->exported) segment_first(s, backends);
-        s->exported = true;
-        s->known |= backends;
-        s->tail_pending = false;
-        memcpy(s->logged, s->counted, sizeof s->logged);
-    }
+    struct book_segment *s = audit_find(incarnation);
+    if (!s) return;
+    if (!s->exported) segment_first(s, backends);
+    s->exported = true;
+    s->known |= backends;
+    s->tail_pending = false;
+    memcpy(s->logged, s->counted, sizeof s->logged);
 }
 
 /* --- What may be lost --- */

@@ -64,12 +64,19 @@ enum audit_answer {
 void audit_told(unsigned backend, unsigned life, const struct told_list *list, bool applied,
                 enum audit_answer answer, int partly);
 
-/* An exporter was killed: `busy` = not while all its threads waited; `unwritten` = its file lacks something. What it
- * sent last may come again, if it was busy or had no answer. */
-void audit_killed(unsigned life, bool busy, bool unwritten);
+/* An exporter was killed: `busy` = not while all its threads waited. What it sent last may come again, if it was busy
+ * or had no answer; at these places (a bit each), whose logs may not be used next, with other intervals. */
+void audit_killed(unsigned life, bool busy, unsigned otherwise);
 
-/* The log's file of this exporter cannot be written, from now on; it can again. */
-void audit_unwritten(unsigned life, bool unwritten);
+/* An exporter is over, killed or not: if the file of a log lacks something, the segment knows what was sent, but not
+ * what the values were; if the segment goes, too, what was sent since then may come again. */
+void audit_left(unsigned life);
+
+/* The log's file of that segment cannot be written by this exporter, from now on; it can again. */
+void audit_unwritten(unsigned life, uint64_t incarnation, bool unwritten);
+
+/* The log whose file lacked something is used again, and has learned from the segment. */
+void audit_caught_up(uint64_t incarnation);
 
 /* An exporter begins. */
 void audit_lives(unsigned life);

@@ -35,6 +35,8 @@ struct book_segment {
     unsigned place;
     char letter; /* of its series */
     bool exported, gone, tail_pending;
+    unsigned unwritten;           /* 1 + the life whose file of its log lacks something; 0: none */
+    bool stale;                   /* that life is over; the segment knows what the file lacks */
     unsigned known;               /* backends that have a cursor in its log */
     double level;                 /* 0: never set */
     double counted[AUDIT_SERIES]; /* since it was made */
@@ -69,11 +71,16 @@ struct book {
     struct book_segment *here[AUDIT_PLACES]; /* NULL: none */
     unsigned made[AUDIT_PLACES];
     double counted[AUDIT_PLACES][AUDIT_SERIES];
-    uint64_t requests, first_request[2]; /* of each life */
-    bool unwritten[2];
+    uint64_t requests;
     unsigned violations;
 };
 extern struct book book;
+
+/* The segment of that incarnation; NULL for 0 and others. */
+struct book_segment *audit_find(uint64_t incarnation);
+
+/* It is deleted. */
+void audit_stale_gone(struct book_segment *segment);
 
 /* Less is owed, since this was lost as documented. */
 void audit_lost(struct line *line, double n);

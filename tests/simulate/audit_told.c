@@ -53,39 +53,46 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
     *was = *r;
 }
 
-/* Totals of an earlier segment may still come beside those of its successor. */
-static void told_total(struct book_backend *b, struct line *l, const struct told *t)
+/* What is told of two moments must agree, in whatever order it comes: totals only grow, and so do a world's levels. */
+static void told_compare(const struct book_backend *b, const struct told *t, const struct receipt *was)
 {
-    if (t->name[2] < l->letter) return;
-    if (t->name[2] == l->letter && t->value < l->last)
-        audit_complain("%s was told that the total %s fell from %.0f to %.0f", b->protocol->type, t->name,
-                       l->last, t->value);
-    l->last = t->value;
-    l->letter = t->name[2];
+    bool falls = was->time < t->time ? was->value > t->value
+                 : was->time > t->time ? was->value < t->value
+                                       : was->value != t->value || !was->unsure;
+    if (falls)
+        audit_complain("%s was told that %s is %.0f at %ld after it was %.0f at %ld", b->protocol->type, t->name,
+                       t->value, (long)(t->time - 1800000000), was->value, (long)(was->time - 1800000000));
 }
 
-/* A level is never older than the last; the clocks of a world do not go back. */
-static void told_level(struct book_backend *b, struct line *l, const struct told *t)
+/* A total or a level. What comes late, since it waited in another log, comes under its own time. Those of an earlier
+ * segment may still come beside those of its successor. */
+static void told_value(struct book_backend *b, struct line *l, const struct told *t, const struct receipt *r)
 {
-    char letter = t->name[7];
-    if (letter < l->letter || t->replaced) return;
-    if (letter == l->letter && (t->value < l->last || t->time < l->last_time))
-        audit_complain("%s was told the level %s %.0f of %ld after %.0f of %ld", b->protocol->type, t->name,
-                       t->value, (long)(t->time - 1800000000), l->last, (long)(l->last_time - 1800000000));
+    if (r->letter < l->letter || t->replaced) return;
+    if (r->letter > l->letter) l->n = l->last_time = 0;
+    struct receipt *same = NULL;
+    for (size_t i = 0; i < l->n; i++) {
+        told_compare(b, t, &l->receipts[i]);
+        if (l->receipts[i].time == t->time) same = &l->receipts[i];
+    }
+    if (same)
+        *same = *r;
+    else
+        line_add(l, r);
+    l->letter = r->letter;
+    if (t->time < l->last_time) return;
     l->last = t->value;
     l->last_time = t->time;
-    l->letter = letter;
 }
 
-static void told_one(struct book_backend *b, const struct told *t, const struct receipt *r)
+static void told_one(struct book_backend *b, const struct told *t, struct receipt *r)
 {
     bool level;
     struct line *l = line_of(b, t->name, &level);
     if (!l) return;
-    if (level)
-        told_level(b, l, t);
-    else if (t->nature == TOLD_TOTAL)
-        told_total(b, l, t);
+    r->letter = t->name[level ? 7 : 2];
+    if (level || t->nature == TOLD_TOTAL)
+        told_value(b, l, t, r);
     else if (t->nature == TOLD_DELTA)
         told_delta(b, l, t, r);
     else
@@ -135,7 +142,6 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
     for (size_t i = 0; applied && i < list->n; i++) {
         r.time = list->at[i].time;
         r.value = list->at[i].value;
-        r.letter = list->at[i].name[2];
         if (partly != (int)i) told_one(b, &list->at[i], &r);
     }
     if ((!applied && answer == AUDIT_UNSURE && b->drops && b->protocol->additive) || never)
@@ -145,23 +151,40 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
 
 /* --- The end of an exporter --- */
 
-/* `first`: of its requests; the life's number was that of others, too. */
-static void line_killed(struct line *l, unsigned life, uint64_t first, uint64_t last, bool unwritten)
+static void line_killed(struct line *l, unsigned life, uint64_t last, bool otherwise)
 {
     for (size_t i = 0; i < l->n; i++) {
         struct receipt *r = &l->receipts[i];
-        if (r->life == life && (r->request == last || (unwritten && r->request >= first))) r->unsure = true;
+        if (r->life != life || r->request != last) continue;
+        r->unsure = true;
+        if (otherwise) l->excess += r->value;
     }
-    if (unwritten) l->excess += l->told - l->before_unwritten;
 }
 
-void audit_killed(unsigned life, bool busy, bool unwritten)
+void audit_killed(unsigned life, bool busy, unsigned otherwise)
+{
+    for (const struct book_segment *s = book.segments; s < book.segments + AUDIT_SEGMENTS; s++)
+        if (s->unwritten == 1 + life) otherwise |= 1u << s->place;
+    for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++) {
+        if (!busy && !b->last_unsure[life]) continue;
+        for (unsigned p = 0; p < AUDIT_PLACES; p++) {
+            line_killed(&b->levels[p], life, b->last_request[life], false);
+            for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                line_killed(&b->counters[p][i], life, b->last_request[life], otherwise >> p & 1);
+        }
+    }
+}
+
+/* The segment that knew what its log's file lacks is gone: since then everything may come again. */
+static void segment_forgets(const struct book_segment *s)
 {
     for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
-        for (unsigned p = 0; p < AUDIT_PLACES; p++)
-            for (unsigned i = 0; i < AUDIT_SERIES; i++)
-                line_killed(&b->counters[p][i], life, book.first_request[life],
-                            busy || b->last_unsure[life] ? b->last_request[life] : 0, unwritten);
+        for (unsigned i = 0; i < AUDIT_SERIES; i++) {
+            struct line *l = &b->counters[s->place][i];
+            l->excess += l->told - l->before_unwritten;
+            for (size_t k = 0; k < l->n; k++)
+                if (l->receipts[k].letter == s->letter) l->receipts[k].unsure = true;
+        }
 }
 
 static void line_come_again(struct line *l)
@@ -185,20 +208,41 @@ void audit_power_lost(void)
         }
 }
 
-void audit_unwritten(unsigned life, bool unwritten)
+void audit_unwritten(unsigned life, uint64_t incarnation, bool unwritten)
 {
-    if (unwritten && !book.unwritten[life])
-        for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++)
-            for (unsigned p = 0; p < AUDIT_PLACES; p++)
-                for (unsigned i = 0; i < AUDIT_SERIES; i++)
-                    b->counters[p][i].before_unwritten = b->counters[p][i].told;
-    book.unwritten[life] = unwritten;
+    struct book_segment *s = audit_find(incarnation);
+    if (!s) return;
+    s->unwritten = unwritten ? 1 + life : 0;
+    for (struct book_backend *b = book.backends; unwritten && b < book.backends + AUDIT_BACKENDS; b++)
+        for (unsigned i = 0; i < AUDIT_SERIES; i++)
+            b->counters[s->place][i].before_unwritten = b->counters[s->place][i].told;
+}
+
+void audit_left(unsigned life)
+{
+    for (struct book_segment *s = book.segments; s < book.segments + AUDIT_SEGMENTS; s++) {
+        if (s->unwritten != 1 + life) continue;
+        audit_forgiven((int)s->place, (1u << AUDIT_BACKENDS) - 1);
+        s->unwritten = 0;
+        s->stale = !s->gone;
+        if (s->gone) segment_forgets(s);
+    }
+}
+
+void audit_caught_up(uint64_t incarnation)
+{
+    struct book_segment *s = audit_find(incarnation);
+    if (s) s->stale = false;
+}
+
+void audit_stale_gone(struct book_segment *s)
+{
+    if (s->stale) segment_forgets(s);
+    s->stale = false;
 }
 
 void audit_lives(unsigned life)
 {
-    book.unwritten[life] = false;
-    book.first_request[life] = book.requests + 1;
     for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++) {
         b->last_request[life] = UINT64_MAX;
         b->tally[life] = (struct tally){0};

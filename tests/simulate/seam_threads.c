@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ struct task {
 static struct task tasks[TASKS];
 static struct task *running; /* NULL: the seam is not in force */
 static struct dice turns;
+static pthread_key_t leaving; /* calls task_leave() in each thread that ends */
 
 /* --- The real ones --- */
 
@@ -152,9 +154,12 @@ static void tasks_call(const void *on, size_t most)
     }
 }
 
+static void task_leave(void *arg);
+
 void threads_begin(uint64_t seed)
 {
     turns = (struct dice){seed};
+    if (pthread_key_create(&leaving, task_leave)) abort();
     tasks[0] = (struct task){.state = TASK_READY, .thread = pthread_self()};
     running = &tasks[0];
 }
@@ -227,15 +232,26 @@ int pthread_cond_broadcast(pthread_cond_t *c)
     return 0;
 }
 
+/* Libraries clean up after a thread, with locks. It gives away its turn in the last round of that. */
+static void task_leave(void *arg)
+{
+    static _Thread_local int rounds;
+    struct task *self = arg;
+    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+        pthread_setspecific(leaving, self);
+        return;
+    }
+    self->state = TASK_DONE;
+    tasks_call(self, TASKS);
+    task_yield(self);
+}
+
 static void *task_run(void *arg)
 {
     struct task *self = arg;
     task_await_turn(self);
-    void *result = self->fn(self->arg);
-    self->state = TASK_DONE;
-    tasks_call(self, TASKS);
-    task_yield(self);
-    return result;
+    pthread_setspecific(leaving, self);
+    return self->fn(self->arg);
 }
 
 int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attr, void *(*fn)(void *),

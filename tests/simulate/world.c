@@ -97,9 +97,11 @@ static void world_sampled(struct world *w, unsigned i, uint64_t incarnation)
 {
     struct running *r = &w->lives[i];
     unsigned place = world_place_of(w, incarnation);
-    uint64_t log = r->memory ? 16 + r->ordinal : 1 + r->setup.log;
+    bool memory = r->memory >> place & 1;
+    uint64_t log = memory ? 16 + r->ordinal : 1 + r->setup.log;
     if (place < AUDIT_PLACES) {
         if (w->log_of[place] && w->log_of[place] != log) audit_forgiven((int)place, world_backends(w));
+        if (!memory && w->log_of[place] == log) audit_caught_up(incarnation);
         w->log_of[place] = log;
         r->led[place] = incarnation;
     }
@@ -115,16 +117,29 @@ static const char said_unfinished[] = "did not finish its payload in time";
 static const char said_unread[] = "cannot read the segment";
 static const char said_late[] = "not all readings were delivered in time";
 
+/* The segment that a line is about. */
+static unsigned said_place(const char *line)
+{
+    const char *at = strstr(line, "segment="), *end = at ? strstr(at, ".seg") : NULL;
+    return end ? (unsigned)(end[-1] - 'a') : 0;
+}
+
+/* The incarnation in the name of a log's file. */
+static uint64_t said_incarnation(const char *line)
+{
+    const char *end = strstr(line, ".log ");
+    return end && end - line > 16 ? strtoull(end - 16, NULL, 16) : 0;
+}
+
 static void world_said(struct world *w, unsigned i, const char *line)
 {
     struct running *r = &w->lives[i];
     story_then("exporter %d: %s", (int)r->ordinal, line);
     if (strstr(line, said_damaged)) audit_complain("a log's file is damaged that nobody has damaged");
-    if (strstr(line, said_memory)) r->memory = true;
-    if (strstr(line, said_unwritten)) r->unwritten = true;
-    if (strstr(line, said_written)) r->unwritten = false;
-    if (strstr(line, said_unfinished) && w->without >> WORLD_N6 & 1) audit_killed(i, false, false);
-    audit_unwritten(i, r->unwritten);
+    if (strstr(line, said_memory)) r->memory |= 1u << said_place(line);
+    if (strstr(line, said_unwritten)) audit_unwritten(i, said_incarnation(line), true);
+    if (strstr(line, said_written)) audit_unwritten(i, said_incarnation(line), false);
+    if (strstr(line, said_unfinished) && w->without >> WORLD_N6 & 1) audit_killed(i, false, r->memory);
     bool harmless = strstr(line, said_unread) || strstr(line, said_late);
     if (!strncmp(line, "error", 5) && !harmless)
         audit_complain("exporter %d says: %s", (int)r->ordinal, line);
@@ -168,6 +183,16 @@ static void world_serve_all(struct world *w, unsigned i)
 
 /* --- Their death --- */
 
+/* What its logs lack goes with it. */
+static void world_left(struct world *w, unsigned i)
+{
+    const struct running *r = &w->lives[i];
+    audit_left(i);
+    audit_unfollowed();
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (r->memory >> p & 1) audit_forgiven((int)p, r->setup.backends);
+}
+
 static void world_gone(struct world *w, unsigned i, bool busy)
 {
     struct running *r = &w->lives[i];
@@ -175,9 +200,8 @@ static void world_gone(struct world *w, unsigned i, bool busy)
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
         audit_complain("exporter %d crashed: status %d", (int)r->ordinal, status);
     story_then("exporter %d is dead", (int)r->ordinal);
-    audit_killed(i, busy, r->unwritten);
-    audit_unfollowed();
-    if (r->memory || r->unwritten) audit_forgiven(-1, r->setup.backends);
+    audit_killed(i, busy, w->logs_move ? ~0u : r->memory);
+    world_left(w, i);
     world_gather(w);
     world_serve_all(w, i);
 }
@@ -188,8 +212,7 @@ static void world_ended(struct world *w, unsigned i)
     int status = life_bury(&r->life);
     story_then("exporter %d has ended", (int)r->ordinal);
     (void)status;
-    audit_unfollowed();
-    if (r->memory) audit_forgiven(-1, r->setup.backends);
+    world_left(w, i);
 }
 
 /* --- Listening --- */
@@ -262,7 +285,7 @@ static void world_launch(struct world *w, unsigned i, const struct setup *setup,
                              .seed = dice_next(&w->dice),
                              .alone = world_let_go,
                              .arg = w};
-    *r = (struct running){.setup = *setup, .memory = setup->log == SETUP_MEMORY, .ordinal = ++w->exporters};
+    *r = (struct running){.setup = *setup, .memory = setup->log == SETUP_MEMORY ? ~0u : 0, .ordinal = ++w->exporters};
     setup_write(setup, w->services, w->folder, world_config);
     audit_lives(i);
     shared->lives[i].steps = 0;

@@ -29,8 +29,7 @@ enum world_fault {
 struct running {
     struct life life;
     struct setup setup;
-    bool memory;      /* its log has no file */
-    bool unwritten;   /* its file lacks something */
+    unsigned memory;  /* segments whose logs have no file, a bit for each place */
     uint64_t ordinal; /* since the world began, for the story */
     uint64_t led[AUDIT_PLACES];
 };
@@ -46,6 +45,7 @@ struct world {
     unsigned drops;                /* on_ambiguous: drop, a bit for each service */
     uint64_t log_of[AUDIT_PLACES]; /* where the log of the segment was last: see world_sampled() */
     uint64_t latest;               /* wall clock, before it was set back */
+    bool logs_move;                /* logs lie now here, now there */
     bool deleted;                  /* a segment was, some time */
     uint64_t full_until;           /* the disk was full up to then, 0 = never */
     uint64_t level;                /* that was set last, of any gauge */

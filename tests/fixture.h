@@ -30,6 +30,7 @@ struct fixture {
     metrics_leader_t *leader;
     metrics_clock_t clock;
     uint64_t ahead; /* nanoseconds */
+    uint64_t set;   /* the wall clock, ahead by so many more */
 };
 
 static inline uint64_t fixture_now(clockid_t id, const struct fixture *f)
@@ -40,7 +41,7 @@ static inline uint64_t fixture_now(clockid_t id, const struct fixture *f)
 }
 static inline uint64_t fixture_wall(void *f)
 {
-    return fixture_now(CLOCK_REALTIME, f);
+    return fixture_now(CLOCK_REALTIME, f) + ((const struct fixture *)f)->set;
 }
 static inline uint64_t fixture_mono(void *f)
 {

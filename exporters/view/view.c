@@ -153,6 +153,18 @@ static const char *view_name(struct view *view, const char *name)
     return whole;
 }
 
+/*
+ * True if the series is not older than the interval that the base closed: so it was in no snapshot before, and nothing
+ * of it was ever sent. (It may be missing in the base because it was retired meanwhile, or just being registered.) By
+ * the segment's own clock, since somebody may set the other one.
+ */
+static bool view_born_since(const struct item *item, const metrics_snapshot_header_t *now,
+                            const metrics_snapshot_header_t *base)
+{
+    uint64_t born = item->start_wall_ns - now->created_wall_ns;
+    return born + base->interval_ns >= base->age_ns;
+}
+
 /* The rules at the top of view.h. */
 static void view_base(struct view *view, struct item *item, const metrics_snapshot_t *now,
                       const metrics_snapshot_t *base)
@@ -162,8 +174,9 @@ static void view_base(struct view *view, struct item *item, const metrics_snapsh
     bool known = b && b->incarnation == h->incarnation;
     item->base = known ? metrics_snapshot_find(base, item->now) : NULL;
     if (item->base) return;
-    bool born_since = b && (!known || item->start_wall_ns >= b->wall_ns);
-    if (born_since || (!b && h->first_export)) return;
+    bool born_since = b && (!known || view_born_since(item, h, b));
+    bool first = !b && h->first_export && h->epoch; /* the first interval of all, and this is its end */
+    if (born_since || first) return;
     item->base = item->now;
     item->rebased = true;
     view->rebased++;

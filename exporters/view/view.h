@@ -6,8 +6,8 @@
  *     delta of a total = its value now - its value in the base, where the base is the snapshot that the
  *     backend accepted last:
  *       1. the same series (name, tags, start, incarnation) is in the base: subtract that;
- *       2. it was born after the base was taken, or belongs to another incarnation, or no exporter ever
- *          read this segment before: subtract nothing;
+ *       2. it was born in the interval that the base closed, or later, or belongs to another incarnation, or no
+ *          exporter ever read this segment before and this one closes an interval: subtract nothing;
  *       3. else (the backend is new, or the series was left out as damaged last time) it is not known what
  *          was reported already: this interval counts as zero, and the reading is counted as rebased.
  *

@@ -93,6 +93,7 @@ static void put_header(struct packing *p, const struct metrics_snapshot *s)
     put_u64(p, "damaged", h->series_damaged);
     put_u64(p, "first", (uint64_t)h->first_export);
     put_u64(p, "saturated", h->sums_saturated);
+    put_u64(p, "age", h->age_ns);
 }
 
 /* flags: bit 0 present, 1 has_stddev */
@@ -607,6 +608,8 @@ static void get_header(struct unpacking *u, const msgpack_object *o, uint64_t *r
             h->first_export = get_u64(u, &kv->val) != 0;
         else if (is_key(kv, "saturated"))
             h->sums_saturated = get_u64(u, &kv->val);
+        else if (is_key(kv, "age"))
+            h->age_ns = get_u64(u, &kv->val);
     }
     u->good &= o->type == MSGPACK_OBJECT_MAP;
 }

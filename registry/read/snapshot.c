@@ -303,6 +303,7 @@ static void fill_header(const struct metrics__taking *t, uint64_t wall)
         .created_wall_ns = r->head.created_wall,
         .series_damaged = r->catalog->damaged + r->order.damaged,
         .first_export = r->head.exported == 0,
+        .age_ns = t->now,
     };
 }
 

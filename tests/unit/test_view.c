@@ -107,6 +107,96 @@ UNIT(view, deltas)
     fixture_close(&f);
 }
 
+struct deltas {
+    struct fixture f;
+    struct backend_common settings;
+    struct selection sel;
+    struct view view;
+    metrics_snapshot_t *base;
+};
+
+static void deltas_open(struct deltas *d)
+{
+    *d = (struct deltas){.settings = {.name = "b"}};
+    fixture_open(&d->f);
+    CHECK(selection_compile(&d->sel, &backend, &d->settings, &(struct option_tags){NULL, 0}));
+}
+
+/* Closes an interval; its view counts from the one before. */
+static void deltas_sample(struct deltas *d, double seconds)
+{
+    metrics_snapshot_t *now = fixture_sample(&d->f, seconds);
+    view_free(&d->view);
+    view_begin(&d->view, &d->sel, 0, 0);
+    CHECK(view_add(&d->view, now, d->base));
+    if (d->base) metrics_snapshot_release(&d->base);
+    d->base = now;
+}
+
+static void deltas_close(struct deltas *d)
+{
+    view_free(&d->view);
+    metrics_snapshot_release(&d->base);
+    selection_free(&d->sel);
+    fixture_close(&d->f);
+}
+
+/* Breaks if what is registered after the wall clock was set counts as older than the base. */
+UNIT(view, the_wall_clock_is_set)
+{
+    struct deltas d;
+    deltas_open(&d);
+    metrics_counter_add(metrics_counter(d.f.registry, "old"), 100);
+    d.f.set = UINT64_C(3600) * 1000000000;
+    deltas_sample(&d, 0);
+    usleep(2000);
+    metrics_counter_add(metrics_counter(d.f.registry, "young"), 7);
+    deltas_sample(&d, 0.001);
+    CHECK_NEAR(total(&d.view, "young"), 7, 0);
+    CHECK_EQ_U64(d.view.rebased, 0);
+    deltas_close(&d);
+}
+
+/* Breaks if a series that came and was not in the snapshot of that interval counts as known; or one that was in an
+ * earlier snapshot, and was retired at the base, counts from zero. */
+UNIT(view, missing_in_the_base)
+{
+    struct deltas d;
+    deltas_open(&d);
+    metrics_counter_add(metrics_counter(d.f.registry, "old"), 100);
+    deltas_sample(&d, 0);
+    usleep(2000);
+    metrics_counter_add(metrics_counter(d.f.registry, "young"), 7);
+    metrics_retire(d.f.registry, (const char *[]){"young"}, 1);
+    metrics_retire(d.f.registry, (const char *[]){"old"}, 1);
+    usleep(2000);
+    deltas_sample(&d, 0);
+    metrics_counter_add(metrics_counter(d.f.registry, "young"), 1);
+    metrics_counter_add(metrics_counter(d.f.registry, "old"), 1);
+    deltas_sample(&d, 0.001);
+    CHECK_NEAR(total(&d.view, "young"), 8, 0);
+    CHECK_NEAR(total(&d.view, "old"), 0, 0);
+    CHECK_EQ_U64(d.view.rebased, 1);
+    deltas_close(&d);
+}
+
+/* Breaks if --once, beside an exporter that has not exported the segment yet, sends what that one will send. */
+UNIT(view, a_private_snapshot_counts_as_zero)
+{
+    struct deltas d;
+    deltas_open(&d);
+    metrics_counter_add(metrics_counter(d.f.registry, "jobs"), 100);
+    metrics_snapshot_t *s = metrics_snapshot_take(metrics_leader_reader(d.f.leader), NULL);
+    view_begin(&d.view, &d.sel, 0, 0);
+    CHECK(view_add(&d.view, s, NULL));
+    CHECK_NEAR(total(&d.view, "jobs"), 0, 0);
+    CHECK_EQ_U64(d.view.rebased, 1);
+    metrics_snapshot_release(&s);
+    deltas_sample(&d, 1);
+    CHECK_NEAR(total(&d.view, "jobs"), 100, 0);
+    deltas_close(&d);
+}
+
 /* Another incarnation owes nothing to the old one's base: its totals count whole. */
 UNIT(view, incarnations)
 {

@@ -205,6 +205,7 @@ typedef struct metrics_snapshot_header {
     uint64_t series_damaged;  /* readings left out because their bytes were invalid */
     int first_export;         /* 1 = no exporter ever closed an interval of this segment before */
     uint64_t sums_saturated;  /* series whose sum, or sum of squares, is beyond the largest double */
+    uint64_t age_ns;          /* of the segment: start - created_wall_ns of a reading is on the same clock */
 } metrics_snapshot_header_t;
 
 /*

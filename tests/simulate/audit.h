@@ -78,8 +78,8 @@ void audit_unwritten(unsigned life, uint64_t incarnation, bool unwritten);
 /* The log whose file lacked something is used again, and has learned from the segment. */
 void audit_caught_up(uint64_t incarnation);
 
-/* An exporter begins. */
-void audit_lives(unsigned life);
+/* An exporter begins; `beside`: --once, while another one runs. */
+void audit_lives(unsigned life, bool beside);
 
 /* One that has ended says this of a backend, by its type. */
 void audit_account(unsigned life, const char *type, const struct ledger_account *account);

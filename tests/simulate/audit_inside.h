@@ -13,6 +13,7 @@ struct receipt {
     unsigned life;
     uint64_t request; /* the number of the request that told it */
     bool unsure;      /* it may come again */
+    bool beside;      /* from an exporter that ran beside another one, and does not know which seconds that one uses */
 };
 
 /* One series at one backend. */
@@ -72,6 +73,7 @@ struct book {
     unsigned made[AUDIT_PLACES];
     double counted[AUDIT_PLACES][AUDIT_SERIES];
     uint64_t requests;
+    bool beside[2]; /* each life */
     unsigned violations;
 };
 extern struct book book;

@@ -38,7 +38,8 @@ static void line_add(struct line *l, const struct receipt *r)
 static void told_delta(struct book_backend *b, struct line *l, const struct told *t, const struct receipt *r)
 {
     struct receipt *was = line_find(l, t);
-    if (!was) {
+    if (r->beside && t->value == 0) return;
+    if (!was || was->beside) {
         line_add(l, r);
         l->told += t->value;
         return;
@@ -54,8 +55,10 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
 }
 
 /* What is told of two moments must agree, in whatever order it comes: totals only grow, and so do a world's levels. */
-static void told_compare(const struct book_backend *b, const struct told *t, const struct receipt *was)
+static void told_compare(const struct book_backend *b, const struct told *t, const struct receipt *now,
+                         const struct receipt *was)
 {
+    if (was->time == t->time && (was->beside || now->beside)) return;
     bool falls = was->time < t->time ? was->value > t->value
                  : was->time > t->time ? was->value < t->value
                                        : was->value != t->value || !was->unsure;
@@ -72,7 +75,7 @@ static void told_value(struct book_backend *b, struct line *l, const struct told
     if (r->letter > l->letter) l->n = l->last_time = 0;
     struct receipt *same = NULL;
     for (size_t i = 0; i < l->n; i++) {
-        told_compare(b, t, &l->receipts[i]);
+        told_compare(b, t, r, &l->receipts[i]);
         if (l->receipts[i].time == t->time) same = &l->receipts[i];
     }
     if (same)
@@ -135,7 +138,7 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
 {
     struct book_backend *b = &book.backends[backend];
     bool again = answer == AUDIT_UNSURE && !b->drops, never = answer == AUDIT_NEVER && list->n == 1;
-    struct receipt r = {.life = life, .request = ++book.requests, .unsure = again};
+    struct receipt r = {.life = life, .request = ++book.requests, .unsure = again, .beside = book.beside[life]};
     b->last_request[life] = r.request;
     b->last_unsure[life] = answer == AUDIT_UNSURE;
     tally_told(b, life, list, answer, partly);
@@ -241,8 +244,9 @@ void audit_stale_gone(struct book_segment *s)
     s->stale = false;
 }
 
-void audit_lives(unsigned life)
+void audit_lives(unsigned life, bool beside)
 {
+    book.beside[life] = beside;
     for (struct book_backend *b = book.backends; b < book.backends + AUDIT_BACKENDS; b++) {
         b->last_request[life] = UINT64_MAX;
         b->tally[life] = (struct tally){0};

@@ -287,7 +287,7 @@ static void world_launch(struct world *w, unsigned i, const struct setup *setup,
                              .arg = w};
     *r = (struct running){.setup = *setup, .memory = setup->log == SETUP_MEMORY ? ~0u : 0, .ordinal = ++w->exporters};
     setup_write(setup, w->services, w->folder, world_config);
-    audit_lives(i);
+    audit_lives(i, once && world_lives(w, 1 - i));
     shared->lives[i].steps = 0;
     if (!life_start(&r->life, &plan)) abort();
     world_listen(w, i);

@@ -254,6 +254,7 @@ void anodot_judge(const struct payload *payload, struct answer *answer)
     const struct response *r = &answer->response;
     if (r->status < 200 || r->status > 299 || judge_body(payload, answer)) return;
     answer->outcome = OUTCOME_RETRY;
+    answer->ambiguous = true; /* the service may have accepted all, and a proxy answered in its place */
     buf_printf(&answer->why, "HTTP %d, but the answer is not Anodot's: %.*s", r->status,
                (int)(r->body.len < 200 ? r->body.len : 200), buf_text(&r->body));
 }

@@ -315,6 +315,7 @@ static void link_send(void *arg, const struct payload *payload, struct answer *a
     redis_exchange(l->redis, &payload->body, 4, added, 2, answer);
     if (answer->outcome != OUTCOME_SENT || (added[0] >= 0 && added[1] >= 0)) return;
     answer->outcome = OUTCOME_RETRY;
+    answer->ambiguous = true;
     buf_str(&answer->why, "Redis did not confirm the transaction");
 }
 

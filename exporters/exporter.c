@@ -332,6 +332,7 @@ static bool exporter_stop_consumers(struct part *list, uint64_t deadline)
             continue;
         }
         say(SAY_WARN, "did not finish its payload in time", "backend", part_name(p), NULL);
+        consumer_abandon(p->consumer);
         all = false;
     }
     return all;
@@ -341,6 +342,12 @@ static void exporter_drop_rest(void *arg, struct source *source)
 {
     (void)arg;
     if (!log_is_durable(source->log)) log_drop_detached(source->log, NULL, NULL, LEDGER_SHUTDOWN);
+}
+
+static void exporter_save(void *arg, struct source *source)
+{
+    (void)arg;
+    log_save(source->log);
 }
 
 /* Writes the final ledger to the segment, for its last readers, and to stderr. */
@@ -375,9 +382,11 @@ void exporter_stop(struct exporter **exporter)
     serve_stop(&e->serve);
     sampler_each(e->sampler, exporter_drop_rest, NULL);
     exporter_farewell(e);
-    if (all)
+    if (all) {
         exporter_free(exporter);
-    else
+    } else {
+        sampler_each(e->sampler, exporter_save, NULL);
         exporter_left_behind = e;
+    }
     *exporter = NULL;
 }

@@ -12,6 +12,14 @@ static enum consumer_retired consumer_retired(struct consumer *c)
     return retired;
 }
 
+static bool consumer_abandoned(struct consumer *c)
+{
+    pthread_mutex_lock(&c->flags);
+    bool abandoned = c->abandoned;
+    pthread_mutex_unlock(&c->flags);
+    return abandoned;
+}
+
 /* True if the thread is to end now. When its backend goes: as soon as it would have to wait. When it
  * hands over: at the end of an interval, too, since a successor with another filter cannot go on in
  * the middle of one. */
@@ -114,7 +122,7 @@ static void *consumer_run(void *arg)
         /* A call during the step has raised the count, so the wait returns at once: nothing is missed. */
         if (waits) seen = wake_wait(c->options.wake, seen, again);
     }
-    if (consumer_retired(c)) consumer_release(c);
+    if (consumer_retired(c) && !consumer_abandoned(c)) consumer_release(c);
     wake_call(&c->ended);
     return NULL;
 }

@@ -58,6 +58,11 @@ bool consumer_start(struct consumer *consumer);
  * thread is still running then: the consumer cannot be freed, only left to the end of the process. */
 bool consumer_stop(struct consumer *consumer, uint64_t deadline);
 
+/* The process ends although consumer_stop() was false: a payload that has no answer yet counts as one whose answer was
+ * lost. With on_ambiguous: drop its readings are dropped now, in the log's file, too; else they are sent again by the next
+ * exporter. The thread does nothing more. */
+void consumer_abandon(struct consumer *consumer);
+
 /*
  * Its backend has left the configuration, or is configured otherwise: the thread ends by itself. With `keep`
  * it does so after the interval that is under way or at the first failure, and the cursors stay for a

@@ -227,12 +227,39 @@ static void consumer_judged(struct consumer *c, uint64_t now, const struct answe
     }
 }
 
+/* False if the owner has settled what is under way, or is about to. */
+static bool consumer_sending(struct consumer *c, bool sending)
+{
+    pthread_mutex_lock(&c->flags);
+    bool goes_on = !c->abandoned;
+    c->sending = sending && goes_on;
+    pthread_mutex_unlock(&c->flags);
+    return goes_on;
+}
+
+void consumer_abandon(struct consumer *c)
+{
+    struct answer answer = {.outcome = OUTCOME_RETRY, .ambiguous = true};
+    pthread_mutex_lock(&c->flags);
+    bool unanswered = c->sending && !c->abandoned;
+    c->abandoned = true;
+    pthread_mutex_unlock(&c->flags);
+    buf_str(&answer.why, "the exporter ends, and there is no response yet");
+    if (unanswered) consumer_retry(c, clock_mono(c->options.clock), &answer);
+    answer_free(&answer);
+}
+
 static void consumer_send(struct consumer *c)
 {
     const struct payload *payload = &c->payloads[c->work.sending];
     struct answer answer = {.outcome = OUTCOME_DROP};
     uint64_t start = clock_mono(c->options.clock);
+    if (!consumer_sending(c, true)) return;
     c->backend->transport->send(c->link, payload, &answer);
+    if (!consumer_sending(c, false)) {
+        answer_free(&answer);
+        return;
+    }
     if (c->backend->judge) c->backend->judge(payload, &answer);
     uint64_t now = clock_mono(c->options.clock);
     if (c->options.meta) meta_sent(c->options.meta, c->settings->name, now - start);

@@ -48,7 +48,7 @@ void log_release(struct log **log)
     bool last = !--l->references;
     pthread_mutex_unlock(&l->lock);
     if (!last) return;
-    if (!l->spent) log_mirror_last(l);
+    if (!l->spent) log_save(l);
     store_close(&l->store, l->spent);
     for (int i = 0; i < LOG_CURSORS; i++) log_cursor_clear(&l->cursors[i]);
     while (l->first) log_entry_free(l, l->first);

@@ -18,8 +18,8 @@
  * accounts.
  *
  * All functions are thread-safe, but each cursor is used by one thread at a time. log_append(), log_settled()
- * and log_done() wait for the file for 5 seconds at most, log_open() and the last log_release() for as long
- * as it takes, no other function.
+ * and log_done() wait for the file for 5 seconds at most, log_open(), log_save() and the last log_release() for as
+ * long as it takes, no other function.
  */
 #ifndef EXPORTERS_LOG_H
 #define EXPORTERS_LOG_H
@@ -107,6 +107,9 @@ uint64_t log_failures(struct log *log);
 struct log *log_retain(struct log *log);
 /* Gives a reference back; *log becomes NULL. The last one writes what the file lacks and frees the log. */
 void log_release(struct log **log);
+
+/* Writes what the file lacks, which may take a minute: for an exporter that ends without releasing it. */
+void log_save(struct log *log);
 
 /* New bounds, from the next append on. */
 void log_set_limits(struct log *log, const struct log_limits *limits);

@@ -104,9 +104,6 @@ void log_mirror_drop(struct log *log, const char *name);
  * After a failure everything is written anew from time to time. */
 uint64_t log_mirror_commit(struct log *log);
 
-/* The log ends: what the file lacks is written now, and waited for. That it could not be is logged. */
-void log_mirror_last(struct log *log);
-
 /* --- log_entry.c --- */
 
 /* The ledger's account is the sum over all logs; this log's part of it is kept beside the cursor, for the

@@ -113,18 +113,27 @@ static void rewrite(struct log *log)
     }
 }
 
-void log_mirror_last(struct log *log)
+/* The ticket of everything, after the file lacked something. */
+static uint64_t rewrite_now(struct log *log)
 {
-    if (!log->store) return;
-    uint64_t ticket = log_mirror_commit(log);
-    if (ticket && store_wait(log->store, ticket, LOG_LAST)) return;
-    if (!store_broken(log->store)) return;
+    pthread_mutex_lock(&log->lock);
     store_abandon(log->store);
     rewrite(log);
-    if (!store_wait(log->store, store_commit(log->store), LOG_LAST))
-        say(SAY_WARN,
-            "the log's file could not be written before the end; the segment has noted what was sent",
-            "segment", log->owner.segment, NULL);
+    uint64_t ticket = store_commit(log->store);
+    pthread_mutex_unlock(&log->lock);
+    return ticket;
+}
+
+void log_save(struct log *log)
+{
+    if (!log->store) return;
+    pthread_mutex_lock(&log->lock);
+    uint64_t ticket = log_mirror_commit(log);
+    pthread_mutex_unlock(&log->lock);
+    if (ticket && store_wait(log->store, ticket, LOG_LAST)) return;
+    if (!store_broken(log->store) || store_wait(log->store, rewrite_now(log), LOG_LAST)) return;
+    say(SAY_WARN, "the log's file could not be written before the end; the segment has noted what was sent",
+        "segment", log->owner.segment, NULL);
 }
 
 uint64_t log_mirror_commit(struct log *log)

@@ -486,3 +486,57 @@ UNIT(consumer, rounded_times_are_different)
     fake.wants.rounded = false;
     rig_close(&r);
 }
+
+/* --- An exporter that ends while a request has no answer --- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: no answer comes */
+static struct wake asked;
+
+static void stuck_send(void *link, const struct payload *payload, struct answer *answer)
+{
+    wake_call(&asked);
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    fake_send(link, payload, answer);
+}
+
+/* Begins a request, abandons it, and lets the answer come after all. */
+static struct ledger_account abandoned(int on_ambiguous)
+{
+    struct rig r;
+    struct transport stuck = fake_transport;
+    stuck.send = stuck_send;
+    fake.transport = &stuck;
+    fake.wants.additive = true;
+    wake_init(&asked);
+    pthread_mutex_lock(&gate);
+    rig_open(&r, NULL, 0);
+    r.settings.on_ambiguous = on_ambiguous;
+    rig_append(&r, 5);
+    CHECK(consumer_start(r.consumer));
+    wake_wait(&asked, 0, CLOCK_NEVER);
+    CHECK(!consumer_stop(r.consumer, 0));
+    consumer_abandon(r.consumer);
+    struct ledger_account account = rig_account(&r);
+    pthread_mutex_unlock(&gate);
+    CHECK(consumer_stop(r.consumer, CLOCK_NEVER));
+    CHECK_EQ_U64(rig_account(&r).delivered, 0);
+    CHECK_EQ_U64(sends, 1);
+    rig_close(&r);
+    wake_destroy(&asked);
+    fake.wants.additive = false;
+    fake.transport = &fake_transport;
+    return account;
+}
+
+/* Breaks if a request without an answer at the end is not recorded, so that the next exporter sends it again although
+ * on_ambiguous says drop; or if what comes of it later is recorded, too. */
+UNIT(consumer, a_request_without_an_answer_at_the_end)
+{
+    struct ledger_account a = abandoned(BACKEND_AMBIGUOUS_DROP);
+    CHECK_EQ_U64(a.dropped[LEDGER_AMBIGUOUS], 2);
+    CHECK_EQ_U64(a.queued, 0);
+    a = abandoned(BACKEND_AMBIGUOUS_RESEND);
+    CHECK_EQ_U64(a.queued, 2);
+    CHECK_EQ_U64(a.retries, 1);
+}

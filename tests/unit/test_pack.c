@@ -192,7 +192,7 @@ static metrics_snapshot_t *everything(void)
     static const unsigned kinds[] = {KIND_gauge, KIND_meter, KIND_set, KIND_timer};
     static uint64_t elements[] = {1, 0xffffffffffff};
     metrics_snapshot_t *s = metrics__snapshot_new(4);
-    s->header = (metrics_snapshot_header_t){1, 2, 3, 4, 5, 6, 7, 1, 8};
+    s->header = (metrics_snapshot_header_t){1, 2, 3, 4, 5, 6, 7, 1, 8, 9};
     for (size_t i = 0; i < 4; i++) {
         struct metrics__series_read *series = metrics__series_new(
             &s->pool, names[i], names[i][1] ? 5 : 1,

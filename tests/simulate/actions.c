@@ -31,17 +31,13 @@ static bool once_in(struct world *w, uint64_t n)
 {
     return dice_once_in(&w->dice, n);
 }
-static bool without(const struct world *w, enum world_fault fault)
-{
-    return w->without >> fault & 1;
-}
 
 /* --- Setups --- */
 
 static unsigned some_backends(struct world *w)
 {
     unsigned all = world_backends(w), some = all & (unsigned)dice_next(&w->dice);
-    bool subset = w->themes & THEME_SETUPS && !without(w, WORLD_B2) && once_in(w, 2);
+    bool subset = w->themes & THEME_SETUPS && once_in(w, 2);
     return subset && some ? some : all;
 }
 
@@ -49,7 +45,6 @@ static enum setup_place some_log(struct world *w)
 {
     enum setup_place home = w->themes & THEME_STATE ? SETUP_STATE_DIR : SETUP_FILE;
     if (!(w->themes & THEME_MEMORY)) return home;
-    if (without(w, WORLD_B3)) return w->seed & 1 ? home : SETUP_MEMORY;
     if (once_in(w, 3)) return SETUP_MEMORY;
     return once_in(w, 4) ? SETUP_STATE_DIR : home;
 }
@@ -57,8 +52,7 @@ static enum setup_place some_log(struct world *w)
 static struct setup some_setup(struct world *w)
 {
     struct setup s = {.backends = some_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
-    if (w->themes & THEME_SETUPS && once_in(w, 4) && !without(w, WORLD_B5))
-        s.places = (unsigned)dice_between(&w->dice, 1, 3);
+    if (w->themes & THEME_SETUPS && once_in(w, 4)) s.places = (unsigned)dice_between(&w->dice, 1, 3);
     if (w->themes & THEME_SETUPS && once_in(w, 4)) s.glob = true;
     if (w->themes & THEME_RELOADS && once_in(w, 2))
         s.max_lag = (unsigned)dice_between(&w->dice, 1000, 1002); /* a change */
@@ -108,13 +102,10 @@ static bool do_add_and_die(struct world *w)
     return true;
 }
 
-/* Where the clock is set, and without the fault of series that are born after that, there are all of them at once. */
 static void make(struct world *w, unsigned place)
 {
     writer_make(&w->writers[place], place, w->folder);
     w->log_of[place] = 0;
-    if (w->themes & THEME_CLOCK && without(w, WORLD_N5))
-        for (unsigned i = 0; i < AUDIT_SERIES; i++) writer_add(&w->writers[place], i, 0);
 }
 
 static bool do_make(struct world *w)
@@ -139,7 +130,6 @@ static bool do_delete(struct world *w)
     struct writer *one = some_writer(w);
     if (!one) return false;
     story_do("segment %c is deleted", 'a' + one->place);
-    w->deleted = true;
     audit_deleted(one->place, is_followed(w, one));
     writer_delete(one);
     return true;
@@ -175,53 +165,22 @@ static int free_place(struct world *w)
     return -1;
 }
 
-/* A log that knows nothing of the last one may use its last seconds again: an exporter that ends in the second in which it
- * sent something takes the next one, so times may run ahead by some. */
-static void let_second_pass(struct world *w, const struct setup *setup)
-{
-    bool other =
-        setup->log == SETUP_MEMORY || shared->disk.closed || shared->disk.full || shared->disk.failing;
-    for (unsigned p = 0; p < AUDIT_PLACES; p++)
-        if (w->log_of[p] && w->log_of[p] != 1 + setup->log) other = true;
-    if (!other || !without(w, WORLD_N4)) return;
-    story_do("10 s pass");
-    world_pass(w, 10 * SECOND);
-}
-
 static bool do_start(struct world *w)
 {
     int i = free_place(w);
     if (i < 0) return false;
     struct setup setup = some_setup(w);
-    let_second_pass(w, &setup);
     shared->lives[i] = (struct shared_life){.shuffle = once_in(w, 4)};
     if (w->themes & THEME_KILLS && once_in(w, 4)) shared->lives[i].kill_at = dice_between(&w->dice, 1, 4000);
     world_start(w, (unsigned)i, &setup);
     return true;
 }
 
-/* The disk is, or was not long ago, in a state that a clean end does not survive. */
-static bool is_disk_ill(const struct world *w)
-{
-    return shared->disk.full || shared->disk.failing || shared->mono < w->full_until;
-}
-
-/* A clean end now would meet a fault that this world is to go without. */
-static bool is_end_barred(const struct world *w)
-{
-    bool ill = false;
-    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
-        if (w->services[b].protocol && (w->services[b].listener < 0 || w->services[b].lasts)) ill = true;
-    return (without(w, WORLD_B4) && is_disk_ill(w)) || (without(w, WORLD_N3) && w->deleted && ill);
-}
-
 static bool do_once(struct world *w)
 {
     int i = free_place(w);
-    if (i < 0 || (without(w, WORLD_N1) && world_lives(w, 1 - (unsigned)i))) return false;
-    if (is_end_barred(w)) return false;
+    if (i < 0) return false;
     struct setup setup = some_setup(w);
-    let_second_pass(w, &setup);
     shared->lives[i] = (struct shared_life){0};
     world_once(w, (unsigned)i, &setup);
     return true;
@@ -230,7 +189,7 @@ static bool do_once(struct world *w)
 static bool do_stop(struct world *w)
 {
     int i = some_exporter(w);
-    if (i < 0 || is_end_barred(w)) return false;
+    if (i < 0) return false;
     world_stop(w, (unsigned)i);
     return true;
 }
@@ -325,16 +284,16 @@ static bool do_fill(struct world *w)
 
 static bool do_free(struct world *w)
 {
+    (void)w;
     if (!shared->disk.full && !shared->disk.failing) return false;
     story_do("the disk can be written again");
     shared->disk.full = shared->disk.failing = false;
-    w->full_until = shared->mono + 35 * SECOND;
     return true;
 }
 
 static bool do_close_disk(struct world *w)
 {
-    if (without(w, WORLD_B3)) return false;
+    (void)w;
     story_do(shared->disk.closed ? "the disk can be used again" : "nothing on the disk can be opened");
     shared->disk.closed = !shared->disk.closed;
     return true;
@@ -450,10 +409,8 @@ static void choose_themes(struct world *w)
     if (w->themes & THEME_UNREADABLE && once_in(w, 2)) w->themes |= THEME_STATE;
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
-    if (w->themes & THEME_CLOCK && without(w, WORLD_N4)) w->themes &= ~(unsigned)(THEME_MEMORY | THEME_DISK);
     w->logs_move = w->themes & THEME_MEMORY;
     shared->disk.journal = w->themes & THEME_POWER;
-    if (without(w, WORLD_B5) && w->themes & THEME_STATE) w->themes &= ~(unsigned)THEME_UNREADABLE;
 }
 
 /* Everything works again. */
@@ -474,9 +431,8 @@ static void heal(struct world *w)
 static void finish(struct world *w)
 {
     struct setup setup = {.backends = world_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
-    if (setup.log == SETUP_MEMORY && !without(w, WORLD_B3)) setup.log = SETUP_FILE;
+    if (setup.log == SETUP_MEMORY) setup.log = SETUP_FILE;
     shared->lives[0] = (struct shared_life){0};
-    let_second_pass(w, &setup);
     world_start(w, 0, &setup);
     for (int i = 0; i < 2; i++) {
         do_add(w);
@@ -493,11 +449,6 @@ unsigned actions_run(struct world *w)
     make(w, 0);
     if (once_in(w, 3)) make(w, 1);
     while (n--) act(w);
-    if (without(w, WORLD_B4) && is_disk_ill(w)) {
-        shared->disk.full = shared->disk.failing = false;
-        story_do("the disk can be written again, and 35 s pass");
-        world_pass(w, 35 * SECOND);
-    }
     story_do("everything works again");
     heal(w);
     for (unsigned i = 0; i < SHARED_LIVES; i++)

@@ -11,8 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool service_spares_kept, service_spares_strange;
-
 static const struct {
     bool applies;
     int status;
@@ -73,7 +71,7 @@ void service_leave(struct service *s)
 
 /* --- A request --- */
 
-static enum mood service_mood(struct service *s, const struct http_connection *c)
+static enum mood service_mood(struct service *s)
 {
     enum mood mood = s->lasts ? s->mood : MOOD_GOOD;
     if (s->lasts && !--s->lasts && s->then) {
@@ -82,12 +80,8 @@ static enum mood service_mood(struct service *s, const struct http_connection *c
         s->then = s->calm ? s->then : MOOD_GOOD;
         s->calm = 0;
     }
-    /* After silence it may hang up. */
-    bool early = mood == MOOD_HANGS_UP || mood == MOOD_SILENT,
-         late = mood == MOOD_HANGS_UP_LATE || mood == MOOD_SILENT_LATE;
-    if (service_spares_kept && c->requests && (early || late)) mood = early ? MOOD_FAILS : MOOD_FAILS_LATE;
     bool understands = s->protocol->partly != NULL; /* its exporter reads the body of an answer */
-    if (mood == MOOD_STRANGE && (service_spares_strange || !understands)) mood = MOOD_FAILS_LATE;
+    if (mood == MOOD_STRANGE && !understands) mood = MOOD_FAILS_LATE;
     if (mood == MOOD_PARTLY && !s->protocol->partly) mood = MOOD_GOOD;
     return mood;
 }
@@ -146,7 +140,7 @@ static bool service_data(struct service *s, struct http_connection *c, const str
         http_answer(c, 400, "{}", false);
         return true;
     }
-    enum mood mood = service_mood(s, c);
+    enum mood mood = service_mood(s);
     int partly = mood == MOOD_PARTLY && list.n ? (int)(list.n / 2) : -1;
     service_tell_story(s, &list, mood);
     http_taken(c, request);

@@ -66,10 +66,6 @@ void service_hang_up(struct service *s);
 /* In a process that is no service: a connection that is closed must not live on in a copy. */
 void service_let_go(struct service *s);
 
-/* What services do not do: hang up without an answer on a kept connection; answer what is not
- * theirs. */
-extern bool service_spares_kept, service_spares_strange;
-
 /* Adds what it waits for; returns the new number. */
 nfds_t service_await(const struct service *s, struct pollfd *fds, nfds_t n);
 

@@ -2,7 +2,7 @@
 /*
  * simulate.c - worlds from seeds: each in a process of its own, several at once.
  *
- *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--twice] [--without B1,B2]
+ *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--twice]
  *     simulate --seed N            the story of one world
  */
 #include "actions.h"
@@ -22,9 +22,8 @@
 
 static struct {
     uint64_t from, count;
-    unsigned jobs, without, stop_after;
+    unsigned jobs, stop_after;
     bool story, twice;
-    const char *faults; /* as they were given */
 } options = {.from = 1, .count = 500, .jobs = 1, .stop_after = 5};
 
 /* What all processes add up. */
@@ -40,13 +39,12 @@ static int world_live(uint64_t seed, uint64_t *story, bool quiet)
 {
     struct world w;
     alarm(600);
-    world_begin(&w, seed, options.without);
+    world_begin(&w, seed);
     unsigned violations = actions_run(&w);
     world_end(&w);
     *story = story_fingerprint();
     if ((violations || options.story) && !quiet) {
-        printf("--- simulate --seed %llu%s%s ---\n", (unsigned long long)seed,
-               options.faults ? " --without " : "", options.faults ? options.faults : "");
+        printf("--- simulate --seed %llu ---\n", (unsigned long long)seed);
         story_print(stdout);
         fflush(stdout);
     }
@@ -114,22 +112,6 @@ static void run_all(void)
 
 /* --- The command line --- */
 
-static unsigned faults_of(const char *text)
-{
-    static const char *const names[] = {
-#define FAULT(NAME) #NAME,
-        WORLD_FAULTS(FAULT)
-#undef FAULT
-    };
-    char copy[128], *list = copy;
-    unsigned faults = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *word; (word = strsep(&list, ","));)
-        for (int i = 0; i < WORLD_FAULT_COUNT; i++)
-            if (!strcmp(word, names[i])) faults |= 1u << i;
-    return faults;
-}
-
 static bool parse(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -145,9 +127,6 @@ static bool parse(int argc, char **argv)
             options.jobs = (unsigned)atoi(argv[++i]);
         } else if (!strcmp(argv[i], "--stop-after") && more) {
             options.stop_after = (unsigned)atoi(argv[++i]);
-        } else if (!strcmp(argv[i], "--without") && more) {
-            options.faults = argv[++i];
-            options.without = faults_of(options.faults);
         } else if (!strcmp(argv[i], "--twice")) {
             options.twice = true;
         } else if (!strcmp(argv[i], "--verbose")) {
@@ -169,7 +148,7 @@ int main(int argc, char **argv)
 {
     if (!parse(argc, argv)) {
         fputs(
-            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--without B1,...] [--twice] [--verbose]\n",
+            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--twice] [--verbose]\n",
             stderr);
         return 2;
     }

@@ -31,7 +31,7 @@ static void remove_all(const char *folder)
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-void world_begin(struct world *w, uint64_t seed, unsigned without)
+void world_begin(struct world *w, uint64_t seed)
 {
     static const struct told_protocol *const protocols[AUDIT_BACKENDS] = {&told_anodot20, &told_librato,
                                                                           &told_apptuit, &told_wavefront};
@@ -39,7 +39,6 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
     memset(w, 0, sizeof *w);
     w->seed = seed;
     w->dice = (struct dice){seed};
-    w->without = without;
     snprintf(w->folder, sizeof w->folder, "/dev/shm/mtx-simulate-%010d", (int)getpid());
     snprintf(path, sizeof path, "%s/state", w->folder);
     remove_all(w->folder); /* of a process that had this number and was killed */
@@ -61,8 +60,6 @@ void world_begin(struct world *w, uint64_t seed, unsigned without)
         audit_drops(b, drops);
         if (drops) w->drops |= 1u << b;
     }
-    service_spares_kept = without >> WORLD_B1 & 1;
-    service_spares_strange = without >> WORLD_N2 & 1;
 }
 
 void world_end(struct world *w)
@@ -113,7 +110,6 @@ static const char said_damaged[] = "the log's file is damaged";
 static const char said_memory[] = "the log's file cannot be used; the log is in memory";
 static const char said_unwritten[] = "the log's file cannot be written; the log goes on in memory";
 static const char said_written[] = "the log's file is written again";
-static const char said_unfinished[] = "did not finish its payload in time";
 static const char said_unread[] = "cannot read the segment";
 static const char said_late[] = "not all readings were delivered in time";
 
@@ -139,7 +135,6 @@ static void world_said(struct world *w, unsigned i, const char *line)
     if (strstr(line, said_memory)) r->memory |= 1u << said_place(line);
     if (strstr(line, said_unwritten)) audit_unwritten(i, said_incarnation(line), true);
     if (strstr(line, said_written)) audit_unwritten(i, said_incarnation(line), false);
-    if (strstr(line, said_unfinished) && w->without >> WORLD_N6 & 1) audit_killed(i, false, r->memory);
     bool harmless = strstr(line, said_unread) || strstr(line, said_late);
     if (!strncmp(line, "error", 5) && !harmless)
         audit_complain("exporter %d says: %s", (int)r->ordinal, line);

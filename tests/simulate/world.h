@@ -14,17 +14,6 @@
 #include "shared.h"
 #include "writer.h"
 
-/* Faults that are known: worlds without them do not do what leads there. FOUND.md says what each is. */
-#define WORLD_FAULTS(FAULT) \
-    FAULT(B1)               \
-    FAULT(B2) FAULT(B3) FAULT(B4) FAULT(B5) FAULT(N1) FAULT(N2) FAULT(N3) FAULT(N4) FAULT(N5) FAULT(N6)
-enum world_fault {
-#define FAULT(NAME) WORLD_##NAME,
-    WORLD_FAULTS(FAULT)
-#undef FAULT
-        WORLD_FAULT_COUNT
-};
-
 /* An exporter that may be living. */
 struct running {
     struct life life;
@@ -37,8 +26,7 @@ struct running {
 struct world {
     uint64_t seed;
     struct dice dice;
-    unsigned without; /* faults, a bit each */
-    unsigned themes;  /* what may happen in it, see actions.c */
+    unsigned themes; /* what may happen in it, see actions.c */
     char folder[64];
     struct service services[AUDIT_BACKENDS];
     struct writer writers[AUDIT_PLACES];
@@ -46,14 +34,12 @@ struct world {
     uint64_t log_of[AUDIT_PLACES]; /* where the log of the segment was last: see world_sampled() */
     uint64_t latest;               /* wall clock, before it was set back */
     bool logs_move;                /* logs lie now here, now there */
-    bool deleted;                  /* a segment was, some time */
-    uint64_t full_until;           /* the disk was full up to then, 0 = never */
     uint64_t level;                /* that was set last, of any gauge */
     uint64_t exporters;            /* so many were started */
     struct running lives[SHARED_LIVES];
 };
 
-void world_begin(struct world *w, uint64_t seed, unsigned without);
+void world_begin(struct world *w, uint64_t seed);
 void world_end(struct world *w);
 
 /* All services, a bit each. */

@@ -95,7 +95,7 @@ void exporter_follow(void *arg, struct source *source)
 {
     struct exporter *e = arg;
     for (struct part *p = e->parts; p; p = p->next)
-        if (p->consumer && !consumer_follow(p->consumer, source->log))
+        if (p->consumer && !consumer_follow(p->consumer, source->log, source->path))
             say(SAY_ERROR, "out of memory: a backend cannot follow the segment", "backend", part_name(p),
                 "segment", source->path, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exporter_once.c - one snapshot to each backend (--once), and the check of a configuration (--check). */
 #include "exporter_inside.h"
+#include "glance.h"
 #include "say.h"
 
 #include <errno.h>
@@ -21,34 +22,42 @@ static bool exporter_print_pages(struct exporter *e)
     return good;
 }
 
-/* A snapshot of the first segment; NULL, with the reason, if it cannot be read. Both are the caller's. */
-static metrics_snapshot_t *exporter_glance(const struct config *config, metrics_reader_t **reader,
-                                           metrics_error_t *error)
+/* The logs of segments that another exporter leads: one for each. */
+struct beside {
+    struct glance glance;
+    struct log **logs;
+    size_t n;
+};
+
+static void beside_follow(struct exporter *e, struct beside *b, const struct glimpse *from)
 {
-    const char *path = config->segments.n ? config->segments.items[0] : NULL;
-    *reader = metrics_reader_open(path, NULL, error);
-    return *reader ? metrics_snapshot_take(*reader, error) : NULL;
+    struct log_limits limits = {e->config->log.size, e->config->log.age};
+    struct log *log = from->snapshot ? log_new(&limits, e->ledger) : NULL;
+    if (!log) {
+        say(SAY_ERROR, "cannot read the segment", "reason",
+            from->snapshot ? "out of memory" : from->error.text, NULL);
+        return;
+    }
+    b->logs[b->n++] = log;
+    for (struct part *p = e->parts; p; p = p->next)
+        if (p->consumer) consumer_follow(p->consumer, log, from->path);
+    log_append(log, from->snapshot);
 }
 
-/* If another exporter leads the segment: a private snapshot, which does not close an interval. */
-static bool exporter_once_beside(struct exporter *e, struct log **log)
+/* If another exporter leads the segments: private snapshots, which close no interval. False if there is none. */
+static bool exporter_once_beside(struct exporter *e, struct beside *b)
 {
-    const struct config *c = e->config;
-    struct log_limits limits = {c->log.size, c->log.age};
-    metrics_error_t error = {0};
-    metrics_reader_t *reader;
-    metrics_snapshot_t *snapshot = exporter_glance(c, &reader, &error);
-    *log = snapshot ? log_new(&limits, e->ledger) : NULL;
-    if (*log) {
-        for (struct part *p = e->parts; p; p = p->next)
-            if (p->consumer) consumer_follow(p->consumer, *log);
-        log_append(*log, snapshot);
-    } else {
-        say(SAY_ERROR, "cannot read the segment", "reason", error.text, NULL);
-    }
-    if (snapshot) metrics_snapshot_release(&snapshot);
-    if (reader) metrics_reader_close(&reader);
-    return *log != NULL;
+    if (!glance_take(&e->config->segments, &b->glance)) return false;
+    b->logs = calloc(b->glance.n + 1, sizeof(*b->logs));
+    for (size_t i = 0; b->logs && i < b->glance.n; i++) beside_follow(e, b, &b->glance.at[i]);
+    return b->n > 0;
+}
+
+static void beside_free(struct beside *b)
+{
+    for (size_t i = 0; i < b->n; i++) log_release(&b->logs[i]);
+    free(b->logs);
+    glance_free(&b->glance);
 }
 
 static void exporter_once_config(struct config *config)
@@ -60,7 +69,7 @@ static void exporter_once_config(struct config *config)
 int exporter_once(struct config *config)
 {
     struct buf why = {0};
-    struct log *log = NULL;
+    struct beside beside = {.n = 0};
     exporter_once_config(config);
     struct exporter *e = exporter_new(config, &clock_system, &why);
     if (!e) {
@@ -74,16 +83,16 @@ int exporter_once(struct config *config)
     if (sampler_attached(e->sampler))
         sampler_finish(e->sampler);
     else
-        good = exporter_once_beside(e, &log);
+        good = exporter_once_beside(e, &beside);
     for (struct part *p = e->parts; p && good; p = p->next)
         if (p->consumer) good = consumer_start(p->consumer);
     if (good) {
         exporter_flush(e);
-        good = exporter_idle(e) && (log || exporter_print_pages(e));
+        good = exporter_idle(e) && (beside.n || exporter_print_pages(e));
         if (!exporter_idle(e)) say(SAY_ERROR, "not all readings were delivered in time", NULL);
     }
     exporter_free(&e);
-    log_release(&log);
+    beside_free(&beside);
     return good ? 0 : 1;
 }
 
@@ -125,16 +134,18 @@ static void exporter_print_notes(const struct buf *notes, struct buf *out)
 }
 
 static void exporter_check_backend(const struct config *config, const struct config_backend *b,
-                                   metrics_snapshot_t *snapshot, struct buf *out)
+                                   const struct glimpse *segment, struct buf *out)
 {
     struct selection sel;
     struct view view;
     struct buf notes = {0};
     struct payload payload = {.points = 0};
     if (!selection_compile(&sel, b->type, b->settings, &config->tags)) return;
-    view_begin(&view, &sel, metrics_snapshot_header(snapshot)->wall_ns, 0);
-    view_add(&view, snapshot, NULL);
-    buf_printf(out, "# %s: %zu of %zu series\n", b->settings->name, view.n, metrics_snapshot_count(snapshot));
+    view_begin(&view, &sel, metrics_snapshot_header(segment->snapshot)->wall_ns, 0);
+    view_segment(&view, segment->tag);
+    view_add(&view, segment->snapshot, NULL);
+    buf_printf(out, "# %s: %zu of %zu series\n", b->settings->name, view.n,
+               metrics_snapshot_count(segment->snapshot));
     if (backend_is_scraped(b->type)) {
         struct batch batch = {.view = &view, .to = view.n, .settings = b->settings, .notes = &notes};
         b->type->encode(&batch, &payload);
@@ -179,19 +190,39 @@ static bool exporter_check_outside(const struct config *config, struct buf *out,
     return good;
 }
 
+static void exporter_check_segment(const struct config *config, const struct glimpse *segment,
+                                   struct buf *out)
+{
+    if (!segment->snapshot) {
+        buf_printf(out, "# cannot read the segment: %s\n", segment->error.text);
+        return;
+    }
+    buf_printf(out, "# segment %s:\n", segment->path);
+    for (const struct config_backend *b = config->backends; b; b = b->next)
+        exporter_check_backend(config, b, segment, out);
+}
+
+/* What follows from there being several segments. */
+static void exporter_check_common(const struct config *config, const struct glance *glance, struct buf *out)
+{
+    enum segment_tag tag = segment_tag(&config->segments);
+    struct buf common = {0};
+    if (tag == SEGMENT_TAG_NONE) return;
+    if (!glance->n) buf_str(out, "# no segment matches now\n");
+    buf_printf(out, "# several segments: each series gets the tag " SEGMENT_TAG ", the %s of its segment\n",
+               tag == SEGMENT_TAG_FILE ? "file name" : "path");
+    glance_print_common(glance, &common);
+    if (common.len) buf_str(out, "# series that several segments have, which only that tag keeps apart:\n");
+    buf_mem(out, buf_text(&common), common.len);
+    buf_free(&common);
+}
+
 bool exporter_check(const struct config *config, struct buf *out, struct buf *mistakes)
 {
-    metrics_error_t error = {0};
-    metrics_reader_t *reader;
-    metrics_snapshot_t *snapshot = exporter_glance(config, &reader, &error);
-    if (snapshot) {
-        buf_printf(out, "# segment %s:\n", metrics_reader_path(reader));
-        for (const struct config_backend *b = config->backends; b; b = b->next)
-            exporter_check_backend(config, b, snapshot, out);
-        metrics_snapshot_release(&snapshot);
-    } else {
-        buf_printf(out, "# cannot read the segment: %s\n", error.text);
-    }
-    if (reader) metrics_reader_close(&reader);
+    struct glance glance;
+    if (!glance_take(&config->segments, &glance)) out->failed = true;
+    for (size_t i = 0; i < glance.n; i++) exporter_check_segment(config, &glance.at[i], out);
+    exporter_check_common(config, &glance, out);
+    glance_free(&glance);
     return exporter_check_outside(config, out, mistakes);
 }

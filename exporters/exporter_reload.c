@@ -31,7 +31,8 @@ static bool reload_backend(struct reload *r, const struct config_backend *b, str
 {
     struct part_options options = exporter_part_options(r->exporter);
     struct part *old = part_named(r->exporter->parts, b->settings->name);
-    if (old && config_backend_same(old->config, old->backend, r->config, b)) {
+    bool tagged_alike = old && segment_tag(&old->config->segments) == segment_tag(&r->config->segments);
+    if (tagged_alike && config_backend_same(old->config, old->backend, r->config, b)) {
         old->stays = true;
         r->unchanged++;
         return true;

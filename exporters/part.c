@@ -15,13 +15,14 @@ static uint64_t part_seed(const metrics_clock_t *clock)
 static bool part_begin(struct part *p, const struct part_options *o, struct buf *why)
 {
     const struct option_tags *tags = &p->config->tags;
+    enum segment_tag segment = segment_tag(&p->config->segments);
     if (backend_is_scraped(p->backend->type)) {
-        p->page = page_new(&(struct page_options){p->backend, tags, o->sampler, o->meta, o->clock});
+        p->page = page_new(&(struct page_options){p->backend, tags, o->sampler, o->meta, o->clock, segment});
         if (!p->page) buf_str(why, "out of memory");
         return p->page != NULL;
     }
-    struct consumer_options options = {p->backend, tags,     o->ledger,          o->meta,
-                                       o->wake,    o->clock, part_seed(o->clock)};
+    struct consumer_options options = {p->backend, tags,     o->ledger,           o->meta,
+                                       o->wake,    o->clock, part_seed(o->clock), segment};
     p->consumer = consumer_new(&options, why);
     return p->consumer != NULL;
 }

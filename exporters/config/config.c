@@ -51,7 +51,8 @@ const struct option config_rows[] = {
      OPTION_FIELD(struct config, segments),
      .min = 0,
      .max = 64,
-     .help = "segment to report, or a list of them; without it, $MTX_SEGMENT or /dev/shm/mtx-<uid>.seg"},
+     .help =
+         "segment to report, a pattern, or a list of them; without it, $MTX_SEGMENT or /dev/shm/mtx-<uid>.seg"},
     {.name = "interval",
      .type = OPTION_DURATION,
      OPTION_FIELD(struct config, interval),

@@ -28,6 +28,7 @@ struct consumer_options {
     struct wake *wake; /* called when a log has something new */
     const metrics_clock_t *clock;
     uint64_t seed; /* of the jitter */
+    enum segment_tag segment_tag;
 };
 
 /* NULL, with the reason, if its transport or session refuses the settings, if the ledger has no account
@@ -39,12 +40,12 @@ struct consumer *consumer_new(const struct consumer_options *options, struct buf
 void consumer_free(struct consumer **consumer);
 
 /*
- * Begin to follow a log (a reference is kept), or leave it; the cursor stays in the log if `keep` says so,
+ * Begin to follow the log of the segment at `path` (a reference is kept), or leave it; the cursor stays in the log if `keep` says so,
  * else what is queued is dropped as removed. Thread-safe, and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
  * While a predecessor of the same name still has the cursor, the snapshots wait for it to let go.
  * consumer_follow() is false if the log has no cursor left, or without memory.
  */
-bool consumer_follow(struct consumer *consumer, struct log *log);
+bool consumer_follow(struct consumer *consumer, struct log *log, const char *path);
 void consumer_leave(struct consumer *consumer, struct log *log, bool keep);
 
 /* Does one thing that is due. Returns the monotonic time of the next, CLOCK_NEVER to wait for the logs.

@@ -3,6 +3,7 @@
 #include "consumer_inside.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void consumer_let_go(struct consumer *c)
 {
@@ -10,6 +11,13 @@ void consumer_let_go(struct consumer *c)
     log_undo(c->work.feed->log, c->work.feed->cursor, &c->work.next);
     view_free(&c->work.view);
     c->work = (struct work){0};
+}
+
+static void feed_free(struct feed *f)
+{
+    log_release(&f->log);
+    free(f->segment);
+    free(f);
 }
 
 void consumer_quit(struct consumer *c, struct feed *f, bool drop)
@@ -21,8 +29,7 @@ void consumer_quit(struct consumer *c, struct feed *f, bool drop)
         log_drop(f->log, f->cursor, LEDGER_REMOVED);
     else if (f->cursor != LEDGER_NONE)
         log_detach(f->log, f->cursor);
-    log_release(&f->log);
-    free(f);
+    feed_free(f);
 }
 
 static bool consumer_follows(struct consumer *c, const struct log *log)
@@ -34,12 +41,25 @@ static bool consumer_follows(struct consumer *c, const struct log *log)
     return f != NULL;
 }
 
-bool consumer_follow(struct consumer *c, struct log *log)
+/* NULL without memory. */
+static struct feed *feed_new(const struct consumer *c, struct log *log, const char *path)
+{
+    const char *segment = segment_tag_value(c->options.segment_tag, path);
+    struct feed *f = calloc(1, sizeof *f);
+    if (f && segment) f->segment = strdup(segment);
+    if (f && segment && !f->segment) {
+        free(f);
+        return NULL;
+    }
+    if (f) f->log = log_retain(log);
+    return f;
+}
+
+bool consumer_follow(struct consumer *c, struct log *log, const char *path)
 {
     if (consumer_follows(c, log)) return true;
-    struct feed *f = log_reserve(log, c->settings->name) ? calloc(1, sizeof *f) : NULL;
+    struct feed *f = log_reserve(log, c->settings->name) ? feed_new(c, log, path) : NULL;
     if (!f) return false;
-    f->log = log_retain(log);
     f->cursor = log_attach(log, c->settings->name, &c->selection, true);
     pthread_mutex_lock(&c->lock);
     struct feed **end = &c->feeds;
@@ -59,8 +79,7 @@ void consumer_unlink(struct consumer *c, struct feed *gone)
         log_detach(gone->log, gone->cursor);
     else if (gone->cursor != LEDGER_NONE)
         log_drop(gone->log, gone->cursor, LEDGER_REMOVED);
-    log_release(&gone->log);
-    free(gone);
+    feed_free(gone);
 }
 
 void consumer_leave(struct consumer *c, struct log *log, bool keep)

@@ -16,6 +16,7 @@
 struct feed {
     struct feed *next;
     struct log *log; /* a reference */
+    char *segment;   /* the value of SEGMENT_TAG; NULL: no tag */
     int cursor;      /* LEDGER_NONE while a predecessor has it */
     bool leaving;    /* as soon as the work on it is over */
     bool keep;       /* the cursor stays in the log then */

@@ -45,7 +45,7 @@ static bool consumer_take(struct consumer *c)
         w->most = consumer_most(c);
         w->next.stamp = consumer_stamp(c, h->wall_ns, w->next.last_stamp);
         view_begin(&w->view, w->next.replaced ? &c->replaced : &c->selection, w->next.stamp, h->interval_ns);
-        if (!view_add(&w->view, w->next.snapshot, w->next.base)) {
+        if (!view_segment(&w->view, f->segment) || !view_add(&w->view, w->next.snapshot, w->next.base)) {
             consumer_let_go(c);
             return false;
         }

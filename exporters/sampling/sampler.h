@@ -55,9 +55,9 @@ size_t sampler_attached(struct sampler *sampler);
 /* True if another exporter leads a segment that was asked for. */
 bool sampler_is_busy(const struct sampler *sampler);
 
-/* A fresh snapshot of each segment (not of replaced ones), at most `most`; the references are the
- * caller's. Returns their number. Thread-safe. */
-size_t sampler_fresh(struct sampler *sampler, metrics_snapshot_t **snapshots, size_t most);
+/* A fresh snapshot of each segment (not of replaced ones), at most `most`, and its path; the references and the
+ * paths are the caller's. Returns their number. Thread-safe. */
+size_t sampler_fresh(struct sampler *sampler, metrics_snapshot_t **snapshots, char **paths, size_t most);
 
 /* Calls fn with each source while none can go; fn must not call the sampler. Thread-safe. */
 void sampler_each(struct sampler *sampler, void (*fn)(void *arg, struct source *source), void *arg);

@@ -2,6 +2,7 @@
 /* sampler_list.c - the segments that are followed, in a list that other threads may read. */
 #include "sampler_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool sampler_follows(const struct sampler *s, const char *path)
@@ -60,14 +61,18 @@ size_t sampler_attached(struct sampler *s)
     return n;
 }
 
-size_t sampler_fresh(struct sampler *s, metrics_snapshot_t **snapshots, size_t most)
+size_t sampler_fresh(struct sampler *s, metrics_snapshot_t **snapshots, char **paths, size_t most)
 {
     size_t n = 0;
     pthread_mutex_lock(&s->lock);
     for (struct source *source = s->sources; source && n < most; source = source->next) {
         if (source->replaced || source->ended) continue;
         snapshots[n] = fresh_get(source->fresh);
-        n += snapshots[n] != NULL;
+        paths[n] = snapshots[n] ? strdup(source->path) : NULL;
+        if (paths[n])
+            n++;
+        else if (snapshots[n])
+            metrics_snapshot_release(&snapshots[n]);
     }
     pthread_mutex_unlock(&s->lock);
     return n;

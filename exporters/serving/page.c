@@ -30,6 +30,7 @@ struct edition {
     unsigned references;  /* of the page (the newest edition) and of streams */
     struct stream *streams;
     metrics_snapshot_t **snapshots; /* one for each segment */
+    char **paths;                   /* of the segments */
     size_t snapshot_count;
     struct page_part *parts; /* as many */
     metrics_row_t level;
@@ -86,19 +87,25 @@ static void page_put_plan(struct page *p, struct plan *plan)
     free(plan);
 }
 
-/* A fresh snapshot of each segment, in an array; both are the caller's. NULL without memory. */
-static metrics_snapshot_t **page_fresh(const struct page *p, size_t *n)
+static void page_release(struct edition *e)
 {
-    size_t most = sampler_attached(p->options.sampler);
-    metrics_snapshot_t **snapshots = calloc(most + 1, sizeof(*snapshots));
-    *n = snapshots ? sampler_fresh(p->options.sampler, snapshots, most) : 0;
-    return snapshots;
+    for (size_t i = 0; i < e->snapshot_count; i++) {
+        metrics_snapshot_release(&e->snapshots[i]);
+        free(e->paths[i]);
+    }
+    free(e->snapshots);
+    free(e->paths);
 }
 
-static void page_release(metrics_snapshot_t **snapshots, size_t n)
+/* A fresh snapshot of each segment, which page_release() gives back in any case. False without memory. */
+static bool page_fresh(const struct page *p, struct edition *e)
 {
-    for (size_t i = 0; i < n; i++) metrics_snapshot_release(&snapshots[i]);
-    free(snapshots);
+    size_t most = sampler_attached(p->options.sampler);
+    e->snapshots = calloc(most + 1, sizeof(*e->snapshots));
+    e->paths = calloc(most + 1, sizeof(*e->paths));
+    if (!e->snapshots || !e->paths) return false;
+    e->snapshot_count = sampler_fresh(p->options.sampler, e->snapshots, e->paths, most);
+    return true;
 }
 
 /* Under the lock: gives back a reference. */
@@ -108,7 +115,7 @@ static void page_put(struct page *p, struct edition *edition)
     struct edition **at = &p->editions;
     while (*at && *at != edition) at = &(*at)->next;
     if (*at) *at = edition->next;
-    page_release(edition->snapshots, edition->snapshot_count);
+    page_release(edition);
     free(edition->parts);
     page_put_plan(p, edition->plan);
     free(edition);
@@ -133,12 +140,14 @@ const char *page_path(const struct page *page)
 
 /* --- Views --- */
 
-static bool page_view(struct page *p, metrics_snapshot_t **snapshots, size_t n, struct view *view)
+static bool page_view(struct page *p, const struct edition *e, struct view *view)
 {
     view_begin(view, &p->selection, clock_wall(p->options.clock), 0);
     const struct meta_family *attached = &meta_families[META_ATTACHED];
-    bool good = view_add_level(view, attached->name, attached->help, (double)n);
-    for (size_t i = 0; i < n && good; i++) good = view_add(view, snapshots[i], NULL);
+    bool good = view_add_level(view, attached->name, attached->help, (double)e->snapshot_count);
+    for (size_t i = 0; i < e->snapshot_count && good; i++)
+        good = view_segment(view, segment_tag_value(p->options.segment_tag, e->paths[i])) &&
+               view_add(view, e->snapshots[i], NULL);
     view_sort(view);
     return good;
 }
@@ -146,16 +155,15 @@ static bool page_view(struct page *p, metrics_snapshot_t **snapshots, size_t n, 
 bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *notes)
 {
     struct view view = {0};
-    size_t n;
-    metrics_snapshot_t **snapshots = page_fresh(p, &n);
-    bool good = snapshots && page_view(p, snapshots, n, &view);
+    struct edition e = {0};
+    bool good = page_fresh(p, &e) && page_view(p, &e, &view);
     struct batch batch = {
         .view = &view, .to = view.n, .settings = p->options.backend->settings, .form = form, .notes = notes};
     struct payload payload = {.body = *out};
     if (good) p->options.backend->type->encode(&batch, &payload);
     *out = payload.body;
     view_free(&view);
-    page_release(snapshots, n);
+    page_release(&e);
     return good && buf_ok(out);
 }
 
@@ -182,7 +190,7 @@ static struct plan *page_plan(struct page *p, struct edition *edition)
     struct view view;
     struct buf notes = {0};
     struct plan *plan = calloc(1, sizeof *plan);
-    bool good = plan && page_view(p, edition->snapshots, edition->snapshot_count, &view);
+    bool good = plan && page_view(p, edition, &view);
     struct batch batch = {.view = &view, .settings = p->options.backend->settings, .notes = &notes};
     if (good) {
         batch.to = view.n;
@@ -310,8 +318,7 @@ static struct edition *page_edition(struct page *p)
     struct edition *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     e->references = 1;
-    e->snapshots = page_fresh(p, &e->snapshot_count);
-    if (!e->snapshots) {
+    if (!page_fresh(p, e)) {
         page_put(p, e);
         return NULL;
     }

@@ -32,6 +32,7 @@ struct page_options {
     struct sampler *sampler;
     struct meta *meta; /* may be NULL */
     const metrics_clock_t *clock;
+    enum segment_tag segment_tag;
 };
 
 /* The caller frees it. NULL without memory. */

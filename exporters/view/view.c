@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include "pattern.h"
+#include "printable.h"
 #include "spare_key.h"
 
 #include <float.h>
@@ -109,13 +110,26 @@ void view_free(struct view *view)
     *view = (struct view){0};
 }
 
-/* Behind them all, a tag that says that the segment has a successor, under a key that none of them has. */
-static bool view_replaced_tag(struct view *view, metrics_tag_t *all, size_t n)
+bool view_segment(struct view *view, const char *value)
 {
+    struct buf text = {0};
+    view->segment = NULL;
+    if (!value) return true;
+    printable(&text, value, strlen(value));
+    if (buf_ok(&text)) view->segment = region_copy(&view->region, buf_text(&text), text.len);
+    buf_free(&text);
+    return view->segment != NULL;
+}
+
+/* Adds a tag of our own to n others, under a key that none of them has. NULL as the value: adds none. */
+static bool view_own_tag(struct view *view, metrics_tag_t *all, size_t *n, const char *word,
+                         const char *value)
+{
+    if (!value) return true;
     char *room = region_alloc(&view->region, SPARE_KEY);
     if (!room) return false;
-    all[n] = (metrics_tag_t){spare_key("mtx_segment", all, n, room), "replaced"};
-    tags_sort(all, n + 1);
+    all[*n] = (metrics_tag_t){spare_key(word, all, *n, room), value};
+    tags_sort(all, ++*n);
     return true;
 }
 
@@ -125,8 +139,8 @@ static bool view_tags(struct view *view, struct item *item, const metrics_tag_t 
     const struct selection *sel = view->selection;
     item->tags = own;
     item->tag_count = n;
-    if (!sel->tag_count && !sel->replaced) return true;
-    metrics_tag_t *all = region_alloc(&view->region, (n + sel->tag_count + 1) * sizeof *all);
+    if (!sel->tag_count && !sel->replaced && !view->segment) return true;
+    metrics_tag_t *all = region_alloc(&view->region, (n + sel->tag_count + 2) * sizeof *all);
     size_t a = 0, b = 0, out = 0;
     while (all && (a < n || b < sel->tag_count)) {
         int order = a == n ? 1 : b == sel->tag_count ? -1 : strcmp(own[a].key, sel->tags[b].key);
@@ -134,9 +148,11 @@ static bool view_tags(struct view *view, struct item *item, const metrics_tag_t 
         all[out++] = order <= 0 ? own[a] : sel->tags[b];
         *(order <= 0 ? &a : &b) += 1;
     }
-    if (!all || (sel->replaced && !view_replaced_tag(view, all, out))) return false;
+    if (!all || !view_own_tag(view, all, &out, SEGMENT_TAG, view->segment) ||
+        !view_own_tag(view, all, &out, "mtx_segment", sel->replaced ? "replaced" : NULL))
+        return false;
     item->tags = all;
-    item->tag_count = out + sel->replaced;
+    item->tag_count = out;
     return true;
 }
 

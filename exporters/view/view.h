@@ -22,6 +22,7 @@
 #include "backend.h"
 #include "json.h"
 #include "region.h"
+#include "segment_tag.h"
 #include "spare_key.h"
 
 /* --- Selections --- */
@@ -89,7 +90,8 @@ struct view {
     const struct selection *selection;
     struct item *items; /* in the order of the snapshot: by name, then by tags */
     size_t n, room;
-    uint32_t numbered; /* how many levels and readings were added */
+    uint32_t numbered;   /* how many levels and readings were added */
+    const char *segment; /* the tag SEGMENT_TAG of what is added now; NULL: it gets none */
     uint64_t wall_ns, interval_ns;
     size_t rebased;       /* items */
     struct region region; /* names and tags of the items */
@@ -98,6 +100,10 @@ struct view {
 /* Makes an empty view of a moment, to which snapshots are added; view_free() gives it back. The selection
  * must outlive it. */
 void view_begin(struct view *view, const struct selection *sel, uint64_t wall_ns, uint64_t interval_ns);
+
+/* What is added from now on gets the tag SEGMENT_TAG with this value, which is copied, under a key that no other of
+ * its tags has (see spare_key.h). NULL: it gets none. False without memory. */
+bool view_segment(struct view *view, const char *value);
 
 /* Adds what passes of a snapshot. Both snapshots must outlive the view; base may be NULL (see rule 3 above).
  * False without memory. */

@@ -20,7 +20,7 @@ try:
     want = {str(n): n + 1 for n in range(SEGMENTS)}
 
     def jobs(page):
-        return {of: int(v) for of, v in re.findall(r'^jobs_total\{of="(\d+)"\} (\d+)$', page, re.M)}
+        return {of: int(v) for of, v in re.findall(r'^jobs_total\{of="(\d+)",segment="\1\.seg"\} (\d+)$', page, re.M)}
 
     with open(f"{folder}/errors", "w") as errors:
         exporter = subprocess.Popen([harness.EXPORTER, "-c", f"{folder}/config.yml"], stderr=errors)

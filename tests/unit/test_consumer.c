@@ -116,11 +116,12 @@ static void rig_open(struct rig *r, const enum outcome *outcomes, size_t n)
     r->ledger = ledger_new();
     r->log = log_new(&(struct log_limits){1 << 20, UINT64_MAX}, r->ledger);
     wake_init(&r->wake);
-    struct consumer_options o = {&r->backend, &r->tags, r->ledger, NULL, &r->wake, &r->f.clock, 42};
+    struct consumer_options o = {&r->backend, &r->tags,    r->ledger, NULL,
+                                 &r->wake,    &r->f.clock, 42,        SEGMENT_TAG_NONE};
     r->consumer = consumer_new(&o, &why);
     REQUIRE(r->consumer);
-    CHECK(consumer_follow(r->consumer, r->log));
-    CHECK(consumer_follow(r->consumer, r->log));
+    CHECK(consumer_follow(r->consumer, r->log, "/dev/shm/shop.seg"));
+    CHECK(consumer_follow(r->consumer, r->log, "/dev/shm/shop.seg"));
     buf_free(&why);
 }
 
@@ -295,10 +296,11 @@ UNIT(consumer, successor)
     rig_append(&r, 7);
     consumer_free(&r.consumer);
     rig_append(&r, 9);
-    struct consumer_options o = {&r.backend, &r.tags, r.ledger, NULL, &r.wake, &r.f.clock, 43};
+    struct consumer_options o = {&r.backend, &r.tags,    r.ledger, NULL,
+                                 &r.wake,    &r.f.clock, 43,       SEGMENT_TAG_NONE};
     r.consumer = consumer_new(&o, &why);
     REQUIRE(r.consumer);
-    CHECK(consumer_follow(r.consumer, r.log));
+    CHECK(consumer_follow(r.consumer, r.log, "/dev/shm/shop.seg"));
     buf_free(&why);
     rig_run(&r);
     CHECK_STR(sent, "jobs=5 jobs2=1 jobs=7 jobs2=1 jobs=9 jobs2=1 ");
@@ -314,10 +316,11 @@ UNIT(consumer, newcomer_is_rebased)
     log_drop(r.log, 0, LEDGER_REMOVED);
     consumer_free(&r.consumer);
     struct buf why = {0};
-    struct consumer_options o = {&r.backend, &r.tags, r.ledger, NULL, &r.wake, &r.f.clock, 44};
+    struct consumer_options o = {&r.backend, &r.tags,    r.ledger, NULL,
+                                 &r.wake,    &r.f.clock, 44,       SEGMENT_TAG_NONE};
     r.consumer = consumer_new(&o, &why);
     REQUIRE(r.consumer);
-    CHECK(consumer_follow(r.consumer, r.log));
+    CHECK(consumer_follow(r.consumer, r.log, "/dev/shm/shop.seg"));
     buf_free(&why);
     rig_append(&r, 7);
     rig_append(&r, 9);

@@ -152,10 +152,10 @@ static void day_begin(struct day *d, bool file, const struct log_limits *limits,
                                                  .retry_least = 1000000000,
                                                  .retry_most = 60000000000};
         d->backends[i] = (struct config_backend){&fake, &d->settings[i], NULL};
-        struct consumer_options o = {&d->backends[i], &d->tags,    d->ledger,      NULL,
-                                     &d->wake,        &d->f.clock, (uint64_t)i + 1};
+        struct consumer_options o = {&d->backends[i], &d->tags,    d->ledger,       NULL,
+                                     &d->wake,        &d->f.clock, (uint64_t)i + 1, SEGMENT_TAG_NONE};
         d->consumers[i] = consumer_new(&o, &why);
-        REQUIRE(d->consumers[i] && consumer_follow(d->consumers[i], d->log));
+        REQUIRE(d->consumers[i] && consumer_follow(d->consumers[i], d->log, "/dev/shm/shop.seg"));
     }
     buf_free(&why);
 }

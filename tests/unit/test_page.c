@@ -60,7 +60,8 @@ static void rig_open_with(struct rig *r, const char *options)
     r->config = config_parse("test", text.data, text.len, no_env, &mistakes);
     if (!r->config) UNIT_FAIL("%s\n", buf_text(&mistakes));
     REQUIRE(r->config);
-    struct page_options p = {r->config->backends, &r->config->tags, r->sampler, NULL, &r->f.clock};
+    struct page_options p = {r->config->backends, &r->config->tags, r->sampler, NULL,
+                             &r->f.clock,         SEGMENT_TAG_NONE};
     r->page = page_new(&p);
     REQUIRE(r->page);
     buf_free(&text);

@@ -236,16 +236,21 @@ UNIT(sampler, fresh)
 {
     struct rig r;
     metrics_snapshot_t *a, *b, *c;
+    char *path[3];
     rig_open(&r);
     configure(&r, r.f.path, 10 * second);
-    CHECK_EQ_U64(sampler_fresh(r.sampler, &a, 1), 0);
+    CHECK_EQ_U64(sampler_fresh(r.sampler, &a, path, 1), 0);
     sampler_step(r.sampler);
-    REQUIRE(sampler_fresh(r.sampler, &a, 1) == 1);
-    REQUIRE(sampler_fresh(r.sampler, &b, 1) == 1);
+    REQUIRE(sampler_fresh(r.sampler, &a, &path[0], 1) == 1);
+    REQUIRE(sampler_fresh(r.sampler, &b, &path[1], 1) == 1);
     CHECK(a == b);
     r.f.ahead += second;
-    REQUIRE(sampler_fresh(r.sampler, &c, 1) == 1);
+    REQUIRE(sampler_fresh(r.sampler, &c, &path[2], 1) == 1);
     CHECK(a != c);
+    for (int i = 0; i < 3; i++) {
+        CHECK_STR(path[i], r.f.path);
+        free(path[i]);
+    }
     metrics_snapshot_release(&a);
     metrics_snapshot_release(&b);
     metrics_snapshot_release(&c);

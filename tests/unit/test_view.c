@@ -345,3 +345,59 @@ UNIT(view, added_tags)
     metrics_snapshot_release(&s);
     fixture_close(&f);
 }
+
+/* Paths and patterns alone decide, so that no series changes its tags when a segment comes. */
+UNIT(view, segment_tag)
+{
+    static const struct {
+        char *paths[3];
+        enum segment_tag tag;
+        const char *value; /* for /dev/shm/a.seg */
+    } cases[] = {
+        {{NULL}, SEGMENT_TAG_NONE, NULL},
+        {{"/dev/shm/a.seg"}, SEGMENT_TAG_NONE, NULL},
+        {{"/dev/shm/*.seg"}, SEGMENT_TAG_FILE, "a.seg"},
+        {{"/dev/shm/a.seg", "/dev/shm/b.seg"}, SEGMENT_TAG_FILE, "a.seg"},
+        {{"/dev/shm/a.seg", "/dev/shm/[bc]"}, SEGMENT_TAG_FILE, "a.seg"},
+        {{"/dev/shm/a.seg", "/run/mtx/b.seg"}, SEGMENT_TAG_PATH, "/dev/shm/a.seg"},
+        {{"/dev/*/a.seg"}, SEGMENT_TAG_PATH, "/dev/shm/a.seg"},
+        {{"/dev/shm/a.seg", "/dev/shm/x/b.seg"}, SEGMENT_TAG_PATH, "/dev/shm/a.seg"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct option_list list = {(char **)cases[i].paths, 0};
+        while (list.n < 3 && list.items[list.n]) list.n++;
+        CHECK_EQ_I64(segment_tag(&list), cases[i].tag);
+        const char *value = segment_tag_value(cases[i].tag, "/dev/shm/a.seg");
+        if (cases[i].value)
+            CHECK_STR(value, cases[i].value);
+        else
+            CHECK(!value);
+    }
+}
+
+/* The tag of a segment is beside all others, and a file's name is made text. */
+UNIT(view, of_segment)
+{
+    struct fixture f;
+    fixture_open(&f);
+    struct option_tag top[] = {{"zone", "top"}};
+    struct backend_common settings = {.name = "b"};
+    struct selection sel;
+    struct view view;
+    CHECK(selection_compile(&sel, &backend, &settings, &(struct option_tags){top, 1}));
+    metrics_counter_inc(metrics_counter(f.registry, "a"));
+    metrics_counter_inc(metrics_counter(f.registry, "b", "segment", "theirs"));
+    metrics_snapshot_t *s = fixture_sample(&f, 10);
+    view_begin(&view, &sel, 1, 2);
+    CHECK(view_segment(&view, "x\n\xff.seg"));
+    CHECK(view_add(&view, s, NULL));
+    REQUIRE(view.n == 2 && view.items[0].tag_count == 2 && view.items[1].tag_count == 3);
+    CHECK_STR(view.items[0].tags[0].key, "segment");
+    CHECK_STR(view.items[0].tags[0].value, "x \xef\xbf\xbd.seg");
+    CHECK_STR(view.items[1].tags[0].key, "mtx_segment");
+    CHECK_STR(view.items[1].tags[1].value, "theirs");
+    view_free(&view);
+    metrics_snapshot_release(&s);
+    selection_free(&sel);
+    fixture_close(&f);
+}

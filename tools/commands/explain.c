@@ -264,12 +264,20 @@ static void explain_head(struct explain *e, const struct config_backend *backend
         buf_printf(&e->cli->out, "%s\n", name);
 }
 
+/* Where the exporter follows several segments, each series has a tag that says which. */
+static const char *explain_tag(const struct explain *e)
+{
+    const char *path = e->cli->segment ? e->cli->segment : metrics_default_path();
+    return segment_tag_value(segment_tag(&e->config->segments), path);
+}
+
 static int explain_backend(struct explain *e, const struct config_backend *backend)
 {
     struct asking a;
     struct buf why = {0};
     int code = CLI_OK;
-    if (!asking_open(&a, backend, &e->config->tags, e->now, e->base, &why))
+    const struct asking_of of = {e->now, e->base, explain_tag(e)};
+    if (!asking_open(&a, backend, &e->config->tags, &of, &why))
         code = cli_fail(e->cli, CLI_FAILED, "backend %s: %s", backend->settings->name,
                         why.len ? buf_text(&why) : "out of memory");
     else {

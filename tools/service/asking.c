@@ -127,14 +127,14 @@ void asking_sent(struct asking *a, size_t at, struct buf *payload)
 /* --- Begin and end --- */
 
 /* Without an earlier snapshot, the interval is the whole life of the series. */
-static bool asking_view(struct asking *a, const metrics_snapshot_t *now, const metrics_snapshot_t *base)
+static bool asking_view(struct asking *a, const struct asking_of *of)
 {
-    const metrics_snapshot_header_t *n = metrics_snapshot_header(now);
-    const metrics_snapshot_header_t *b = base ? metrics_snapshot_header(base) : NULL;
+    const metrics_snapshot_header_t *n = metrics_snapshot_header(of->now);
+    const metrics_snapshot_header_t *b = of->base ? metrics_snapshot_header(of->base) : NULL;
     uint64_t life = n->wall_ns > n->created_wall_ns ? n->wall_ns - n->created_wall_ns : 1;
     view_begin(&a->view, &a->selection, n->wall_ns, b ? n->monotonic_ns - b->monotonic_ns : life);
-    if (!view_add(&a->view, now, base)) return false;
-    for (size_t i = 0; !base && i < a->view.n; i++) {
+    if (!view_segment(&a->view, of->segment) || !view_add(&a->view, of->now, of->base)) return false;
+    for (size_t i = 0; !of->base && i < a->view.n; i++) {
         a->view.items[i].base = NULL;
         a->view.items[i].rebased = false;
     }
@@ -142,13 +142,13 @@ static bool asking_view(struct asking *a, const metrics_snapshot_t *now, const m
 }
 
 bool asking_open(struct asking *a, const struct config_backend *backend, const struct option_tags *tags,
-                 const metrics_snapshot_t *now, const metrics_snapshot_t *base, struct buf *why)
+                 const struct asking_of *of, struct buf *why)
 {
     const struct backend_session *session = backend->type->session;
     *a = (struct asking){.backend = backend};
     if (session && !(a->session = session->open(backend->settings, why))) return false;
     if (!selection_compile(&a->selection, backend->type, backend->settings, tags)) return false;
-    if (!asking_view(a, now, base)) return false;
+    if (!asking_view(a, of)) return false;
     if (!backend_is_scraped(backend->type)) return true;
     asking_encode(a, 0, a->view.n, &a->notes, &a->page);
     return buf_ok(&a->page) && buf_ok(&a->notes) && asking_index(a);

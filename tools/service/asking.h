@@ -24,13 +24,21 @@ struct asking {
     char *line_text;
 };
 
+/* What is asked about. */
+struct asking_of {
+    const metrics_snapshot_t *now;
+    const metrics_snapshot_t
+        *base;           /* the earlier one at which the interval begins; NULL: the interval is the whole
+                                     * life of a series */
+    const char *segment; /* the value of SEGMENT_TAG; NULL: no tag */
+};
+
 /*
- * base: the earlier snapshot at which the interval begins; NULL: the interval is the whole life of a series.
  * The snapshots, the backend and the tags must outlive the struct. False with the reason in `why`, which is
  * empty if memory is short. asking_close() in any case.
  */
 bool asking_open(struct asking *asking, const struct config_backend *backend, const struct option_tags *tags,
-                 const metrics_snapshot_t *now, const metrics_snapshot_t *base, struct buf *why);
+                 const struct asking_of *of, struct buf *why);
 void asking_close(struct asking *asking);
 
 /* Appends what is sent for item `at` of the view; nothing if the page leaves it out. Pushed points that are left out

@@ -324,6 +324,7 @@ static const struct transport transport_chouette = {.name = "redis",
                                                     .open = link_open,
                                                     .send = link_send,
                                                     .describe = redis_describe,
+                                                    .check = redis_check,
                                                     .close = link_close};
 
 static void *open_session(const void *settings, struct buf *why)

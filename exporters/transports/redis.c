@@ -123,6 +123,12 @@ void redis_describe(const void *settings, const struct payload *payload, bool se
         buf_printf(&route->address, "%s:%lld", s->host ? s->host : "", (long long)s->port);
 }
 
+bool redis_check(const void *settings, struct buf *why)
+{
+    const struct redis_settings *s = settings;
+    return tls_files_readable(TLS_FILES(s), why);
+}
+
 void redis_command(struct buf *out, size_t n, const char *const *words, const size_t *lengths)
 {
     char *text = NULL;

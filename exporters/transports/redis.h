@@ -33,6 +33,9 @@ void redis_free(struct redis **redis);
 /* The describe() of transports to Redis; see struct transport. Pure. */
 void redis_describe(const void *settings, const struct payload *payload, bool secrets, struct route *route);
 
+/* Their check(). */
+bool redis_check(const void *settings, struct buf *why);
+
 /* Appends a command of n words; lengths may be NULL for words that end with a NUL. Pure. */
 void redis_command(struct buf *out, size_t n, const char *const *words, const size_t *lengths);
 

@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include "clock.h"
+#include "tls_options.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -94,6 +95,10 @@ bool stream_connect(struct stream *s, struct buf *why)
     s->curl = curl_easy_init();
     if (!s->curl) {
         buf_str(why, "out of memory");
+        return false;
+    }
+    if (!tls_files_regular(TLS_FILES(&s->options), why)) {
+        stream_close(s);
         return false;
     }
     set_options(s);

@@ -477,8 +477,9 @@ static void http_send(void *link, const struct payload *payload, struct answer *
     h->error[0] = '\0';
     http_set_common(h);
     http_set_url(h, payload);
+    answer->outcome = OUTCOME_RETRY;
+    if (!tls_files_regular(TLS_FILES(h->settings), &answer->why)) return;
     if (!http_set_body(h, payload)) {
-        answer->outcome = OUTCOME_RETRY;
         buf_str(&answer->why, "out of memory");
         return;
     }
@@ -492,9 +493,16 @@ static void http_send(void *link, const struct payload *payload, struct answer *
     curl_slist_free_all(headers);
 }
 
+bool http_check(const void *settings, struct buf *why)
+{
+    const struct http_settings *s = settings;
+    return tls_files_readable(TLS_FILES(s), why);
+}
+
 const struct transport transport_http = {.name = "http",
                                          .options = http_options,
                                          .open = http_open,
                                          .send = http_send,
                                          .describe = http_describe,
+                                         .check = http_check,
                                          .close = http_close};

@@ -65,6 +65,9 @@ void http_auth_basic(struct payload *request, const char *user, const char *pass
  */
 void http_classify(int status, bool sent_whole, struct answer *answer);
 
+/* The check() of transports that use these settings; see struct transport. */
+bool http_check(const void *settings, struct buf *why);
+
 extern const struct transport transport_http;
 
 /* Gives all requests to `sink`, which fills in status and body, instead of the network (NULL: to the

@@ -117,4 +117,5 @@ const struct transport transport_lines = {.name = "lines",
                                           .open = lines_open,
                                           .send = lines_send,
                                           .describe = lines_describe,
+                                          .check = http_check,
                                           .close = lines_close};

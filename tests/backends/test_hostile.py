@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises: a service cannot silence the exporter, fill its memory, or make it reveal what is not meant for it. A pause of
 more than an hour is not kept (57 years were, and 2^64 ns made it try at once); endless headers and huge or nested arrays
-end the exchange; a proxy for HTTP gets nothing of what goes to Redis or over a plain socket, where it was sent AUTH."""
+end the exchange; a FIFO in the place of a file for TLS, which libcurl opens itself, stops nothing; a proxy for HTTP gets
+nothing of what goes to Redis or over a plain socket, where it was sent AUTH."""
 import os
 import re
 import socket
@@ -92,6 +93,34 @@ def pause(value, kept):
     service.stop()
 
 
+def fifo(name, backend):
+    """A FIFO is refused as a file for TLS, also when it takes the place of one; libcurl would wait for a writer."""
+    service = Raw()
+    with harness.Bench("", flush="1s") as b:
+        pipe, file = f"{b.work}/pipe", f"{b.work}/file"
+        os.mkfifo(pipe)
+        open(file, "w").close()
+
+        def check_config(path):
+            b.backend = backend.format(port=service.port, file=path)
+            b.write_config()
+            done = subprocess.run([harness.EXPORTER, "--check", "--config", b.config], env=b.env, capture_output=True, text=True, timeout=60)
+            return done.returncode, done.stderr
+
+        code, said = check_config(pipe)
+        check(code == 1 and f"{pipe} is not a regular file" in said, f"{name}: the configuration is refused: {said}")
+        code, said = check_config(f"{b.work}/none")
+        check(code == 1 and f"cannot open {b.work}/none: No such file" in said, f"{name}: --check looks for the file: {said}")
+        equal(check_config(file), (0, ""), f"{name}: a file is not")
+        b.ctl("add", "jobs", "5")
+        os.rename(pipe, f"{b.work}/moved")
+        b.start()
+        os.rename(f"{b.work}/moved", file)
+        check(harness.until(15, lambda: f"{file} is not a regular file" in b.log()), f"{name}: it is noticed: {b.log()}")
+        b.stop()
+        check("did not finish" not in b.log(), f"{name}: nothing is stuck: {b.log()}")
+
+
 def proxied(name, backend):
     """What goes to `name` does not go to the proxy."""
     proxy, there = Raw(), Raw()
@@ -159,6 +188,10 @@ if __name__ == "__main__":
         jobs += [pool.submit(pause, v, False) for v in ("-5", "Fri, 31 Dec 1999 23:59:59 GMT", "soon", "")]
         jobs += [pool.submit(proxied, "redis", "{{type: chouette, host: 127.0.0.1, port: {port}, password: sesame, " + RETRY + "}}"),
                  pool.submit(proxied, "wavefront", "{{type: wavefront, mode: proxy, tcp: '127.0.0.1:{port}', " + RETRY + "}}")]
+        for file in "ca_file", "client_cert", "client_key":
+            other = "client_cert: /etc/hostname, " if file == "client_key" else ""
+            jobs += [pool.submit(fifo, f"http, {file}", "{{type: anodot20, url: 'https://127.0.0.1:{port}', token: x, " + other + file + ": '{file}', " + RETRY + "}}"),
+                     pool.submit(fifo, f"redis, {file}", "{{type: chouette, host: 127.0.0.1, port: {port}, tls: true, " + other + file + ": '{file}', " + RETRY + "}}")]
         jobs += [pool.submit(shown, "Location", fake.status(301, headers=[("Location", "http://me:secret@127.0.0.1:9/there?key=secret")]),
                              "secret", "moved to http://.*127.0.0.1:9/there"),
                  pool.submit(shown, "its words", fake.status(500, b"no ?token=open%20sesame \xff\x1b[31m\xc2\x9b"), "open%20|[\x1b\x9b]", "no .token="),

@@ -4,6 +4,7 @@
 #include "config_load.h"
 #include "exporter.h"
 #include "file_limit.h"
+#include "printable.h"
 #include "say.h"
 #include "standard.h"
 
@@ -98,7 +99,10 @@ static int main_print(struct buf *out)
 
 static int main_mistake(const char *why, const char *hint)
 {
-    fprintf(stderr, "mtx-exporter: %s%s\n", why, hint);
+    struct buf line = {0};
+    buf_printf(&line, "mtx-exporter: %s%s\n", why, hint);
+    say_text(&line);
+    buf_free(&line);
     return EXIT_USAGE;
 }
 
@@ -169,12 +173,15 @@ static struct config *main_config(void)
 
 static int main_check(struct config *config)
 {
-    struct buf out = {0}, mistakes = {0};
+    struct buf out = {0}, clean = {0}, mistakes = {0};
     config_print(config, &out);
     bool good = exporter_check(config, &out, &mistakes);
     config_free(&config);
-    int code = main_print(&out);
-    fputs(buf_text(&mistakes), stderr);
+    printable_lines(&clean, buf_text(&out), out.len);
+    if (!buf_ok(&out)) clean.failed = true;
+    buf_free(&out);
+    int code = main_print(&clean);
+    say_text(&mistakes);
     buf_free(&mistakes);
     return good ? code : EXIT_MISTAKE;
 }

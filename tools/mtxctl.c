@@ -58,10 +58,12 @@ static int mtxctl_unknown(const char *name)
 {
     const char *near = NULL;
     for (size_t i = 0; commands[i]; i++) near = nearest_of(name, near, commands[i]->name);
-    fprintf(stderr, "mtxctl: there is no %s \"%s\"", *name == '-' ? "option" : "command", name);
-    if (near) fprintf(stderr, "; did you mean %s?", near);
-    fputs(*name == '-' ? " (options follow the command; see mtxctl --help)\n" : " (see mtxctl --help)\n",
-          stderr);
+    struct buf line = {0};
+    buf_printf(&line, "mtxctl: there is no %s \"%s\"", *name == '-' ? "option" : "command", name);
+    if (near) buf_printf(&line, "; did you mean %s?", near);
+    buf_str(&line,
+            *name == '-' ? " (options follow the command; see mtxctl --help)\n" : " (see mtxctl --help)\n");
+    cli_warn(&line);
     return CLI_USAGE;
 }
 

@@ -49,7 +49,7 @@ struct consumer {
     struct payload payloads[PAYLOADS];
     struct backoff backoff;
     uint64_t not_before;
-    struct complain trouble, unprepared, undone, halves, left_out;
+    struct complain trouble, unprepared, undone, halves, left_out, refused, given_up, logins;
 
     /* Of the list of feeds, what is in them, and work.feed. Never held while a backend is waited for; logs
      * are locked under it. */

@@ -146,6 +146,16 @@ static void consumer_tell_rarely(struct consumer *c, struct complain *trouble, u
     if (complain_due(trouble, now, &repeated)) consumer_tell(c, SAY_WARN, what, answer, SIZE_MAX, repeated);
 }
 
+/* The same for what no success ends: readings that are lost, logins. */
+static void consumer_tell_each(struct consumer *c, struct complain *each, uint64_t now, const char *what,
+                               const struct answer *answer, size_t refused)
+{
+    uint64_t repeated;
+    complain_rest(each, now);
+    if (complain_due(each, now, &repeated))
+        consumer_tell(c, each == &c->logins ? SAY_INFO : SAY_WARN, what, answer, refused, repeated);
+}
+
 /* Prepares half of the payload; false if it is a single reading. */
 static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer *answer)
 {
@@ -160,12 +170,13 @@ static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer
     return true;
 }
 
-static void consumer_lose(struct consumer *c, const struct answer *answer, enum ledger_reason reason)
+static void consumer_lose(struct consumer *c, uint64_t now, const struct answer *answer,
+                          enum ledger_reason reason)
 {
     bool silence = reason == LEDGER_AMBIGUOUS;
-    consumer_tell(c, SAY_WARN,
-                  silence ? "readings are given up because no answer came" : "readings were refused", answer,
-                  SIZE_MAX, 0);
+    consumer_tell_each(c, silence ? &c->given_up : &c->refused, now,
+                       silence ? "readings are given up because no answer came" : "readings were refused",
+                       answer, SIZE_MAX);
     consumer_settle(c, false, reason);
 }
 
@@ -173,7 +184,8 @@ static void consumer_sent(struct consumer *c, uint64_t now, const struct answer 
 {
     struct work *w = &c->work;
     complain_over(&c->trouble, now, "delivers again", "backend", c->settings->name);
-    if (answer->refused) consumer_tell(c, SAY_WARN, "readings were refused", answer, answer->refused, 0);
+    if (answer->refused)
+        consumer_tell_each(c, &c->refused, now, "readings were refused", answer, answer->refused);
     w->refused += answer->refused;
     if (++w->sending == PAYLOADS) consumer_settle(c, true, LEDGER_REFUSED);
 }
@@ -195,7 +207,7 @@ static void consumer_login(struct consumer *c, uint64_t now, const struct answer
         consumer_pause(c, now, answer);
     } else {
         c->backoff.tries = 1;
-        consumer_tell(c, SAY_INFO, "logs in again", answer, SIZE_MAX, 0);
+        consumer_tell_each(c, &c->logins, now, "logs in again", answer, SIZE_MAX);
     }
     /* The encoded payloads hold the old login. */
     if (w->sending && w->first_to < w->to) w->first_to = w->to;
@@ -206,7 +218,7 @@ static void consumer_retry(struct consumer *c, uint64_t now, const struct answer
 {
     bool unsure = answer->ambiguous && c->backend->wants.additive;
     if (unsure && c->settings->on_ambiguous == BACKEND_AMBIGUOUS_DROP)
-        consumer_lose(c, answer, LEDGER_AMBIGUOUS);
+        consumer_lose(c, now, answer, LEDGER_AMBIGUOUS);
     else
         consumer_pause(c, now, answer);
 }
@@ -217,12 +229,12 @@ static void consumer_judged(struct consumer *c, uint64_t now, const struct answe
     case OUTCOME_SENT: consumer_sent(c, now, answer); break;
     case OUTCOME_RETRY: consumer_retry(c, now, answer); break;
     case OUTCOME_LOGIN: consumer_login(c, now, answer); break;
-    case OUTCOME_DROP: consumer_lose(c, answer, LEDGER_REFUSED); break;
+    case OUTCOME_DROP: consumer_lose(c, now, answer, LEDGER_REFUSED); break;
     case OUTCOME_BAD:
-        if (!consumer_halve(c, now, answer)) consumer_lose(c, answer, LEDGER_REFUSED);
+        if (!consumer_halve(c, now, answer)) consumer_lose(c, now, answer, LEDGER_REFUSED);
         break;
     case OUTCOME_SPLIT:
-        if (!consumer_halve(c, now, answer)) consumer_lose(c, answer, LEDGER_TOO_LARGE);
+        if (!consumer_halve(c, now, answer)) consumer_lose(c, now, answer, LEDGER_TOO_LARGE);
         break;
     }
 }

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_QUIET (3600 * CLOCK_SECOND) /* without slow clients */
-
 enum { PAGE_FORMS = 4, PAGE_BUSY = 503 };
 
 /* The backend's plan, shared by the editions with the same series. */
@@ -61,6 +59,7 @@ struct page {
     struct edition *editions; /* newest first; the page holds a reference to that one */
     char *notes;              /* what is left out of the page; logged when it changes */
     struct complain slow;     /* clients that were disconnected */
+    struct complain changed;  /* notes that are new */
 };
 
 struct page *page_new(const struct page_options *options)
@@ -169,18 +168,26 @@ bool page_print(struct page *p, unsigned form, struct buf *out, struct buf *note
 
 /* --- Plans --- */
 
-/* Under the lock: logs the notes if they have changed. */
+static void page_say(const struct page *p, const char *notes, uint64_t repeated)
+{
+    size_t lines = 0;
+    for (const char *c = notes; *c; c++) lines += *c == '\n';
+    char *first = strndup(notes, strcspn(notes, "\n"));
+    say(SAY_WARN, "series are left out of the page; --check lists them", "backend",
+        p->options.backend->settings->name, "count", SAY_U64(lines), "repeated",
+        repeated ? SAY_U64(repeated) : NULL, "first", first, NULL);
+    free(first);
+}
+
+/* Under the lock: logs the notes if they have changed, at growing intervals; any program can change them each time. */
 static void page_tell(struct page *p, struct buf *notes)
 {
+    uint64_t now = clock_mono(p->options.clock), repeated;
     const char *text = buf_text(notes);
-    if (notes->len && (!p->notes || strcmp(p->notes, text))) {
-        size_t lines = 0;
-        for (const char *c = text; *c; c++) lines += *c == '\n';
-        char *first = strndup(text, strcspn(text, "\n"));
-        say(SAY_WARN, "series are left out of the page; --check lists them", "backend",
-            p->options.backend->settings->name, "count", SAY_U64(lines), "first", first, NULL);
-        free(first);
-    }
+    bool news = notes->len && (!p->notes || strcmp(p->notes, text));
+    complain_rest(&p->changed, now);
+    if (news && !complain_due(&p->changed, now, &repeated)) return;
+    if (news) page_say(p, text, repeated);
     free(p->notes);
     p->notes = buf_take(notes);
 }
@@ -284,11 +291,11 @@ static void stream_cut(struct stream *s)
     page_put(s->page, edition);
 }
 
-/* Under the lock: after a quiet hour the next one is news again. */
+/* Under the lock. */
 static void page_tell_slow(struct page *p)
 {
     uint64_t now = clock_mono(p->options.clock);
-    if (now > p->slow.next + PAGE_QUIET) p->slow = (struct complain){.failing = false};
+    complain_rest(&p->slow, now);
     complain(&p->slow, now, "a client that reads its page too slowly is disconnected", "backend",
              p->options.backend->settings->name, "too many sets of numbers would be held");
 }

@@ -22,6 +22,11 @@ bool complain_due(struct complain *c, uint64_t now, uint64_t *repeated)
     return true;
 }
 
+void complain_rest(struct complain *c, uint64_t now)
+{
+    if (c->failing && now > c->next + COMPLAIN_LONGEST) c->pause = COMPLAIN_FIRST;
+}
+
 bool complain(struct complain *c, uint64_t now, const char *message, const char *key, const char *who,
               const char *reason)
 {

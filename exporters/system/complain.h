@@ -25,6 +25,10 @@ struct complain {
  * there were since the last line. */
 bool complain_due(struct complain *c, uint64_t now, uint64_t *repeated);
 
+/* For failures that no success ends: after an hour without one (and without a line) the intervals begin anew. Called
+ * before complain_due(). */
+void complain_rest(struct complain *c, uint64_t now);
+
 /* Notes a failure at `now`, and writes the line "message key=who
  * reason=... repeated=..." if it is due. True if it wrote one. */
 bool complain(struct complain *c, uint64_t now, const char *message, const char *key, const char *who,

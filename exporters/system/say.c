@@ -50,35 +50,21 @@ const char *say_u64(char text[24], uint64_t v)
     return text;
 }
 
-/* One line of UTF-8 that controls no terminal, whatever a service or a segment wrote into it. */
-static void say_printable(struct buf *line, const char *value)
-{
-    struct buf clean = {0};
-    printable(&clean, value, strlen(value));
-    for (const char *c = buf_text(&clean); *c; c++) {
-        if (*c == '"' || *c == '\\') buf_char(line, '\\');
-        buf_char(line, *c);
-    }
-    buf_free(&clean);
-}
-
-/* Plain if it is one word, else in quotes. */
+/* UTF-8 that controls no terminal, whatever a service or a segment wrote into it. Plain if it is one word, else in
+ * quotes. */
 static void say_value(struct buf *line, const char *value)
 {
-    bool word = *value && !value[strcspn(value, " \"\\=\t\r\n")];
+    struct buf clean = {0};
+    printable_lines(&clean, value, strlen(value));
+    const char *text = buf_text(&clean);
+    bool word = *text && !text[strcspn(text, " \"\\=\n")];
     if (!word) buf_char(line, '"');
-    for (size_t n; *value; value += n) {
-        n = strcspn(value, "\n");
-        struct buf part = {0};
-        buf_mem(&part, value, n);
-        say_printable(line, buf_text(&part));
-        buf_free(&part);
-        if (value[n]) {
-            buf_str(line, "\\n");
-            n++;
-        }
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\' || *c == '\n') buf_char(line, '\\');
+        buf_char(line, *c == '\n' ? 'n' : *c);
     }
     if (!word) buf_char(line, '"');
+    buf_free(&clean);
 }
 
 /* --- Standard error --- */
@@ -125,7 +111,10 @@ static void say_lines(const char *text, size_t n)
 
 void say_text(const struct buf *lines)
 {
-    if (lines->len) say_lines(buf_text(lines), lines->len);
+    struct buf clean = {0};
+    printable_lines(&clean, buf_text(lines), lines->len);
+    if (clean.len) say_lines(buf_text(&clean), clean.len);
+    buf_free(&clean);
 }
 
 void say(enum say_level level, const char *message, ...)

@@ -22,7 +22,7 @@ enum say_level { SAY_ERROR, SAY_WARN, SAY_INFO, SAY_DEBUG };
  * left out. Values are quoted if they need it. */
 void say(enum say_level level, const char *message, ...) __attribute__((sentinel));
 
-/* Writes lines that are not the log's own, as they are. */
+/* Writes lines that are not the log's own; only what controls a terminal is taken out. */
 void say_text(const struct buf *lines);
 
 /* Sets the minimum level; lines below it are not written. It is SAY_INFO at first. */

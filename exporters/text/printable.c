@@ -30,6 +30,16 @@ void printable(struct buf *out, const char *text, size_t n)
     buf_free(&valid);
 }
 
+void printable_lines(struct buf *out, const char *text, size_t n)
+{
+    for (const char *end = text + n, *newline; text < end; text = newline + 1) {
+        newline = memchr(text, '\n', (size_t)(end - text));
+        if (!newline) newline = end;
+        printable(out, text, (size_t)(newline - text));
+        if (newline < end) buf_char(out, '\n');
+    }
+}
+
 void printable_buf(struct buf *b)
 {
     struct buf clean = {0};

@@ -14,7 +14,10 @@
  * UTF-8 becomes U+FFFD. */
 void printable(struct buf *out, const char *text, size_t n);
 
-/* Does the same to all that a buffer holds. */
+/* Does the same to each of several lines, and keeps their newlines. */
+void printable_lines(struct buf *out, const char *text, size_t n);
+
+/* Does what printable() does to all that a buffer holds. */
 void printable_buf(struct buf *b);
 
 /* True if the text has no control character (bytes below 32, and 127). False, with the reason appended to

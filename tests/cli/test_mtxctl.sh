@@ -52,6 +52,17 @@ err "$work/mtx-other.seg"
 no_err "mtx-none.seg,"
 is "one line of it" 1 "$(wc -l <"$work/err")"
 
+# What it says controls no terminal, whoever chose the words.
+bad=$'x\e[31m\x01'
+cp "$MTX_SEGMENT" "$work/mtx-$bad.seg"
+for words in "ls --segment $work/mtx-none.seg" "ls --segment $work/$bad" "$bad" "ls --$bad" "explain -c $work/$bad x" "dump $bad"; do
+    # shellcheck disable=SC2086
+    ran="mtxctl $words" && mtxctl $words >"$work/out" 2>"$work/err"
+    err 'x.?\[31m'
+    is "no control character" "" "$(LC_ALL=C grep -h $'[\x01-\x08\x0b-\x1f\x7f]' "$work/err")"
+done
+rm "$work/mtx-$bad.seg"
+
 # A full disk behind standard output is reported.
 ran='mtxctl ls >/dev/full'
 mtxctl ls >/dev/full 2>"$work/err"

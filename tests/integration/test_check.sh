@@ -70,5 +70,23 @@ check "an interval without a unit" argument '"10" is not a duration with its uni
 check "with --check" argument 'mtx-exporter: --interval: "10"' -i 10 --check
 check "another place for the log" argument 'mtx-exporter: --log: "disk"' --log disk
 
+# --- What it says controls no terminal, whoever chose the words -----------------------------------------------------
+bad=$'x\e[31m\x9b\x01'
+clean() { # clean ARGUMENT...: it says something, without control characters
+    "$exporter" "$@" >"$work/out" 2>&1
+    [ -s "$work/out" ] && ! LC_ALL=C grep -n $'[\x01-\x08\x0b-\x1f\x7f\x9b]' "$work/out"
+}
+mkdir "$work/segments"
+: >"$work/segments/$bad.seg"
+printf "segment: '%s/segments/*.seg'\nhttp: off\nbackends: [{type: console}]\n" "$work" >"$work/planted.yml"
+printf 'backends: [{type: "f\\e[31m"}]\n' >"$work/type.yml"
+check "a file that is not there" clean -c "$work/$bad"
+check "a word" clean "$bad"
+check "an option" clean "--$bad"
+check "a backend" clean backends "$bad"
+check "an interval" clean -i "$bad"
+check "a type of backend" clean -c "$work/type.yml" --check
+check "a segment that somebody planted" clean -c "$work/planted.yml" --check
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -51,12 +51,33 @@ UNIT(complain, starts_anew)
     say_to(NULL);
 }
 
+/* Where no success ends it, an hour without it does. */
+UNIT(complain, rests)
+{
+    struct complain c = {0};
+    uint64_t told[16];
+    int n = 0;
+    say_to(sink);
+    for (uint64_t t = 0; t < 24000; t++) {
+        uint64_t now = (1000 + t) * second;
+        if (t >= 100 && t < 12000) continue;
+        complain_rest(&c, now);
+        if (complain(&c, now, "lost", "backend", "b", "refused") && n < 16) told[n++] = t;
+    }
+    static const uint64_t want[] = {0, 10, 30, 70, 12000, 12010, 12030, 12070};
+    for (int i = 0; i < 8 && i < n; i++) CHECK_EQ_U64(told[i], want[i]);
+    CHECK(n > 8);
+    say_to(NULL);
+}
+
 /* A value can neither break the line nor fake another field. */
 UNIT(say, values_stay_in_their_place)
 {
     say_to(sink);
     say(SAY_INFO, "m", "a", "x\ny level=error", "b", NULL, "c", "", "d", "q\"\\", NULL);
     CHECK(strstr(last, " info  m a=\"x\\ny level=error\" c=\"\" d=\"q\\\"\\\\\"\n") != NULL);
+    say(SAY_INFO, "m", "a", "x\x01y\x1b[31m\x7f\xff\xc2\x9b", "b", "x\tlevel=error", NULL);
+    CHECK(strstr(last, " info  m a=\"x y [31m \xef\xbf\xbd \" b=\"x level=error\"\n") != NULL);
     lines = 0;
     say(SAY_DEBUG, "hidden", NULL);
     CHECK_EQ_I64(lines, 0);

@@ -543,3 +543,47 @@ UNIT(consumer, a_request_without_an_answer_at_the_end)
     CHECK_EQ_U64(a.queued, 2);
     CHECK_EQ_U64(a.retries, 1);
 }
+
+/* What a service refuses, gives no answer to, or asks a new login for, every ten minutes for two days: a line at growing
+ * intervals, whichever way it is, and at once again after some quiet hours. */
+UNIT(consumer, lasting_losses_are_logged_rarely)
+{
+    static const struct {
+        enum outcome outcome;
+        size_t refused;
+        bool ambiguous;
+        const char *line;
+    } cases[] = {{OUTCOME_SENT, 1, false, "readings were refused"},
+                 {OUTCOME_DROP, 0, false, "readings were refused"},
+                 {OUTCOME_RETRY, 0, true, "readings are given up because no answer came"},
+                 {OUTCOME_LOGIN, 0, false, "logs in again"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rig r;
+        size_t n = 0, logged = 0;
+        rig_open(&r, NULL, 0);
+        fake.wants.additive = true;
+        r.settings.on_ambiguous = BACKEND_AMBIGUOUS_DROP;
+        refused = cases[i].refused;
+        ambiguous = cases[i].ambiguous;
+        for (; n < 288; n++) {
+            script[0] = cases[i].outcome;
+            script_n = 1;
+            script_at = 0;
+            r.f.ahead += UINT64_C(600) * 1000000000;
+            rig_append(&r, 5);
+            rig_run(&r);
+        }
+        logged = lines_with(cases[i].line);
+        CHECK(logged >= 45 && logged <= 60);
+        CHECK(strstr(lines, "repeated=5") != NULL);
+        r.f.ahead += UINT64_C(4 * 3600) * 1000000000;
+        for (n = 0; n < 2; n++) {
+            script_at = 0;
+            rig_append(&r, 5);
+            rig_run(&r);
+        }
+        CHECK_EQ_U64(lines_with(cases[i].line), logged + 2); /* at once, and after ten seconds */
+        rig_close(&r);
+        fake.wants.additive = false;
+    }
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include "printable.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -47,6 +49,15 @@ struct cmd_line cli_line(const struct command *c)
 
 /* --- Messages --- */
 
+void cli_warn(struct buf *lines)
+{
+    struct buf clean = {0};
+    printable_lines(&clean, buf_text(lines), lines->len);
+    fputs(buf_text(&clean), stderr);
+    buf_free(&clean);
+    buf_free(lines);
+}
+
 static void cli_say(const struct cli *cli, const char *format, va_list ap, bool hint)
 {
     struct buf line = {0};
@@ -54,8 +65,7 @@ static void cli_say(const struct cli *cli, const char *format, va_list ap, bool 
     buf_vprintf(&line, format, ap);
     if (hint) buf_printf(&line, " (see mtxctl %s --help)", cli->command->name);
     buf_char(&line, '\n');
-    fputs(buf_text(&line), stderr);
-    buf_free(&line);
+    cli_warn(&line);
 }
 
 int cli_fail(const struct cli *cli, enum cli_code code, const char *format, ...)

@@ -70,6 +70,9 @@ extern struct cli_common cli_common;
  * static memory. */
 struct cmd_line cli_line(const struct command *command);
 
+/* Prints lines on stderr, without what controls a terminal, and frees the buffer. */
+void cli_warn(struct buf *lines);
+
 /* Prints one line on stderr, "mtxctl ls: ...". Returns code, for `return cli_fail(...)`. */
 int cli_fail(const struct cli *cli, enum cli_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

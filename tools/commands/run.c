@@ -123,7 +123,9 @@ static void run_remove(struct run *run)
 {
     if (!run->ours) return;
     if (run_keep) {
-        fprintf(stderr, "mtxctl run: the segment is kept at %s\n", run->path);
+        struct buf line = {0};
+        buf_printf(&line, "mtxctl run: the segment is kept at %s\n", run->path);
+        cli_warn(&line);
         return;
     }
     unlink(run->path);

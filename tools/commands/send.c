@@ -239,7 +239,7 @@ static void send_summary(struct send *s, int code)
     if (send_quiet && code == CLI_OK && !s->cli->json) return;
     sending_summary(&s->sending, &text);
     if (sending_options.dry && !s->cli->json)
-        fputs(buf_text(&text), stderr);
+        cli_warn(&text);
     else
         buf_mem(&s->cli->out, buf_text(&text), text.len);
     buf_free(&text);

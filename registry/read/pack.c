@@ -10,10 +10,15 @@
  * every bit. Doubles that are lists (centroids) are packed as binaries of little-endian doubles, which is
  * what they are in memory.
  *
+ * The header's first pair is "crc" and the CRC-32 of the whole stream, with four zeros in its own place. zlib's own
+ * checksum, Adler-32, is weak: one wrong byte of the compressed bytes may change several of the stream, and their sum
+ * stay the same. (It may also change nothing: another distance to the same bytes, a bit that pads. That is not damage.)
+ *
  * Before anything is unpacked the stream is walked: no container may claim more elements than there are bytes
  * left, nor nest deeper than 16, and no top-level object may hold more than 65536 elements in all. Otherwise
  * a few hostile bytes would make the unpacker allocate gigabytes: it takes 24 bytes or more for each element.
  */
+#include <arpa/inet.h>
 #include <math.h>
 #include <msgpack.h>
 #include <stdlib.h>
@@ -30,6 +35,9 @@ static const char magic[8] = {'m', 't', 'x', 's', 'n', 'a', 'p', '1'};
 enum { PREFIX = 16, DEPTH_MAX = 16, ELEMENTS_MAX = 65536, INFLATE_MAX = 1 << 30, INFLATE_RATIO = 1032 };
 enum { READING_MIN = 14 }; /* bytes of the shortest reading: a map of "name" and "kind" */
 enum { SCALE_MAX = 20 };   /* OpenTelemetry's */
+static const char crc_key[] = "\xa3"
+                              "crc\xce"; /* behind the byte that begins the header's map */
+enum { CRC_AT = 1 + sizeof crc_key - 1, CRC_SIZE = 4 };
 
 /* --- Encoding --- */
 
@@ -83,6 +91,7 @@ static void put_bytes(struct packing *p, const char *name, const void *bytes, si
 static void put_header(struct packing *p, const struct metrics_snapshot *s)
 {
     const metrics_snapshot_header_t *h = &s->header;
+    if (key(p, "crc")) msgpack_pack_fix_uint32(&p->pk, 0); /* first; put_crc() knows where it is */
     put_u64(p, "readings", s->count);
     put_u64(p, "incarnation", h->incarnation);
     put_u64(p, "epoch", h->epoch);
@@ -187,6 +196,30 @@ static void put_all(struct packing *p, const struct metrics_snapshot *s)
         }
 }
 
+/* Of a stream that has its CRC at CRC_AT. */
+static uint32_t crc_of(const char *raw, size_t n)
+{
+    static const Bytef zeros[CRC_SIZE];
+    uLong crc = crc32_z(0, (const Bytef *)raw, CRC_AT);
+    crc = crc32_z(crc, zeros, CRC_SIZE);
+    return (uint32_t)crc32_z(crc, (const Bytef *)raw + CRC_AT + CRC_SIZE, n - CRC_AT - CRC_SIZE);
+}
+
+static void put_crc(struct packing *p)
+{
+    uint32_t crc = p->failed ? 0 : htonl(crc_of(p->raw.data, p->raw.size));
+    if (!p->failed) memcpy(p->raw.data + CRC_AT, &crc, CRC_SIZE);
+}
+
+/* True if the CRC is right; earlier versions wrote none. */
+static bool crc_is_right(const char *raw, size_t n)
+{
+    uint32_t crc;
+    if (n < CRC_AT + CRC_SIZE || memcmp(raw + 1, crc_key, sizeof crc_key - 1)) return true;
+    memcpy(&crc, raw + CRC_AT, CRC_SIZE);
+    return ntohl(crc) == crc_of(raw, n);
+}
+
 /* The prefix and the packed bytes, deflated; NULL without memory. */
 static unsigned char *deflate_all(const struct packing *p, size_t *n)
 {
@@ -210,6 +243,7 @@ int metrics_snapshot_encode(const metrics_snapshot_t *s, void **bytes, size_t *n
     msgpack_sbuffer_init(&p.raw);
     msgpack_packer_init(&p.pk, &p, write_raw);
     put_all(&p, s);
+    put_crc(&p);
     *bytes = deflate_all(&p, n);
     msgpack_sbuffer_destroy(&p.raw);
     return *bytes ? 0 : metrics__fail(error, METRICS_E_MEMORY, 0, "no memory to encode a snapshot");
@@ -666,6 +700,10 @@ static char *inflate_all(const unsigned char *bytes, size_t n, uint64_t *length,
     } else if (uncompress2((Bytef *)raw, &got, bytes + PREFIX, &used) != Z_OK || got != *length ||
                used != n - PREFIX) {
         metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: it does not inflate");
+        free(raw);
+        raw = NULL;
+    } else if (!crc_is_right(raw, got)) {
+        metrics__fail(error, METRICS_E_FORMAT, 0, "the snapshot is damaged: its checksum is wrong");
         free(raw);
         raw = NULL;
     }

@@ -243,6 +243,22 @@ def split_and_poison(make, config, total):
     service.stop()
 
 
+def too_many_tags(make, config, total):
+    """A series with more tags than the service takes is left out: counted as dropped, with a line, and not as delivered."""
+    service = make()
+    with Bench(config(service, ", include: [jobs, many]")) as b:
+        b.ctl("add", "jobs", "5")
+        b.ctl("inc", "many", *(f"t{i}=v" for i in range(30)))
+        b.start()
+        check(until(10, lambda: total(service, "jobs") == 5), "too many tags: the others arrive")
+        check(until(10, lambda: "readings are left out" in b.log()), f"too many tags: a line says it: {b.log()}")
+        ledger = b.stop()
+        equal((ledger["delivered"], ledger["dropped"]), (ledger["taken"] / 2, ledger["taken"] / 2), "too many tags: counted")
+        check(re.search(r'readings are left out.* first="many.*it has 3\d (tags|dimensions)', b.log()), f"too many tags: the line has the reason: {b.log()}")
+    equal(service.violations[:3], [], "too many tags: violations")
+    service.stop()
+
+
 def unreachable(config_at, expected="cannot deliver"):
     """Refused, unresolvable: logged, retried, and kept for the next exporter."""
     for name, url in answers_table.UNREACHABLE:

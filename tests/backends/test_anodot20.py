@@ -71,6 +71,7 @@ def totals(service, want):
 def main():
     harness.answers("anodot20", Anodot, config, lambda s, name: s.total(name))
     harness.split_and_poison(Anodot, config, lambda s, name: s.total(name))
+    harness.too_many_tags(Anodot, config, lambda s, name: s.total(name))
     harness.example_server(Anodot, config, totals, seconds=5)
 
     service = Anodot()
@@ -84,6 +85,17 @@ def main():
         harness.check(ledger["dropped"] >= 1 and ledger["delivered"] >= 1, f"by index: one of two is refused: {ledger}")
         harness.check("2008 property value is empty" in b.log(), "by index: the service's words are logged")
     harness.equal(service.violations[:3], [], "by index: violations")
+    service.stop()
+
+    # An error about the whole request beside one about a sample: the operator is told both.
+    service = Anodot()
+    service.script(fake.status(200, b'{"errors": [{"error": "2028", "description": "name too long", "index": "0"}, '
+                                    b'{"error": "2003", "description": "metrics per second"}]}'))
+    with harness.Bench(config(service, ", exclude: ['mtx.*']")) as b:
+        b.ctl("add", "jobs", "1")
+        b.start()
+        harness.check(harness.until(10, lambda: "2003 metrics per second; 2028 name too long" in b.log()), f"both: {b.log()}")
+        b.stop()
     service.stop()
     harness.finish()
 

@@ -60,6 +60,7 @@ def totals(service, want):
 def main():
     harness.answers("apptuit", Apptuit, config, lambda s, name: s.total(name))
     harness.split_and_poison(Apptuit, config, lambda s, name: s.total(name))
+    harness.too_many_tags(Apptuit, config, lambda s, name: s.total(name))
     harness.example_server(Apptuit, config, totals)
 
     # Some points of a batch are refused: the others count, the answer's reasons are logged, and nothing is sent again.

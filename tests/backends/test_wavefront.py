@@ -191,6 +191,7 @@ def totals(found):
 def main():
     harness.answers("wavefront", Wavefront, config, lambda s, name: s.total(name))
     harness.split_and_poison(Wavefront, config, lambda s, name: s.total(name))
+    harness.too_many_tags(Wavefront, config, lambda s, name: s.total(name))
     harness.example_server(Wavefront, config, totals(lambda s: s.last), seconds=4)
     harness.example_server(Wavefront, deltas, totals(lambda s: s.deltas), seconds=4)
     harness.example_server(Proxy, tcp, totals(lambda s: s.deltas), seconds=4)

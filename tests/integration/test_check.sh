@@ -9,7 +9,7 @@ export MTX_SEGMENT=/dev/shm/mtx-check-test-$$.seg
 pids=()
 finish() {
     [ ${#pids[@]} -eq 0 ] || kill -9 "${pids[@]}" 2>/dev/null
-    rm -rf "$work" "$MTX_SEGMENT" "$MTX_SEGMENT".*
+    rm -rf "$work" "$MTX_SEGMENT" "$MTX_SEGMENT".* /dev/shm/shop-check-test-$$.seg*
 }
 trap finish EXIT
 
@@ -69,6 +69,15 @@ argument() { # argument TEXT ARGUMENT...: exit status 2 with that text
 check "an interval without a unit" argument '"10" is not a duration with its unit (ms, s, m, h), such as 10s' -i 10
 check "with --check" argument 'mtx-exporter: --interval: "10"' -i 10 --check
 check "another place for the log" argument 'mtx-exporter: --log: "disk"' --log disk
+
+# --- A segment that is not there -------------------------------------------------------------------------------------
+other=/dev/shm/shop-check-test-$$.seg
+MTX_SEGMENT=$other "$MTX_BUILD/tools/mtxctl" inc orders
+printf 'http: off\nbackends: [{type: console}]\n' >"$work/default.yml"
+"$exporter" -c "$work/default.yml" >/dev/null 2>"$work/waiting" &
+pids+=($!)
+check "it waits" until_true 10 says "there is no segment at $MTX_SEGMENT" "$work/waiting"
+check "and names others, whatever they are called" says "$other" "$work/waiting"
 
 # --- What it says controls no terminal, whoever chose the words -----------------------------------------------------
 bad=$'x\e[31m\x9b\x01'

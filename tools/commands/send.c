@@ -238,7 +238,7 @@ static void send_summary(struct send *s, int code)
     struct buf text = {0};
     if (send_quiet && code == CLI_OK && !s->cli->json) return;
     sending_summary(&s->sending, &text);
-    if (sending_options.dry && !s->cli->json)
+    if (settings_options.dry && !s->cli->json)
         cli_warn(&text);
     else
         buf_mem(&s->cli->out, buf_text(&text), text.len);

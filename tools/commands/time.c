@@ -117,14 +117,14 @@ static void time_send(struct sending *s, struct writing *w, uint64_t ns, int sta
     if (s->shown.json.len) buf_printf(&w->cli->out, "[%s]\n", buf_text(&s->shown.json));
     fputs(buf_text(&w->cli->out), stderr);
     buf_reset(&w->cli->out);
-    if (w->cli->json) time_json(w, ns, status, "sent", s->accepted > 0 && !sending_options.dry);
+    if (w->cli->json) time_json(w, ns, status, "sent", s->accepted > 0 && !settings_options.dry);
 }
 
 static int time_prepare(struct cli *cli, struct sending *s)
 {
-    const struct sending_options *o = &sending_options;
+    const struct settings_options *o = &settings_options;
     if (time_backend) return sending_open(s, cli, time_backend);
-    if (o->config || o->instance || o->set.n || o->tags.n || o->dry || o->secrets || time_milliseconds)
+    if (o->config || o->instance || o->set.n || sending_options.tags.n || o->dry || o->secrets || time_milliseconds)
         return cli_usage(cli,
                          "--config, --backend, --set, --tag, --dry-run, --show-secrets and --milliseconds "
                          "need --send");

@@ -237,7 +237,7 @@ static void delivery_send(struct sending *s, const struct payload *payload, cons
 {
     struct delivery d = delivery_begin(s);
     s->requests++;
-    if (sending_options.dry) {
+    if (settings_options.dry) {
         request_print(&s->shown, payload);
         s->accepted += n;
         return;
@@ -349,7 +349,7 @@ size_t sending_try(struct sending *s, const struct point *at, size_t n)
     s->session = real;
     s->link = link;
     s->shown.silent = false;
-    if (sending_options.dry)
+    if (settings_options.dry)
         request_begin(&s->shown);
     else
         http_send_to(NULL);

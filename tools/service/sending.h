@@ -10,68 +10,36 @@
 
 #include "backoff.h"
 #include "cli.h"
-#include "config.h"
 #include "points_line.h"
 #include "request.h"
+#include "settings.h"
 
 /* What the command line said; SENDING_ROWS are the rows, for every command that sends. */
 struct sending_options {
-    const char *config, *instance;
-    struct cmd_list set, tags;
+    struct cmd_list tags;
     uint64_t timeout;
     int64_t retries;
-    bool dry, secrets;
 };
 extern struct sending_options sending_options;
 
-#define SENDING_ROWS                                                                                 \
-    {.name = "set",                                                                                  \
-     .type = CMD_WORDS,                                                                              \
-     .value = &sending_options.set,                                                                  \
-     .arg = "OPTION=VALUE",                                                                          \
-     .help = "an option of the backend (mtx-exporter backends BACKEND lists them); give secrets as " \
-             "token_file=FILE or in the environment"},                                               \
-        {.name = "config",                                                                           \
-         .letter = 'c',                                                                              \
-         .type = CMD_TEXT,                                                                           \
-         .value = &sending_options.config,                                                           \
-         .arg = "FILE",                                                                              \
-         .help = "take the backend's options and tags from this configuration of mtx-exporter"},     \
-        {.name = "backend",                                                                          \
-         .letter = 'b',                                                                              \
-         .type = CMD_TEXT,                                                                           \
-         .value = &sending_options.instance,                                                         \
-         .arg = "NAME",                                                                              \
-         .help = "which backend of the configuration, if it has several of that type"},              \
-        {.name = "tag",                                                                              \
-         .type = CMD_WORDS,                                                                          \
-         .value = &sending_options.tags,                                                             \
-         .arg = "KEY=VALUE",                                                                         \
-         .help = "a tag for every point, unless the point has its own value for it"},                \
-        {.name = "timeout",                                                                          \
-         .type = CMD_DURATION,                                                                       \
-         .value = &sending_options.timeout,                                                          \
-         .arg = "TIME",                                                                              \
-         .def = "30s",                                                                               \
-         .min = 1e6,                                                                                 \
-         .max = 86400e9,                                                                             \
-         .help = "how long a failed request is tried again"},                                        \
-        {.name = "retries",                                                                          \
-         .type = CMD_INTEGER,                                                                        \
-         .value = &sending_options.retries,                                                          \
-         .arg = "N",                                                                                 \
-         .def = "5",                                                                                 \
-         .min = 0,                                                                                   \
-         .max = 1e6,                                                                                 \
-         .help = "how often a failed request is tried again"},                                       \
-        {.name = "dry-run",                                                                          \
-         .letter = 'n',                                                                              \
-         .type = CMD_FLAG,                                                                           \
-         .value = &sending_options.dry,                                                              \
-         .help = "print the requests instead of sending them"},                                      \
-    {                                                                                                \
-        .name = "show-secrets", .type = CMD_FLAG, .value = &sending_options.secrets,                 \
-        .help = "do not mask secrets in what --dry-run prints"                                       \
+#define SENDING_ROWS                                                                                       \
+    SETTINGS_ROWS,                                                                                         \
+        {.name = "tag",                                                                                    \
+         .type = CMD_WORDS,                                                                                \
+         .value = &sending_options.tags,                                                                   \
+         .arg = "KEY=VALUE",                                                                               \
+         .help = "a tag for every point, unless the point has its own value for it"},                      \
+        {.name = "timeout",                                                                                \
+         .type = CMD_DURATION,                                                                             \
+         .value = &sending_options.timeout,                                                                \
+         .arg = "TIME",                                                                                    \
+         .def = "30s",                                                                                     \
+         .min = 1e6,                                                                                       \
+         .max = 86400e9,                                                                                   \
+         .help = "how long a failed request is tried again"},                                              \
+    {                                                                                                      \
+        .name = "retries", .type = CMD_INTEGER, .value = &sending_options.retries, .arg = "N", .def = "5", \
+        .min = 0, .max = 1e6, .help = "how often a failed request is tried again"                          \
     }
 
 /* The exit codes, for .exits of these commands. */
@@ -93,8 +61,8 @@ struct sending {
     struct cli *cli;
     const struct backend *backend;
     const struct backend_points *points;
-    struct config *config;           /* owned; NULL: then the settings are owned */
-    struct backend_common *settings; /* the backend's whole struct */
+    struct settings chosen;
+    struct backend_common *settings; /* those of .chosen: the backend's whole struct */
     void *link, *session;            /* link NULL: nothing is sent */
     metrics_tag_t *tags;
     struct point_reader reader;

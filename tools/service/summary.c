@@ -99,7 +99,7 @@ static void summary_text(const struct sending *s, struct buf *out)
 {
     size_t requests = s->requests + s->shown.asked;
     buf_printf(out, "%s: %zu point%s %s in %zu request%s", s->settings->name, s->accepted,
-               s->accepted == 1 ? "" : "s", sending_options.dry ? "would be sent" : "accepted", requests,
+               s->accepted == 1 ? "" : "s", settings_options.dry ? "would be sent" : "accepted", requests,
                requests == 1 ? "" : "s");
     summary_count(out, s->refused, "refused", "refused");
     summary_count(out, s->bad_lines, "bad line", "bad lines");
@@ -147,7 +147,7 @@ static void summary_json(const struct sending *s, struct buf *out)
     jsonw_array(&j);
     for (size_t i = 0; i < s->refusal_count; i++) summary_refusal(s, &j, &s->refusals[i]);
     jsonw_array_end(&j);
-    if (sending_options.dry) {
+    if (settings_options.dry) {
         struct buf all = {0};
         buf_printf(&all, "[%s]", buf_text(&s->shown.json));
         jsonw_key_raw(&j, "dry_run", buf_text(&all));

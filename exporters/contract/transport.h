@@ -57,8 +57,8 @@ enum outcome {
 
 /* What the other side said, for a backend's judge(). Only some transports have one. */
 struct response {
-    int status; /* of HTTP; 0 = there was no answer */
-    struct buf body;
+    int status;      /* of HTTP; 0 = there was no answer */
+    struct buf body; /* one of more than 1 MiB is no answer, unless the caller sets another limit before */
 };
 
 /* What became of a payload. Zero but for the outcome at first; answer_free() gives it back. */

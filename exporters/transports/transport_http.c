@@ -368,7 +368,7 @@ static bool http_set_body(struct http *h, const struct payload *payload)
 static size_t http_receive(char *data, size_t size, size_t n, void *arg)
 {
     struct buf *body = arg;
-    if (body->len + size * n > HTTP_ANSWER_MOST) return 0;
+    if (body->len + size * n > (body->limit ? body->limit : HTTP_ANSWER_MOST)) return 0;
     buf_mem(body, data, size * n);
     return buf_ok(body) ? size * n : 0;
 }

@@ -124,7 +124,8 @@ static int time_prepare(struct cli *cli, struct sending *s)
 {
     const struct settings_options *o = &settings_options;
     if (time_backend) return sending_open(s, cli, time_backend);
-    if (o->config || o->instance || o->set.n || sending_options.tags.n || o->dry || o->secrets || time_milliseconds)
+    if (o->config || o->instance || o->set.n || sending_options.tags.n || o->dry || o->secrets ||
+        time_milliseconds)
         return cli_usage(cli,
                          "--config, --backend, --set, --tag, --dry-run, --show-secrets and --milliseconds "
                          "need --send");

@@ -4,12 +4,14 @@ asks for it; lists of several pages are whole; what the service refuses is said 
 exit status 2, and nothing is sent; a dry run changes nothing."""
 import base64
 import json
+import os
+import subprocess
 import tempfile
 import urllib.parse
 
 import fake
 from fake import need
-from harness import check, equal, finish
+from harness import MTXCTL, check, equal, finish
 from objects import Caller
 
 AUTH = "Basic " + base64.b64encode(b"me@x.org:sesame").decode()
@@ -361,6 +363,90 @@ equal(service.spaces[space["id"]]["name"], "Store", "spaces rename")
 run("spaces", "delete", "Store")
 check(space["id"] not in service.spaces, "spaces delete")
 
+# --- apply and generate ----------------------------------------------------------------------------------------------------
+work = tempfile.mkdtemp()
+DECLARED = """
+spaces:
+  - name: Shop
+    charts:
+      - name: Orders
+        streams:
+          - {metric: orders, group_function: sum, summary_function: sum}
+          - {composite: 's("x", "*")', name: both}
+      - {name: Now, type: bignumber, streams: [{metric: orders}], min: 0}
+alerts:
+  - name: slow orders
+    description: "yes"
+    services: [Pager, 11]
+    attributes: {runbook_url: https://x.org}
+    conditions:
+      - {type: above, metric_name: http.latency, threshold: 0.5, duration: 300}
+      - {type: absent, metric_name: orders, duration: 600}
+"""
+
+
+def declare(text, name="d.yml"):
+    with open(f"{work}/{name}", "w") as f:
+        f.write(text)
+    return f"{work}/{name}"
+
+
+def changes():
+    return [m for m, _, _ in requests() if m != "GET"]
+
+
+path = declare(DECLARED)
+before = len(changes())
+dry = run("apply", path, "--dry-run").stdout
+check("+ space Shop\n+ chart Shop / Orders\n+ chart Shop / Now\n+ alert slow orders\n" in dry and "POST /v1/spaces/NEW/charts" in dry, f"apply: dry run: {dry}")
+equal(len(changes()), before, "apply: a dry run changes nothing")
+run.says("4 changed, 0 as declared", "apply", path)
+shop = next(s for s in service.spaces.values() if s["name"] == "Shop")
+equal([(c["name"], c["type"], len(c["streams"])) for c in service.charts[shop["id"]].values()], [("Orders", "line", 2), ("Now", "bignumber", 1)], "apply: charts")
+made = next(a for a in service.alerts.values() if a["name"] == "slow orders")
+equal(([s["id"] for s in made["services"]], made["description"], made["attributes"], made["conditions"][0]["summary_function"]),
+      ([12, 11], "yes", {"runbook_url": "https://x.org"}, "average"), "apply: an alert")
+before = len(changes())
+run.says("0 changed, 4 as declared", "apply", path)
+equal(len(changes()), before, "apply again: nothing is sent")
+run("charts", "update", "Shop", "Orders", "label=by hand")
+changed = run("apply", declare(DECLARED.replace("min: 0", "min: 5").replace("0.5", "0.75").replace("group_function: sum, ", "group_function: max, "))).stdout
+for line in ["~ chart Shop / Orders\n    streams[0].group_function: sum -> max\n", "~ chart Shop / Now\n    min: 0 -> 5\n",
+             "~ alert slow orders\n    conditions[0].threshold: 0.5 -> 0.75\n", "3 changed, 1 as declared\n"]:
+    check(line in changed, f"apply: it shows {line!r}: {changed}")
+orders = next(c for c in service.charts[shop["id"]].values() if c["name"] == "Orders")
+equal((orders["label"], orders["streams"][0]["group_function"], made["conditions"][0]["threshold"]), ("by hand", "max", 0.75), "apply: what it does not declare is kept")
+result = run.json("apply", declare(DECLARED))
+equal((result["made"], result["same"], [c["method"] for c in result["changes"]]), (3, 1, ["PUT", "PUT", "PUT"]), "apply --json")
+service.script(*[lambda h, r: h.reply(*h.server.service.accept(r))] * 3, fake.status(422, b'{"errors": {"params": {"x": ["bad"]}}}'))
+run.says("0 of 2 changes were made; apply the file again", "apply", declare("spaces: [{name: Later, charts: [{name: a, streams: [{metric: b}]}]}]"), code=1)
+service.script()
+for says, text in [
+        (":3: the chart's type", "spaces:\n  - name: a\n    charts:\n      - {name: c, type: pie}".replace("\n    charts:\n      -", "\n    charts: [").replace("pie}", "pie}]")),
+        ("is given twice", "spaces: [{name: a}, {name: a}]"), ("did you mean charts?", "spaces: [{name: a, chart: []}]"),
+        ("did you mean alerts?", "alert: []"), ("a space's name is empty", "spaces: [{tags: true}]"), ("has no condition", "alerts: [{name: a}]"),
+        ("this is a list of maps", "alerts: {name: a}"), ("a map of spaces", "- a"), ("the file is empty", ""), (":2: ", "a: [b\n"), ("too deeply", "[" * 40 + "]" * 40),
+        ("is nested too deeply", "spaces: &a [*a]"), ("is too long", "alerts: [{name: a, conditions: [{type: above, threshold: 1, metric_name: " + "x" * 10000000 + "}]}]"),
+        ("is longer than", "# " + "x" * (17 << 20))]:
+    run.bad(service, says, "apply", declare(text, "bad.yml"))
+run.bad(service, "cannot open", "apply", f"{work}/none.yml")
+
+segment = f"/dev/shm/mtx-objects-{os.getpid()}.seg"
+record = {**run.env, "MTX_SEGMENT": segment}
+for words in [("inc", "http.requests", "status=200"), ("gauge", "load", "3"), ("time", "job time", "k=v", "--", "true"), ("add", "mtx.own", "1")]:
+    subprocess.run([MTXCTL, *words], env=record, check=True)
+generated = run("generate", "--segment", segment, "space=Mine", env={"LIBRATO_TOKEN": "", "LIBRATO_USER": ""}).stdout
+check("mtx.own" not in generated and 'metric: "job-time.p99"\n            group_function: max' in generated, f"generate: {generated}")
+run.says("4 changed, 0 as declared", "apply", declare(generated))
+run.says("0 changed, 4 as declared", "apply", declare(generated))
+mine = next(s for s in service.spaces.values() if s["name"] == "Mine")
+equal({c["name"]: sorted(s["metric"] for s in c["streams"])[:2] for c in service.charts[mine["id"]].values()},
+      {"http.requests": ["http.requests"], "load": ["load"], "job time": ["job-time", "job-time.mean_rate"]}, "generate and apply")
+equal([c["name"] for c in run.json("generate", "lo*", "--segment", segment)["spaces"][0]["charts"]], ["load"], "generate GLOB")
+run.says("no metric of the segment matches", "generate", "nothing*", "--segment", segment, code=1)
+run.says("there is no segment", "generate", "--segment", segment + ".none", code=3)
+os.unlink(segment)
+
 # --- Bad input -----------------------------------------------------------------------------------------------------------
 for says, words in [
         ("title is missing", ("annotations", "post", "deploys")), ("title is empty", ("annotations", "post", "deploys", "title= ")),
@@ -394,7 +480,6 @@ for says, words in [
 run.bad(None, "token is missing", "services", "list", env={"LIBRATO_TOKEN": ""})
 
 # --- Settings, trouble -----------------------------------------------------------------------------------------------------
-work = tempfile.mkdtemp()
 with open(f"{work}/c.yml", "w") as f:
     f.write(f"backends:\n  - {{type: librato, name: one, url: '{service.url}', user: me@x.org, token: sesame}}\n"
             f"  - {{type: librato, name: two, url: '{service.url}', token: wrong}}\n  - {{type: console}}\n")

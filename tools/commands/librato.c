@@ -4,8 +4,13 @@
 
 static const struct cmd_option librato_options[] = {SETTINGS_ROWS, CALL_YES_ROW, {.name = NULL}};
 
-static const struct call *const tables[] = {librato_metrics_calls, librato_annotations_calls,
-                                            librato_spaces_calls, librato_alerts_calls, NULL};
+static const struct call *const tables[] = {librato_metrics_calls,
+                                            librato_annotations_calls,
+                                            librato_spaces_calls,
+                                            librato_alerts_calls,
+                                            librato_apply_calls,
+                                            librato_generate_calls,
+                                            NULL};
 static const struct calls librato_calls = {.service = &librato_service, .tables = tables};
 
 static int librato_run(struct cli *cli)

@@ -60,12 +60,16 @@ bool librato_sound_chart(json_t *chart, struct buf *why);
 /* Makes an alert complete: all keys present, as the service wants them. False with the reason. */
 bool librato_sound_alert(json_t *alert, struct buf *why);
 
+/* What a PUT of a chart or alert sends that the service has: a new reference. It replaces the whole object. */
+json_t *librato_chart_body(const json_t *chart);
+json_t *librato_alert_body(const json_t *alert);
+
 /* Replaces the titles among an alert's services by ids. */
 int librato_services(struct talk *talk, json_t *alert);
 
 /* --- Calls --- */
 
 extern const struct call librato_metrics_calls[], librato_annotations_calls[], librato_alerts_calls[],
-    librato_spaces_calls[], librato_apply_calls[];
+    librato_spaces_calls[], librato_apply_calls[], librato_generate_calls[];
 
 #endif

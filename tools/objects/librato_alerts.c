@@ -257,7 +257,7 @@ static bool update_sound(const struct job *job, struct buf *why)
 }
 
 /* The members that a PUT replaces, which is all of them: services as ids. */
-static json_t *alert_body(const json_t *alert)
+json_t *librato_alert_body(const json_t *alert)
 {
     static const char *const keys[] = {"name",          "md",     "attributes", "version", "description",
                                        "rearm_seconds", "active", "conditions"};
@@ -282,7 +282,7 @@ static int update_run(struct job *job)
     char id[24];
     int code = librato_find(&job->talk, &librato_alert, job->args[0], &alert);
     if (code != CLI_OK) return code;
-    json_t *body = alert_body(alert);
+    json_t *body = librato_alert_body(alert);
     fields_put(update_fields, job->given, body);
     code = alert_send(job, "PUT", librato_id(alert, id), body);
     json_decref(body);

@@ -319,7 +319,7 @@ static int chart_find(struct job *job, char space[24], char id[24], json_t **cha
 }
 
 /* Members of a chart that a PUT sends: it replaces the chart. */
-static json_t *chart_body(const json_t *chart)
+json_t *librato_chart_body(const json_t *chart)
 {
     json_t *body = json_object();
     for (size_t i = 0; chart_keys[i]; i++) {
@@ -335,7 +335,7 @@ static int chart_change(struct job *job, void (*change)(struct job *, json_t *bo
     const char *const ids[] = {space, id};
     json_t *chart;
     int code = chart_find(job, space, id, &chart);
-    json_t *body = chart_body(chart);
+    json_t *body = librato_chart_body(chart);
     if (code == CLI_OK) {
         change(job, body);
         code = chart_send(job, "PUT", "/v1/spaces/{}/charts/{}", ids, body);

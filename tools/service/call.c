@@ -48,6 +48,7 @@ struct call_guess {
 
 static void call_guess(const struct calls *calls, const struct cli *cli, struct call_guess *g)
 {
+    char last[64] = "";
     CALLS_EACH(c, calls) g->known = g->known || call_begins(c, cli->args[0]);
     buf_printf(&g->said, "%.60s", cli->args[0]);
     if (g->known && cli->n > 1) buf_printf(&g->said, " %.60s", cli->args[1]);
@@ -57,7 +58,8 @@ static void call_guess(const struct calls *calls, const struct cli *cli, struct 
         if (g->known && !call_begins(c, cli->args[0])) continue;
         size_t n = g->known ? strlen(c->words) : strcspn(c->words, " ");
         snprintf(words, sizeof words, "%.*s", (int)n, c->words);
-        buf_printf(&g->all, "%s%s", g->all.len ? ", " : "", c->words);
+        if (strcmp(last, words)) buf_printf(&g->all, "%s%s", *last ? ", " : "", words);
+        strcpy(last, words);
         if (nearest_of(buf_text(&g->said), *g->near ? g->near : NULL, words) == words) strcpy(g->near, words);
     }
 }

@@ -13,10 +13,12 @@
 /* The most bytes and elements of arrays of all replies to one exchange: an answer may be endless, and hiredis
  * allocates an array as soon as its size has come, and one in another as deep as they come. */
 enum { REDIS_ANSWER_MOST = 1 << 20, REDIS_ELEMENTS_MOST = 1024 };
+/* The same for somebody who asks for texts and waits for them. */
+enum { REDIS_TEXTS_MOST = 64 << 20, REDIS_TEXT_ELEMENTS_MOST = 1 << 16 };
 
-/* What the replies of an exchange have announced so far. */
+/* What the replies of an exchange have announced so far, and the most that they may. */
 struct announced {
-    size_t bytes, elements;
+    size_t bytes, elements, bytes_most, elements_most;
     size_t skip; /* bytes of a text that are still to come */
     char line[24];
     size_t n; /* bytes of a line; more of them are not kept */
@@ -148,10 +150,10 @@ static bool announce(struct announced *a)
     long long v = strtoll(a->line + (a->line[0] != '\0'), NULL, 10);
     if (v <= 0 || !a->line[0]) return true;
     if (a->line[0] == '$') {
-        if (v > REDIS_ANSWER_MOST) return false;
+        if ((unsigned long long)v > a->bytes_most) return false;
         a->skip = (size_t)v + 2;
     } else if (strchr("*%~>|", a->line[0])) {
-        if (v > REDIS_ELEMENTS_MOST - (long long)a->elements) return false;
+        if ((unsigned long long)v > a->elements_most - a->elements) return false;
         a->elements += (size_t)v;
     }
     return true;
@@ -161,7 +163,7 @@ static bool announce(struct announced *a)
 static bool look(struct announced *a, const char *data, size_t n)
 {
     a->bytes += n;
-    if (a->bytes > REDIS_ANSWER_MOST) return false;
+    if (a->bytes > a->bytes_most) return false;
     while (n) {
         size_t step = a->skip < n ? a->skip : n;
         a->skip -= step;
@@ -215,8 +217,29 @@ static void take_numbers(const redisReply *reply, int64_t *numbers, size_t n)
     }
 }
 
+/* Gives the texts of a reply to `each`, in their order. */
+static void tell_texts(const redisReply *reply, const struct redis_texts *texts)
+{
+    char number[24];
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        int n = snprintf(number, sizeof number, "%lld", reply->integer);
+        texts->each(texts->arg, number, (size_t)n);
+    } else if (reply->type != REDIS_REPLY_ARRAY) {
+        texts->each(texts->arg, reply->str, reply->str ? (size_t)reply->len : 0);
+    }
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+        tell_texts(reply->element[i], texts);
+}
+
+/* Where the replies of an exchange go. */
+struct taking {
+    int64_t *numbers; /* of the last reply */
+    size_t n;
+    const struct redis_texts *texts; /* of all; NULL: none are wanted */
+};
+
 /* All replies are read, also after an error: the next exchange begins clean. */
-static bool read_replies(struct redis *r, size_t replies, int64_t *numbers, size_t n, struct answer *answer)
+static bool read_replies(struct redis *r, size_t replies, const struct taking *taking, struct answer *answer)
 {
     for (size_t i = 0; i < replies; i++) {
         redisReply *reply = next_reply(r, &answer->why);
@@ -225,23 +248,26 @@ static bool read_replies(struct redis *r, size_t replies, int64_t *numbers, size
             return false;
         }
         tell_error(reply, &answer->why);
-        if (i + 1 == replies) take_numbers(reply, numbers, n);
+        if (i + 1 == replies) take_numbers(reply, taking->numbers, taking->n);
+        if (taking->texts && !answer->why.len) tell_texts(reply, taking->texts);
         freeReplyObject(reply);
     }
     return answer->why.len == 0;
 }
 
-static bool exchange_raw(struct redis *r, const struct buf *commands, size_t replies, int64_t *numbers,
-                         size_t n, struct answer *answer)
+static bool exchange_raw(struct redis *r, const struct buf *commands, size_t replies,
+                         const struct taking *taking, struct answer *answer)
 {
     size_t written = 0;
     r->until = stream_deadline(r->stream);
-    r->announced = (struct announced){0};
+    r->announced =
+        (struct announced){.bytes_most = taking->texts ? REDIS_TEXTS_MOST : REDIS_ANSWER_MOST,
+                           .elements_most = taking->texts ? REDIS_TEXT_ELEMENTS_MOST : REDIS_ELEMENTS_MOST};
     if (!stream_write(r->stream, commands->data, commands->len, &written, &answer->why)) {
         answer->ambiguous = written == commands->len; /* a part of a transaction does nothing */
         return false;
     }
-    return read_replies(r, replies, numbers, n, answer);
+    return read_replies(r, replies, taking, answer);
 }
 
 static bool log_in(struct redis *r, struct answer *answer)
@@ -262,7 +288,7 @@ static bool log_in(struct redis *r, struct answer *answer)
         redis_command(&commands, 2, (const char *[]){"SELECT", db}, NULL);
         replies++;
     }
-    bool good = !replies || exchange_raw(r, &commands, replies, NULL, 0, answer);
+    bool good = !replies || exchange_raw(r, &commands, replies, &(struct taking){.n = 0}, answer);
     answer->ambiguous = false;
     if (!good) stream_close(r->stream);
     buf_free(&commands);
@@ -281,9 +307,21 @@ static bool connected(struct redis *r, struct answer *answer)
     return stream_connect(r->stream, &answer->why) && log_in(r, answer);
 }
 
+static void exchange(struct redis *r, const struct buf *commands, size_t replies, const struct taking *taking,
+                     struct answer *answer)
+{
+    bool good = connected(r, answer) && exchange_raw(r, commands, replies, taking, answer);
+    answer->outcome = good ? OUTCOME_SENT : OUTCOME_RETRY;
+}
+
 void redis_exchange(struct redis *r, const struct buf *commands, size_t replies, int64_t *numbers, size_t n,
                     struct answer *answer)
 {
-    bool good = connected(r, answer) && exchange_raw(r, commands, replies, numbers, n, answer);
-    answer->outcome = good ? OUTCOME_SENT : OUTCOME_RETRY;
+    exchange(r, commands, replies, &(struct taking){.numbers = numbers, .n = n}, answer);
+}
+
+void redis_ask(struct redis *r, const struct buf *commands, size_t replies, const struct redis_texts *texts,
+               struct answer *answer)
+{
+    exchange(r, commands, replies, &(struct taking){.texts = texts}, answer);
 }

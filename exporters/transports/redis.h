@@ -48,4 +48,16 @@ void redis_command(struct buf *out, size_t n, const char *const *words, const si
 void redis_exchange(struct redis *redis, const struct buf *commands, size_t replies, int64_t *numbers,
                     size_t n, struct answer *answer);
 
+/* Where the texts of replies go: each is called for every text, in order, that of arrays in arrays included; an
+ * integer is its digits, what is not there is NULL. */
+struct redis_texts {
+    void (*each)(void *arg, const char *text, size_t n);
+    void *arg;
+};
+
+/* The same for somebody who wants the replies themselves, and more of them: up to 64 MiB. After an error some texts may
+ * have been given. */
+void redis_ask(struct redis *redis, const struct buf *commands, size_t replies,
+               const struct redis_texts *texts, struct answer *answer);
+
 #endif

@@ -34,7 +34,7 @@ struct talk {
     struct cli *cli;
     const struct talk_service *service;
     struct settings settings;
-    void *link;            /* HTTP; NULL for services without it */
+    void *link;            /* the backend's own; NULL for a service that signs nothing */
     char *bearer;          /* of a login; owned */
     int status;            /* of the last answer; 0 = there was none */
     size_t changes;        /* requests sent or printed by talk_do() */

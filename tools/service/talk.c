@@ -129,24 +129,20 @@ static int talk_sign(struct talk *t, struct payload *request)
     return code;
 }
 
-int talk_look(struct talk *t, struct payload *request, json_t **answer)
+int talk_plain(struct talk *t, struct payload *request, json_t **answer)
 {
-    *answer = NULL;
-    int code = talk_sign(t, request);
-    if (code == CLI_OK) code = talk_exchange(t, request, answer);
+    int code = talk_exchange(t, request, answer);
     payload_free(request);
     return code;
 }
 
-int talk_send(struct talk *t, struct payload *request, json_t **answer)
+int talk_look(struct talk *t, struct payload *request, json_t **answer)
 {
-    int code = CLI_OK;
     *answer = NULL;
-    t->changes++;
-    if (settings_options.dry)
-        request_print(&t->shown, request);
-    else
-        code = talk_exchange(t, request, answer);
+    t->looking = true;
+    int code = talk_sign(t, request);
+    t->looking = false;
+    if (code == CLI_OK) code = talk_exchange(t, request, answer);
     payload_free(request);
     return code;
 }
@@ -155,7 +151,11 @@ int talk_do(struct talk *t, struct payload *request, json_t **answer)
 {
     *answer = NULL;
     int code = talk_sign(t, request);
-    if (code == CLI_OK) return talk_send(t, request, answer);
+    if (code == CLI_OK) t->changes++;
+    if (code == CLI_OK && settings_options.dry)
+        request_print(&t->shown, request);
+    else if (code == CLI_OK)
+        code = talk_exchange(t, request, answer);
     payload_free(request);
     return code;
 }

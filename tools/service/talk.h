@@ -37,6 +37,7 @@ struct talk {
     void *link;            /* the backend's own; NULL for a service that signs nothing */
     char *bearer;          /* of a login; owned */
     int status;            /* of the last answer; 0 = there was none */
+    bool looking;          /* the request is one of talk_look() */
     size_t changes;        /* requests sent or printed by talk_do() */
     struct requests shown; /* of a dry run */
 };
@@ -65,8 +66,8 @@ int talk_look(struct talk *talk, struct payload *request, json_t **answer);
 /* The same, but a dry run prints the request, and *answer is NULL. */
 int talk_do(struct talk *talk, struct payload *request, json_t **answer);
 
-/* Sends a request as it is, or prints it, as talk_do() does: for one whose body is not JSON. */
-int talk_send(struct talk *talk, struct payload *request, json_t **answer);
+/* Sends a request as it is, without a signature: a login. Frees the request. */
+int talk_plain(struct talk *talk, struct payload *request, json_t **answer);
 
 /* Prints a value as the command's JSON, with a newline. */
 void talk_json(struct talk *talk, const json_t *value);

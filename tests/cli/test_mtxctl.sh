@@ -5,7 +5,7 @@ set -u
 
 expect 0 mtxctl --help
 out '^Usage: mtxctl COMMAND'
-for command in ls get watch dump diff info check status explain inc add gauge mark update unique time send run librato chouette wavefront anodot; do
+for command in ls get watch dump diff info check status explain inc add gauge mark update unique time send run librato chouette wavefront anodot apptuit; do
     out "^  $command +[a-z]"
 done
 out '^Exit status:'

@@ -178,7 +178,6 @@ static int generate_run(struct job *job)
     struct settings settings;
     metrics_snapshot_t *now = NULL;
     int code = settings_choose(&settings, job->cli, "librato", false);
-    job->talk.cli = job->cli;
     if (code == CLI_OK) code = settings_fill(&settings, &wants);
     if (code == CLI_OK) code = input_take(job->cli, NULL, &now);
     if (code == CLI_OK) code = generate_ask(&g, &settings, now);

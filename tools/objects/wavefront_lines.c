@@ -212,7 +212,6 @@ static void validate_print(const struct reading *r)
 static int validate_run(struct job *job)
 {
     struct reading r = reading_begin(job, job_text(job, "format"));
-    job->talk.cli = job->cli;
     int code = reading_all(&r, 0);
     if (code == CLI_OK) validate_print(&r);
     if (code == CLI_OK && r.refused) code = CLI_NO;

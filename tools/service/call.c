@@ -102,7 +102,7 @@ static bool call_read(struct job *job, char *const *args, int n, struct buf *why
         buf_printf(why, "%s takes %s", c->words, c->args);
         return false;
     }
-    for (int i = 0; i < job->n; i++)
+    for (int i = 0; i < job->n && !c->offline; i++)
         if (!field_text(c->args, args[i], FIELD_MOST, why)) return false;
     return fields_read(c->fields, args + job->n, n - job->n, job->given, why) &&
            (!c->sound || c->sound(job, why));
@@ -141,7 +141,7 @@ int calls_run(const struct calls *calls, struct cli *cli)
     struct buf why = {0};
     const struct call *call = call_find(calls, cli, &used);
     if (!call) return call_unknown(calls, cli);
-    struct job job = {.cli = cli, .call = call, .given = json_object()};
+    struct job job = {.cli = cli, .call = call, .talk.cli = cli, .given = json_object()};
     int code = call_read(&job, cli->args + used, cli->n - used, &why) ? CLI_OK
                                                                       : cli_usage(cli, "%s", buf_text(&why));
     if (code == CLI_OK) code = call_run(&job, calls->service);

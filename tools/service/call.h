@@ -42,7 +42,7 @@ struct calls {
 struct job {
     struct cli *cli;
     const struct call *call;
-    struct talk talk; /* zero if the call is offline */
+    struct talk talk; /* not open if the call is offline */
     char *const *args;
     int n;
     json_t *given; /* the fields by name */

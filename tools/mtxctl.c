@@ -42,8 +42,8 @@ static void mtxctl_help(struct buf *out)
     for (size_t i = 0; commands[i]; i++) cmd_help_item(out, commands[i]->name, commands[i]->summary, 13);
     buf_str(out, "\nExit status:\n");
     cmd_help_exits(out, cli_exits, CLI_CODES);
-    buf_str(out, "  send and the commands of a service (librato, anodot, apptuit, wavefront, chouette):\n"
-                 "  1 something was refused, 3 the service cannot be reached, 4 it refused access\n"
+    buf_str(out, "  send, librato, anodot, apptuit, wavefront, chouette: 1 something was refused,\n"
+                 "     3 the service cannot be reached, 4 it refused access\n"
                  "  time and run: the exit status of the command that they ran\n"
                  "\nmtxctl COMMAND --help explains a command.\n");
 }

@@ -20,8 +20,9 @@ class Caller:
 
     def __call__(self, *words, code=0, env=(), settings=None, stdin=""):
         words = [self.command, *words, *(self.settings if settings is None else settings)]
-        done = subprocess.run([harness.MTXCTL, *words], env={**self.env, **dict(env)}, input=stdin, capture_output=True, text=True,
-                              timeout=harness.PATIENCE)
+        given = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
+        done = subprocess.run([harness.MTXCTL, *words], env={**self.env, **dict(env)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=harness.PATIENCE, **given)
         equal(done.returncode, code, f"{words}: exit status; it said: {done.stderr[:600]}{done.stdout[:200]}")
         done.words = words
         return done

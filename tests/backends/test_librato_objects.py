@@ -5,6 +5,7 @@ exit status 2, and nothing is sent; a dry run changes nothing."""
 import base64
 import json
 import os
+import pty
 import subprocess
 import tempfile
 import urllib.parse
@@ -273,8 +274,16 @@ run.says("give --yes", "metrics", "delete", "web.1*", code=2)
 equal(len(service.metrics), 255, "metrics delete GLOB: not without being asked")
 check('"names":["web.100"' in run("metrics", "delete", "web.1*", "--dry-run").stdout, "metrics delete GLOB: dry run")
 equal(len(service.metrics), 255, "metrics delete GLOB: a dry run deletes nothing")
+asked, answered = pty.openpty()
+for answer, code in [(b"n\n", 2), (b"\n", 2)]:
+    os.write(asked, answer)
+    run.says("nothing was deleted", "metrics", "delete", "web.1*", stdin=answered, code=code)
+equal(len(service.metrics), 255, "metrics delete GLOB: not if the answer is no")
+os.write(asked, b"yes\n")
+run.says("deleted 1 metric", "metrics", "delete", "web.25[6]", stdin=answered)
+equal(len(service.metrics), 254, "metrics delete GLOB: if the answer is yes")
 run.says("deleted 100 metrics", "metrics", "delete", "web.1*", "--yes")
-equal(len(service.metrics), 155, "metrics delete GLOB")
+equal(len(service.metrics), 154, "metrics delete GLOB")
 run.says("no metric matches", "metrics", "delete", "nothing.*", "--yes", code=1)
 run.says("2.5", "composites", "query", 's("web.*","*")', "start=-1h", "resolution=60")
 equal(service.composed["compose"], ['s("web.*","*")'], "composites query")
@@ -339,6 +348,9 @@ equal((last()[2], space["name"]), ({"name": "Shop", "tags": True}, "Shop"), "spa
 run.says("HTTP 409", "spaces", "create", "Shop", code=1)
 equal(len(run.json("spaces", "list")["spaces"]), 256, "spaces list: all pages")
 equal(run.json("spaces", "show", "shop")["id"], space["id"], "spaces show: any case")
+service.spaces[2999], service.charts[2999] = {"id": 2999, "name": "sHOp"}, {}
+equal((run.json("spaces", "show", "Shop")["id"], run.json("spaces", "show", "sHOp")["id"]), (space["id"], 2999), "spaces show: the exact name first")
+del service.spaces[2999]
 chart = run.json("charts", "create", "Shop", "Orders", "type=stacked", "stream=orders source=web-* group_function=sum units_short=o",
                  'stream=summary_function=max composite=s("x", "*")', "min=0", "max=1.5", "label=per second", "use_log_yaxis=true", "related_space=7")
 equal(last()[2], {"name": "Orders", "type": "stacked", "min": 0, "max": 1.5, "label": "per second", "use_log_yaxis": True, "related_space": 7,

@@ -61,6 +61,7 @@ refuses exporters log.c exporters consumer.h
 refuses exporters out_file.c exporters sampler.h
 refuses tools cli.c tools input.h
 refuses tools show.c tools sending.h
+refuses tools call.c tools librato.h
 # Down, the same way.
 allows registry find.c registry bucket.h
 allows exporters log.c exporters buf.h

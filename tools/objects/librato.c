@@ -110,20 +110,28 @@ int librato_list(struct talk *t, const char *path, const char *member, json_t **
     return code;
 }
 
+/* How well an object fits: 3 by its name, 2 by its id, 1 by its name in other letters. */
+static int librato_fits(const json_t *one, const char *name)
+{
+    char number[24];
+    const char *other = json_string_value(json_object_get(one, "name"));
+    if (!other) other = json_string_value(json_object_get(one, "title"));
+    if (other && !strcmp(other, name)) return 3;
+    if (librato_is_id(name) && !strcmp(librato_id(one, number), name)) return 2;
+    return other && !strcasecmp(other, name);
+}
+
 json_t *librato_among(const json_t *list, const char *name)
 {
-    json_t *one;
+    json_t *one, *best = NULL;
     size_t i;
-    bool id = librato_is_id(name);
+    int most = 0;
     json_array_foreach((json_t *)(uintptr_t)list, i, one)
     {
-        const char *other = json_string_value(json_object_get(one, "name"));
-        if (!other) other = json_string_value(json_object_get(one, "title"));
-        char number[24];
-        if (other && !strcasecmp(other, name)) return one;
-        if (id && !strcmp(librato_id(one, number), name)) return one;
+        int fits = librato_fits(one, name);
+        if (fits > most) best = one, most = fits;
     }
-    return NULL;
+    return best;
 }
 
 int librato_find(struct talk *t, const struct librato_kind *kind, const char *name, json_t **found)

@@ -233,7 +233,9 @@ bool job_confirm(struct job *job, const char *question)
     }
     cli_flush(job->cli);
     fprintf(stderr, "%s [y/N] ", question);
-    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y')) return true;
+    cli_fail(job->cli, CLI_USAGE, "nothing was deleted");
+    return false;
 }
 
 /* --- Help --- */

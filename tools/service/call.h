@@ -72,7 +72,7 @@ void job_print(struct job *job, const json_t *value, const struct column *column
 /* Prints that something was done: the sentence, or with --json {"done": sentence}. Nothing in a dry run. */
 void job_done(struct job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* True, or with --yes, if the person at the terminal says so. Without a terminal: false, after printing what to do. */
+/* True with --yes, or if the person at the terminal says so. False after printing that nothing was deleted. */
 bool job_confirm(struct job *job, const char *question);
 
 /* For --yes; the row of every command that asks. */

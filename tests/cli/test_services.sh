@@ -56,6 +56,32 @@ err 'give the configuration with --config'
 expect 2 mtxctl librato services list --config "$work/none.yml"
 err 'none.yml'
 
+# Every command of docs/commands is accepted: it ends as one whose service cannot be reached, or better, but not with 2.
+mtxctl inc http.requests
+cd "$work" || exit 2
+now=$(date +%s) uuid=7b3bf470-9456-11e8-9eb6-529269fb1459
+echo 'spaces: [{name: Shop}]' >shop.yml
+echo '"a" 1 source=h' >lines.txt
+echo "\"x\" source=h traceId=$uuid spanId=$uuid ${now}000 5" >spans.txt
+echo x >routers.csv
+lines=0
+while read -r line; do
+    set -- --set url=http://127.0.0.1:9
+    case $line in
+    *' chouette '*) set -- --set host=127.0.0.1 --set port=9 ;;
+    *'source-'*) set -- "$@" --set mode=proxy ;;
+    esac
+    ran=$line
+    eval "${line//UUID/$uuid} $(printf ' %q' "$@")" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    result=0
+    [[ $got = [013] ]] || result=1
+    verdict "its exit status" "0, 1 or 3" "$got: $(head -c 300 "$work/err")" $result
+    lines=$((lines + 1))
+done < <(sed -e ':a' -e '/\\$/N; s/\\\n *//; ta' "$source"/docs/commands/*.md | sed -nE 's/^    (mtxctl (librato|anodot|apptuit|wavefront|chouette) .*)/\1/p' | sed -E 's/ > shop.yml//')
+[ $lines -ge 50 ]
+is "the pages have commands: $lines" 0 $?
+
 # A full disk behind standard output is reported.
 ran='mtxctl apptuit encode a >/dev/full'
 mtxctl apptuit encode a >/dev/full 2>"$work/err"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wavefront_line.c - the grammar of the lines, and the checks after it, in the order of the proxy's own decoder and
- * validator: the first fault counts.
+ * wavefront_line.c - the grammar of the lines, and the checks after it. As in a proxy, a line that cannot be parsed is
+ * checked no further, and of several faults the one that is looked for first counts.
  */
 #include "wavefront_line.h"
 
@@ -36,15 +36,37 @@ struct parse {
     struct wavefront_fault *fault;
 };
 
-/* A fault at a place of the line. */
-static bool wrong(struct parse *p, const char *at, int code, const char *why)
+static void place(struct parse *p, const char *at, int code, const char *why)
 {
-    if (p->fault->code) return false;
+    buf_reset(&p->fault->why);
     p->fault->code = code;
     p->fault->column = 1;
     for (const char *c = p->line; c < at; c++) p->fault->column += ((unsigned char)*c & 0xc0) != 0x80;
     buf_str(&p->fault->why, why);
+}
+
+/* The line cannot be parsed, from this place on: whatever else is wrong is not looked at. */
+static bool wrong(struct parse *p, const char *at, const char *why)
+{
+    if (p->fault->code != 300) place(p, at, 300, why);
     return false;
+}
+
+/* Which check comes first in the receiver: time, source, name, number of tags, each tag, value. */
+static int rank(int code)
+{
+    static const int order[] = {402, 406, 426, 407, 427, 408, 409, 428, 400, 410, 430};
+    for (int i = 0; i < (int)(sizeof order / sizeof *order); i++)
+        if (order[i] == code) return i;
+    return code == 404 || code == 405 ? 100 : 50;
+}
+
+/* The line is parsed to its end, and would be refused then. Of several such faults, the receiver's first check counts. */
+static bool refuse(struct parse *p, const char *at, int code, const char *why)
+{
+    if (!p->fault->code || (p->fault->code != 300 && rank(code) < rank(p->fault->code)))
+        place(p, at, code, why);
+    return true;
 }
 
 static void skip_blanks(struct parse *p)
@@ -66,7 +88,7 @@ static bool quoted_token(struct parse *p)
         if (*p->at == '\\' && p->at + 1 < p->end && p->at[1] == quote) continue;
         buf_char(&p->text, *p->at);
     }
-    if (p->at == p->end) return wrong(p, p->begin, 300, "this quote has no end");
+    if (p->at == p->end) return wrong(p, p->begin, "this quote has no end");
     p->at++;
     return true;
 }
@@ -151,8 +173,8 @@ static uint64_t instant(double v)
 static bool check_time(struct parse *p, double v, bool past)
 {
     uint64_t t = v < 1e12 && v > 1e10 ? UINT64_MAX : instant(v), now = p->check->now_ns;
-    if (t > now + DAY) return wrong(p, p->begin, 402, "this time is more than 24 hours ahead");
-    if (past && t + 365 * DAY < now) return wrong(p, p->begin, 402, "this time is more than a year ago");
+    if (t > now + DAY) return refuse(p, p->begin, 402, "this time is more than 24 hours ahead");
+    if (past && t + 365 * DAY < now) return refuse(p, p->begin, 402, "this time is more than a year ago");
     return true;
 }
 
@@ -164,29 +186,29 @@ struct pairs {
     bool span;
     size_t tags;
     bool trace_id, span_id;
-    const char *source; /* where in the line; NULL: there is none */
+    struct buf keys; /* of a metric's tags, each ended by a NUL: the last value of a key wins there */
 };
 
 static bool check_source(struct parse *p, const struct pairs *pairs)
 {
-    if (is_blank(text(p))) return wrong(p, p->begin, pairs->span ? 426 : 406, "the source is blank");
+    if (is_blank(text(p))) return refuse(p, p->begin, pairs->span ? 426 : 406, "the source is blank");
     if (length(text(p)) <= pairs->lengths->source) return true;
-    return wrong(p, p->begin, pairs->span ? 427 : 407, "the source is too long");
+    return refuse(p, p->begin, pairs->span ? 427 : 407, "the source is too long");
 }
 
 static bool check_tag(struct parse *p, const struct pairs *pairs, const char *key_at, const char *key)
 {
     const struct wavefront_lengths *most = pairs->lengths;
     if (!pairs->span && length(key) + length(text(p)) >= LINE_PAIR_MOST)
-        return wrong(p, key_at, 411, "key and value of this tag are too long together");
+        return refuse(p, key_at, 411, "key and value of this tag are too long together");
     if (length(key) > most->key)
-        return wrong(p, key_at, pairs->span ? 432 : 412, "the key of this tag is too long");
+        return refuse(p, key_at, pairs->span ? 432 : 412, "the key of this tag is too long");
     if (!is_legal(key))
-        return wrong(p, key_at, pairs->span ? 416 : 401, "the key of this tag has an illegal character");
+        return refuse(p, key_at, pairs->span ? 416 : 401, "the key of this tag has an illegal character");
     if (is_blank(text(p)))
-        return wrong(p, p->begin, pairs->span ? 434 : 414, "the value of this tag is blank");
+        return refuse(p, p->begin, pairs->span ? 434 : 414, "the value of this tag is blank");
     if (!pairs->span && length(text(p)) > most->value)
-        return wrong(p, p->begin, 413, "the value of this tag is too long");
+        return refuse(p, p->begin, 413, "the value of this tag is too long");
     return true;
 }
 
@@ -195,22 +217,31 @@ static bool is_reference(const char *key)
     return !strcmp(key, "parent") || !strcmp(key, "followsFrom");
 }
 
+/* Counts a tag; a key of a metric that comes again counts once. */
+static void count_tag(struct parse *p, struct pairs *pairs, const char *key_at, const char *key)
+{
+    const char *known = buf_text(&pairs->keys);
+    for (size_t at = 0; at < pairs->keys.len && !pairs->span; at += strlen(known + at) + 1)
+        if (!strcmp(known + at, key)) return;
+    if (!pairs->span) buf_mem(&pairs->keys, key, strlen(key) + 1);
+    if (++pairs->tags > pairs->lengths->tags)
+        refuse(p, key_at, pairs->span ? 430 : 410, "there are too many tags");
+}
+
 /* The pair whose key was the last token. */
 static bool pair(struct parse *p, struct pairs *pairs)
 {
     const char *key_at = p->begin;
     char *key = strdup(text(p));
-    bool good = key && (takes(p, '=') || wrong(p, p->at, 300, "a = is expected here"));
-    if (good && !token(p)) good = wrong(p, p->at, 300, "a value is expected here");
+    bool good = key && (takes(p, '=') || wrong(p, p->at, "a = is expected here"));
+    if (good && !token(p)) good = wrong(p, p->at, "a value is expected here");
     if (good && (!strcmp(key, "source") || !strcmp(key, "host"))) {
-        pairs->source = key_at;
-        good = check_source(p, pairs);
+        check_source(p, pairs);
     } else if (good && pairs->span && (!strcmp(key, "traceId") || !strcmp(key, "spanId"))) {
         *(key[0] == 't' ? &pairs->trace_id : &pairs->span_id) = true;
     } else if (good && !(pairs->span && is_reference(key))) {
-        good = check_tag(p, pairs, key_at, key);
-        if (good && ++pairs->tags > pairs->lengths->tags)
-            good = wrong(p, key_at, pairs->span ? 430 : 410, "there are too many tags");
+        check_tag(p, pairs, key_at, key);
+        count_tag(p, pairs, key_at, key);
     }
     free(key);
     return good;
@@ -218,18 +249,19 @@ static bool pair(struct parse *p, struct pairs *pairs)
 
 static bool all_pairs(struct parse *p, struct pairs *pairs)
 {
-    while (!is_end(p))
-        if (!token(p) || !pair(p, pairs)) return false;
-    return true;
+    bool good = true;
+    while (good && !is_end(p)) good = token(p) && pair(p, pairs);
+    buf_free(&pairs->keys);
+    return good;
 }
 
 /* --- Metrics and distributions --- */
 
 static bool check_name(struct parse *p, size_t most, int code)
 {
-    if (is_blank(text(p))) return wrong(p, p->begin, 300, "the name is blank");
-    if (length(text(p)) > most) return wrong(p, p->begin, code, "the name is too long");
-    return is_legal(text(p)) || wrong(p, p->begin, 400, "the name has an illegal character");
+    if (is_blank(text(p))) return wrong(p, p->begin, "the name is blank");
+    if (length(text(p)) > most) return refuse(p, p->begin, code, "the name is too long");
+    return is_legal(text(p)) || refuse(p, p->begin, 400, "the name has an illegal character");
 }
 
 /* A time may follow: what begins with a digit, in quotes or not. */
@@ -239,7 +271,7 @@ static bool optional_time(struct parse *p)
     skip_blanks(p);
     if (p->at == p->end || !(*p->at >= '0' && *p->at <= '9')) return true;
     if (!token(p)) return false;
-    if (!is_number(text(p), &v)) return wrong(p, p->begin, 300, "this is not a time");
+    if (!is_number(text(p), &v)) return wrong(p, p->begin, "this is not a time");
     return check_time(p, v, true);
 }
 
@@ -249,12 +281,12 @@ static bool metric(struct parse *p)
     double value;
     if (!token(p) || !check_name(p, pairs.lengths->name, 408)) return false;
     bool delta = delta_sign(text(p)) > 0;
-    if (!token(p)) return wrong(p, p->at, 300, "a value is expected here");
+    if (!token(p)) return wrong(p, p->at, "a value is expected here");
     const char *value_at = p->begin;
     if (!is_number(text(p), &value))
-        return wrong(p, p->begin, 300, "this is not a number (NaN and Infinity are written so)");
+        return wrong(p, p->begin, "this is not a number (NaN and Infinity are written so)");
     if (!optional_time(p) || !all_pairs(p, &pairs)) return false;
-    return !delta || value > 0 || wrong(p, value_at, 404, "a delta counter's value is greater than 0");
+    return !delta || value > 0 || refuse(p, value_at, 404, "a delta counter's value is greater than 0");
 }
 
 /* "#count mean", as often as it comes. */
@@ -264,8 +296,8 @@ static bool centroids(struct parse *p, size_t *counted)
     double mean;
     while (takes(p, '#')) {
         if (!token(p) || !quantity_integer(text(p), &count) || count != (int32_t)count)
-            return wrong(p, p->begin, 300, "a count is a whole number of 32 bits");
-        if (!token(p) || !is_number(text(p), &mean)) return wrong(p, p->at, 300, "a mean is expected here");
+            return wrong(p, p->begin, "a count is a whole number of 32 bits");
+        if (!token(p) || !is_number(text(p), &mean)) return wrong(p, p->at, "a mean is expected here");
         *counted += count != 0;
     }
     return true;
@@ -276,15 +308,15 @@ static bool histogram(struct parse *p)
     struct pairs pairs = {.lengths = p->check->lengths};
     size_t counted = 0;
     if (!token(p) || text(p)[0] != '!' || !strchr("MHD", text(p)[1]) || p->text.len != 2)
-        return wrong(p, p->line, 300, "a distribution begins with !M, !H or !D");
+        return wrong(p, p->line, "a distribution begins with !M, !H or !D");
     if (!optional_time(p)) return false;
     skip_blanks(p);
     const char *at = p->at;
-    if (at == p->end || *at != '#') return wrong(p, at, 300, "a centroid is expected here: #count mean");
+    if (at == p->end || *at != '#') return wrong(p, at, "a centroid is expected here: #count mean");
     if (!centroids(p, &counted)) return false;
-    if (!token(p)) return wrong(p, p->at, 300, "a name is expected here");
+    if (!token(p)) return wrong(p, p->at, "a name is expected here");
     if (!check_name(p, pairs.lengths->distribution, 409) || !all_pairs(p, &pairs)) return false;
-    return counted > 0 || wrong(p, at, 405, "the distribution is empty");
+    return counted > 0 || refuse(p, at, 405, "the distribution is empty");
 }
 
 /* --- Spans --- */
@@ -301,22 +333,22 @@ static bool span_pairs(struct parse *p, struct pairs *pairs)
         if (is_digits(text(p)) && !p->quoted) return true;
         if (!pair(p, pairs)) return false;
     }
-    return wrong(p, p->at, 300, "the start and the duration are expected here, in whole milliseconds");
+    return wrong(p, p->at, "the start and the duration are expected here, in whole milliseconds");
 }
 
 static bool span(struct parse *p)
 {
     struct pairs pairs = {.lengths = &span_lengths, .span = true};
-    if (!token(p) || is_blank(text(p))) return wrong(p, p->line, 300, "a span begins with its name");
-    if (length(text(p)) > span_lengths.name) return wrong(p, p->begin, 428, "the name is too long");
+    if (!token(p) || is_blank(text(p))) return wrong(p, p->line, "a span begins with its name");
+    if (length(text(p)) > span_lengths.name) refuse(p, p->begin, 428, "the name is too long");
     if (!span_pairs(p, &pairs) || !check_time(p, strtod(text(p), NULL), false)) return false;
-    if (takes(p, '=')) return wrong(p, p->begin, 300, "a key of digits ends the tags");
+    if (takes(p, '=')) return wrong(p, p->begin, "a key of digits ends the tags");
     bool more = !is_end(p) && token(p);
     if (!more || !is_digits(text(p)))
-        return wrong(p, more ? p->begin : p->at, 300, "the duration is expected here, in whole milliseconds");
-    if (!is_end(p)) return wrong(p, p->at, 300, "nothing may follow the duration");
-    if (!pairs.trace_id) return wrong(p, p->line, 300, "there is no traceId");
-    return pairs.span_id || wrong(p, p->line, 300, "there is no spanId");
+        return wrong(p, more ? p->begin : p->at, "the duration is expected here, in whole milliseconds");
+    if (!is_end(p)) return wrong(p, p->at, "nothing may follow the duration");
+    if (!pairs.trace_id) return wrong(p, p->line, "there is no traceId");
+    return pairs.span_id || wrong(p, p->line, "there is no spanId");
 }
 
 static bool span_log_entries(struct parse *p, const json_t *logs)
@@ -327,9 +359,9 @@ static bool span_log_entries(struct parse *p, const json_t *logs)
     json_array_foreach((json_t *)(uintptr_t)logs, i, one)
     {
         if (!json_is_integer(json_object_get(one, "timestamp")))
-            return wrong(p, p->line, 300, "a log's timestamp is a whole number of microseconds");
+            return wrong(p, p->line, "a log's timestamp is a whole number of microseconds");
         json_object_foreach(json_object_get(one, "fields"), key,
-                            value) if (!json_is_string(value)) return wrong(p, p->line, 300,
+                            value) if (!json_is_string(value)) return wrong(p, p->line,
                                                                             "the fields of a log are texts");
     }
     return true;
@@ -342,12 +374,12 @@ static bool span_logs(struct parse *p)
     const json_t *logs = json_object_get(root, "logs");
     bool good = true;
     if (!root)
-        good = wrong(p, p->line + (error.position > 0 ? error.position - 1 : 0), 300, error.text);
+        good = wrong(p, p->line + (error.position > 0 ? error.position - 1 : 0), error.text);
     else if (!json_is_string(json_object_get(root, "traceId")) ||
              !json_is_string(json_object_get(root, "spanId")))
-        good = wrong(p, p->line, 300, "traceId and spanId are texts");
+        good = wrong(p, p->line, "traceId and spanId are texts");
     else if (!json_is_array(logs))
-        good = wrong(p, p->line, 300, "logs is a list");
+        good = wrong(p, p->line, "logs is a list");
     else
         good = span_log_entries(p, logs);
     json_decref(root);
@@ -359,18 +391,18 @@ static bool span_logs(struct parse *p)
 static bool event(struct parse *p)
 {
     double start, end;
-    if (!token(p) || strcmp(text(p), "@Event")) return wrong(p, p->line, 300, "an event begins with @Event");
+    if (!token(p) || strcmp(text(p), "@Event")) return wrong(p, p->line, "an event begins with @Event");
     if (!token(p) || !is_number(text(p), &start) || start <= 0)
-        return wrong(p, p->begin, 300, "the start is a time");
-    if (!token(p)) return wrong(p, p->at, 300, "a name is expected here");
+        return wrong(p, p->begin, "the start is a time");
+    if (!token(p)) return wrong(p, p->at, "a name is expected here");
     if (!p->quoted && is_number(text(p), &end) && !token(p))
-        return wrong(p, p->at, 300, "a name is expected here");
-    if (is_blank(text(p))) return wrong(p, p->begin, 300, "the name is blank");
+        return wrong(p, p->at, "a name is expected here");
+    if (is_blank(text(p))) return wrong(p, p->begin, "the name is blank");
     while (!is_end(p)) {
-        if (!token(p) || !is_legal(text(p))) return wrong(p, p->begin, 300, "a key is expected here");
-        if (!takes(p, '=')) return wrong(p, p->at, 300, "a = is expected here");
-        if (!token(p)) return wrong(p, p->at, 300, "a value is expected here");
-        if (is_blank(text(p))) return wrong(p, p->begin, 300, "this value is blank");
+        if (!token(p) || !is_legal(text(p))) return wrong(p, p->begin, "a key is expected here");
+        if (!takes(p, '=')) return wrong(p, p->at, "a = is expected here");
+        if (!token(p)) return wrong(p, p->at, "a value is expected here");
+        if (is_blank(text(p))) return wrong(p, p->begin, "this value is blank");
     }
     return true;
 }
@@ -379,27 +411,26 @@ static bool event(struct parse *p)
 static bool given(struct parse *p, const char *key)
 {
     if (!token(p) || strcmp(text(p), key))
-        return wrong(p, p->begin, 300, "action=... and source=... are expected here");
-    return (takes(p, '=') && token(p)) || wrong(p, p->at, 300, "a value is expected here");
+        return wrong(p, p->begin, "action=... and source=... are expected here");
+    return (takes(p, '=') && token(p)) || wrong(p, p->at, "a value is expected here");
 }
 
 static bool source_tag(struct parse *p)
 {
     if (!token(p) || (strcmp(text(p), "@SourceTag") && strcmp(text(p), "@SourceDescription")))
-        return wrong(p, p->line, 300, "this line begins with @SourceTag or @SourceDescription");
+        return wrong(p, p->line, "this line begins with @SourceTag or @SourceDescription");
     bool tags = !strcmp(text(p), "@SourceTag");
     if (!given(p, "action")) return false;
     bool add = !strcmp(text(p), "add"), save = !strcmp(text(p), "save"), removes = !strcmp(text(p), "delete");
     if (!save && !removes && !(add && tags))
-        return wrong(p, p->begin, 300, "the action is add, save or delete; of a description save or delete");
+        return wrong(p, p->begin, "the action is add, save or delete; of a description save or delete");
     if (!given(p, "source")) return false;
-    if (is_blank(text(p))) return wrong(p, p->begin, 300, "the source is blank");
+    if (is_blank(text(p))) return wrong(p, p->begin, "the source is blank");
     size_t words = 0;
     for (; token(p); words++) continue;
     if (p->fault->code) return false;
-    if (tags) return words > 0 || wrong(p, p->at, 300, "a tag is expected here");
-    return words == (save ? 1u : 0u) ||
-           wrong(p, p->at, 300, "one text is expected after save, none after delete");
+    if (tags) return words > 0 || wrong(p, p->at, "a tag is expected here");
+    return words == (save ? 1u : 0u) || wrong(p, p->at, "one text is expected after save, none after delete");
 }
 
 /* --- A line --- */
@@ -433,12 +464,12 @@ static bool check_bytes(struct parse *p, enum wavefront_format format)
     const char *stop = memchr(p->line, 4, n), *nul = memchr(p->line, 0, n);
     json_decref(utf8);
     if (n > most_bytes[format]) {
-        wrong(p, p->line, 300, "the line is too long: ");
+        wrong(p, p->line, "the line is too long: ");
         buf_printf(&p->fault->why, "it has %zu bytes, at most %zu are read", n, most_bytes[format]);
     } else if (!utf8)
-        wrong(p, p->line, 300, "the line is not UTF-8");
+        wrong(p, p->line, "the line is not UTF-8");
     else if (stop || nul)
-        wrong(p, stop ? stop : nul, 300, "this control character ends the line");
+        wrong(p, stop ? stop : nul, "this control character ends the line");
     return !p->fault->code;
 }
 
@@ -456,7 +487,8 @@ bool wavefront_line(const struct wavefront_check *check, const char *line, size_
         .check = check, .line = line, .at = line, .end = line + n, .begin = line, .fault = fault};
     if (!check_bytes(&p, format)) return false;
     bool good = is_end(&p) || readers[format](&p);
-    if (!good && !fault->code) wrong(&p, p.at, 300, "the line ends here too early");
+    good = good && !fault->code;
+    if (!good && !fault->code) wrong(&p, p.at, "the line ends here too early");
     if (!good && !check->format && format == WAVEFRONT_METRIC && memmem(line, n, "traceId=", 8))
         buf_str(&fault->why, "; a span needs format=trace, and a port for traces");
     buf_free(&p.text);

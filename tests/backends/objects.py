@@ -47,3 +47,24 @@ class Caller:
         equal(done.stderr.count("\n"), 1, f"{words}: one sentence: {done.stderr}")
         equal(done.stdout, "", f"{words}: nothing is printed")
         equal(len(service.requests) - before if service else 0, 0, f"{words}: nothing is sent")
+
+
+ODD = [b"null", b"5", b'"x"', b"[]", b"[5, null, []]", b"{}", b"[" * 3000, b"[" * 2000 + b"]" * 2000, b"\xff\xfe", b'{"a": 1e999}', b"x" * 100000,
+       b'{"NAME": 5}', b'{"NAME": {"name": "Shop"}}', b'{"NAME": [null, 5, [], {}], "query": {"length": "x", "total": []}}', b'{"NAME": [{"name": "Shop"}]}',
+       b'{"NAME": [{"name": "Shop", "id": "../.."}]}', b'{"NAME": [{"name": 5, "id": {}}], "query": null}']
+
+
+def odd_answers(run, service, lists, *calls):
+    """A service that answers nonsense to what is read: no crash, and nothing is changed. lists: the members of its lists."""
+    for body in [odd.replace(b"NAME", name) for odd in ODD for name in (lists if b"NAME" in odd else lists[:1])]:
+        for words in calls:
+            with service.lock:
+                del service.requests[:], service.tricks[:]
+            service.script(*[lambda handler, request: handler.reply(200, body)] * 50)
+            done = subprocess.run([harness.MTXCTL, run.command, *words, *run.settings], env=run.env, stdin=subprocess.DEVNULL, capture_output=True,
+                                  timeout=harness.PATIENCE)
+            check(done.returncode in (0, 1, 3, 4), f"{words}: answered {body[:60]}: exit status {done.returncode}: {done.stderr[:300]}")
+            changed = [r.method for r in service.requests if r.method != "GET" and "access-token" not in r.path]
+            equal(changed, [], f"{words}: answered {body[:60]}: nothing is changed")
+    service.script()
+    del service.tricks[:]

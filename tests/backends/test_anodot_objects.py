@@ -10,7 +10,7 @@ import tempfile
 import fake
 from fake import need
 from harness import MTXCTL, check, equal, finish
-from objects import Caller
+from objects import ODD, Caller, odd_answers
 
 WORK = tempfile.mkdtemp()
 
@@ -154,4 +154,8 @@ for trick, code in [(fake.status(500), 3), (fake.status(200, b'"\\u000a"'), 4), 
     run("schema", "list", code=code)
 run.says("cannot be reached", "schema", "list", settings=("--set", "url=http://127.0.0.1:9"), code=3)
 equal(service.violations, [], "violations")
+ODD.extend([b'[{"streamSchemaWrapper": {"schema": {"name": "Shop"}}}]', b'[{"streamSchemaWrapper": {"schema": {"name": "Shop", "id": 5}}}, {"streamSchemaWrapper": 5}]'])
+login = service.next_trick
+service.next_trick = lambda r: None if r.path == "/api/v2/access-token" else login(r)
+odd_answers(run, service, [b"schemas"], ("schema", "list"), ("schema", "delete", "Shop"), ("schema", "show", "Shop"), ("watermark", "Shop", "time=now"))
 finish()

@@ -9,7 +9,7 @@ import urllib.parse
 import fake
 from fake import need
 from harness import check, equal, finish
-from objects import Caller
+from objects import ODD, Caller, odd_answers
 
 T = 1700000000
 
@@ -88,4 +88,6 @@ service.script(fake.status(200, b"no JSON"), fake.status(503))
 run("query", 'fetch("cpu")', *during, code=3)
 run("query", 'fetch("cpu")', *during, code=3)
 equal(service.violations, [], "violations")
+ODD.extend([b'{"outputs": [{"id": 5, "result": [5, {"dps": [5, [], [1700000001], ["x", 1], [1700000001, {}]]}]}]}', b'{"outputs": [{"result": {"dps": 5}}]}'])
+odd_answers(run, service, [b"outputs"], *[("query", "x", *during, *more) for more in [(), ("--csv",), ("--chart",), ("--json",)]])
 finish()

@@ -13,7 +13,7 @@ import urllib.parse
 import fake
 from fake import need
 from harness import MTXCTL, check, equal, finish
-from objects import Caller
+from objects import Caller, odd_answers
 
 AUTH = "Basic " + base64.b64encode(b"me@x.org:sesame").decode()
 COLLECTIONS = ("metrics", "annotations", "alerts", "services", "spaces")
@@ -516,4 +516,6 @@ for trick, code, says in [(fake.status(500, b"oops"), 3, "HTTP 500: oops"), (fak
 equal(len(service.requests) - before, 9, "each request is sent once")
 run.says("cannot be reached", "services", "list", settings=("--set", "url=http://127.0.0.1:9"), code=3)
 equal(service.violations, [], "violations")
+odd_answers(run, service, [b"spaces", b"alerts"], ("spaces", "list"), ("spaces", "delete", "Shop"), ("charts", "delete", "Shop", "x"), ("alerts", "delete", "Shop"),
+            ("metrics", "list"), ("metrics", "show", "x", "count=1"), ("annotations", "show", "x", "start=1"), ("charts", "list", "5"), ("charts", "rename", "5", "Shop", "y"))
 finish()

@@ -54,6 +54,9 @@ int anodot_find(struct job *job, const char *name, json_t **schema)
             *schema = json_incref(one);
     }
     if (code == CLI_OK && !*schema) code = cli_fail(job->cli, CLI_NO, "there is no schema \"%s\"", name);
+    const char *found = json_string_value(json_object_get(*schema, "id"));
+    if (code == CLI_OK && (!found || !*found))
+        code = cli_fail(job->cli, CLI_SEGMENT, "the answer is not one of Anodot's: there is no id");
     json_decref(schemas);
     return code;
 }

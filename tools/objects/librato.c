@@ -74,6 +74,12 @@ const char *librato_id(const json_t *object, char room[24])
     return room;
 }
 
+int librato_check_id(struct talk *t, const json_t *object)
+{
+    if (json_is_integer(json_object_get(object, "id"))) return CLI_OK;
+    return cli_fail(t->cli, CLI_SEGMENT, "the answer is not one of Librato's: there is no id");
+}
+
 static void librato_page(struct payload *request, const char *path, json_int_t offset)
 {
     char number[24];
@@ -143,6 +149,7 @@ int librato_find(struct talk *t, const struct librato_kind *kind, const char *na
     int code = librato_list(t, buf_text(&path), kind->list, &list);
     *found = code == CLI_OK ? json_incref(librato_among(list, name)) : NULL;
     if (code == CLI_OK && !*found) code = cli_fail(t->cli, CLI_NO, "there is no %s \"%s\"", kind->one, name);
+    if (code == CLI_OK) code = librato_check_id(t, *found);
     json_decref(list);
     buf_free(&path);
     return code;

@@ -39,6 +39,9 @@ bool librato_is_id(const char *text);
 /* The id of an object as text, for a path; `room` has to live as long as the result is used. */
 const char *librato_id(const json_t *object, char room[24]);
 
+/* CLI_OK if an answer's object has an id; if it has none, nothing may be done with it. */
+int librato_check_id(struct talk *talk, const json_t *object);
+
 /* The run() of a call that lists: its path, its fields as the query, all pages; arguments are patterns for names. */
 int librato_run_list(struct job *job);
 

@@ -196,7 +196,8 @@ static int apply_space(struct apply *a, const json_t *declared)
     struct buf what = {0};
     char id[24];
     size_t i;
-    int code = have ? apply_charts_of(a, have, &charts) : CLI_OK;
+    int code = have ? librato_check_id(&a->job->talk, have) : CLI_OK;
+    if (have && code == CLI_OK) code = apply_charts_of(a, have, &charts);
     buf_printf(&what, "space %s", name);
     if (have) json_object_set_new(a->ids, name, json_string(librato_id(have, id)));
     if (json_object_get(declared, "tags")) json_object_set(body, "tags", json_object_get(declared, "tags"));
@@ -266,6 +267,7 @@ static int apply_make(struct apply *a, const json_t *step)
     talk_path(&request, json_string_value(json_object_get(step, "path")), &id);
     talk_body(&request, json_object_get(step, "body"));
     int code = talk_do(&a->job->talk, &request, &answer);
+    if (code == CLI_OK && makes && !settings_options.dry) code = librato_check_id(&a->job->talk, answer);
     if (code == CLI_OK && makes)
         json_object_set_new(a->ids, makes,
                             json_string(settings_options.dry ? "NEW" : librato_id(answer, room)));

@@ -313,6 +313,7 @@ static int chart_find(struct job *job, char space[24], char id[24], json_t **cha
     if (code == CLI_OK) *chart = json_incref(librato_among(list, job->args[1]));
     if (code == CLI_OK && !*chart)
         code = cli_fail(job->cli, CLI_NO, "the space \"%s\" has no chart \"%s\"", job->args[0], job->args[1]);
+    if (code == CLI_OK) code = librato_check_id(&job->talk, *chart);
     if (code == CLI_OK) librato_id(*chart, id);
     json_decref(list);
     return code;

@@ -439,6 +439,14 @@ for says, text in [
         ("did you mean alerts?", "alert: []"), ("a space's name is empty", "spaces: [{tags: true}]"), ("has no condition", "alerts: [{name: a}]"),
         ("this is a list of maps", "alerts: {name: a}"), ("a map of spaces", "- a"), ("the file is empty", ""), (":2: ", "a: [b\n"), ("too deeply", "[" * 40 + "]" * 40),
         ("is nested too deeply", "spaces: &a [*a]"), ("is too long", "alerts: [{name: a, conditions: [{type: above, threshold: 1, metric_name: " + "x" * 10000000 + "}]}]"),
+        ("the value of a tag is too long", "alerts: [{name: a, conditions: [{type: above, metric_name: x, threshold: 1, tags: {city: " + "x" * 10000000 + "}}]}]"),
+        ("a condition's duration is an integer, at least 1", "alerts: [{name: a, conditions: [{type: above, metric_name: x, threshold: 1, duration: soon}]}]"),
+        ("a condition's threshold is a number", "alerts: [{name: a, conditions: [{type: above, metric_name: x, threshold: high}]}]"),
+        ("a condition is a map", "alerts: [{name: a, conditions: [x]}]"), ("an alert's active is true or false", "alerts: [{name: a, active: maybe}]"),
+        ("an alert's conditions is a list", "alerts: [{name: a, conditions: {}}]"), ("a service is empty", "alerts: [{name: a, services: [{}]}]"),
+        ("a chart's streams is a list", "spaces: [{name: a, charts: [{name: b, streams: 5}]}]"), ("a stream is a map", "spaces: [{name: a, charts: [{name: b, streams: [5]}]}]"),
+        ("a chart's min is a number", "spaces: [{name: a, charts: [{name: b, min: low}]}]"), ("a stream's source is a text", "spaces: [{name: a, charts: [{name: b, streams: [{metric: c, source: 5}]}]}]"),
+        ("a space's tags is true or false", "spaces: [{name: a, tags: {}}]"),
         ("is longer than", "# " + "x" * (17 << 20))]:
     run.bad(service, says, "apply", declare(text, "bad.yml"))
 run.bad(service, "cannot open", "apply", f"{work}/none.yml")
@@ -478,6 +486,7 @@ for says, words in [
         ("has one stream", ("charts", "create", "S", "C", "type=bignumber", "stream=a", "stream=b")),
         ("condition is missing", ("alerts", "create", "a")), ("is not one of above, below, absent", ("alerts", "create", "a", "condition=over x 1")),
         ("needs a threshold", ("alerts", "create", "a", "condition=above x")), ("has no threshold", ("alerts", "create", "a", "condition=absent x 5 duration=9")),
+        ("the value of a tag is too long", ("alerts", "create", "a", "condition=above x 1 tags.city=" + 100000 * "x")), ("not UTF-8", ("charts", "create", "S", "C", "stream=\udcff")),
         ("needs a duration", ("alerts", "create", "a", "condition=absent x")), ("a threshold is a number", ("alerts", "create", "a", "condition=above x y")),
         ("rearm_seconds is an integer from", ("alerts", "create", "a", "condition=above x 1", "rearm_seconds=-5")),
         ("active is true or false", ("alerts", "update", "a", "active=maybe")), ("nothing to change", ("alerts", "update", "a")),

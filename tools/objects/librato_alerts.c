@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* librato_alerts.c - mtxctl librato alerts, services: what is watched, and who is notified. */
 #include "librato.h"
+#include "member.h"
 
 #include "quantity.h"
 
@@ -8,8 +9,25 @@
 #include <string.h>
 
 static const char *const condition_types[] = {"above", "below", "absent", NULL};
-static const char *const condition_keys[] = {"type",     "metric_name", "source",           "tags",
-                                             "duration", "threshold",   "summary_function", NULL};
+static const struct member condition_members[] = {
+    {.name = "type", .type = MEMBER_TEXT},
+    {.name = "metric_name", .type = MEMBER_TEXT, .most = LIBRATO_NAME},
+    {.name = "source", .type = MEMBER_TEXT, .most = 255},
+    {.name = "tags", .type = MEMBER_TAGS},
+    {.name = "duration", .type = MEMBER_WHOLE, .least = 1},
+    {.name = "threshold", .type = MEMBER_NUMBER},
+    {.name = "summary_function", .type = MEMBER_TEXT, .most = 64},
+    {.name = NULL}};
+static const struct member alert_members[] = {{.name = "name", .type = MEMBER_TEXT, .most = LIBRATO_NAME},
+                                              {.name = "md", .type = MEMBER_BOOL},
+                                              {.name = "attributes", .type = MEMBER_MAP},
+                                              {.name = "version", .type = MEMBER_WHOLE, .least = 1},
+                                              {.name = "description", .type = MEMBER_TEXT},
+                                              {.name = "rearm_seconds", .type = MEMBER_WHOLE, .least = 1},
+                                              {.name = "active", .type = MEMBER_BOOL},
+                                              {.name = "services", .type = MEMBER_LIST},
+                                              {.name = "conditions", .type = MEMBER_LIST},
+                                              {.name = NULL}};
 
 /* --- Conditions --- */
 
@@ -30,20 +48,17 @@ static bool condition_numbers(const json_t *c, bool absent, struct buf *why)
         buf_str(why, "a condition absent has no threshold");
     else if (absent && !json_is_integer(duration))
         buf_str(why, "a condition absent needs a duration in seconds");
-    else if (duration && !json_is_null(duration) && json_integer_value(duration) < 1)
-        buf_str(why, "a condition's duration is a number of seconds, at least 1");
     return !why->len;
 }
 
 bool librato_sound_condition(json_t *c, struct buf *why)
 {
-    const char *type = json_string_value(json_object_get(c, "type")), *key;
+    const char *type = json_string_value(json_object_get(c, "type"));
     const char *metric = json_string_value(json_object_get(c, "metric_name"));
-    json_t *value;
+    if (!json_is_object(c)) buf_str(why, "a condition is a map");
+    if (why->len || !member_check(c, "a condition's", condition_members, why)) return false;
     if (!field_choice("a condition's type", type ? type : "", condition_types, why)) return false;
     if (!field_text("a condition's metric_name", metric ? metric : "", LIBRATO_NAME, why)) return false;
-    json_object_foreach(
-        c, key, value) if (!field_choice("a condition's member", key, condition_keys, why)) return false;
     bool absent = !strcmp(type, "absent");
     if (!condition_numbers(c, absent, why)) return false;
     default_to(c, "source", json_string("*"));
@@ -126,14 +141,23 @@ static bool alert_texts(json_t *alert, struct buf *why)
     return true;
 }
 
+/* Titles or ids. */
+static bool alert_services(const json_t *services, struct buf *why)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)services, i, one)
+    {
+        const char *title = json_string_value(one);
+        if (!json_is_integer(one) && !field_text("a service", title ? title : "", 255, why)) return false;
+    }
+    return true;
+}
+
 bool librato_sound_alert(json_t *alert, struct buf *why)
 {
-    static const char *const keys[] = {"name",          "md",     "attributes", "version",    "description",
-                                       "rearm_seconds", "active", "services",   "conditions", NULL};
-    const char *key;
-    json_t *value;
-    json_object_foreach(alert, key,
-                        value) if (!field_choice("an alert's member", key, keys, why)) return false;
+    if (!member_check(alert, "an alert's", alert_members, why)) return false;
+    if (!alert_services(json_object_get(alert, "services"), why)) return false;
     if (!alert_texts(alert, why)) return false;
     default_to(alert, "md", json_false());
     default_to(alert, "attributes", json_object());

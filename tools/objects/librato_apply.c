@@ -8,6 +8,7 @@
  */
 #include "difference.h"
 #include "librato.h"
+#include "member.h"
 #include "declared.h"
 
 #include <stdlib.h>
@@ -86,33 +87,28 @@ static bool apply_alert_sound(const struct apply *a, json_t *alert, struct buf *
     return apply_copy_sound(alert, librato_sound_alert, why);
 }
 
-static bool apply_members(const json_t *map, const char *what, const char *const *known, struct buf *why)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)map, key,
-                        value) if (!field_choice(what, key, known, why)) return false;
-    return true;
-}
-
 static bool apply_space_sound(const struct apply *a, json_t *space, struct buf *why)
 {
-    static const char *const known[] = {"name", "tags", "charts", NULL};
+    static const struct member known[] = {{.name = "name", .type = MEMBER_TEXT, .most = LIBRATO_NAME},
+                                          {.name = "tags", .type = MEMBER_BOOL},
+                                          {.name = "charts", .type = MEMBER_ANY},
+                                          {.name = NULL}};
     const char *name = json_string_value(json_object_get(space, "name"));
-    return apply_members(space, "a space's member", known, why) &&
+    return member_check(space, "a space's", known, why) &&
            field_text("a space's name", name ? name : "", LIBRATO_NAME, why) &&
            apply_list(a, json_object_get(space, "charts"), apply_chart_sound, why);
 }
 
 static bool apply_read(struct apply *a, struct buf *why)
 {
-    static const char *const known[] = {"spaces", "alerts", NULL};
+    static const struct member known[] = {
+        {.name = "spaces", .type = MEMBER_ANY}, {.name = "alerts", .type = MEMBER_ANY}, {.name = NULL}};
     struct buf inner = {0};
     const char *path = strcmp(a->job->args[0], "-") ? a->job->args[0] : "/dev/stdin";
     if (!declared_read(&a->file, path, why)) return false;
     const json_t *root = a->file.root;
     if (!json_is_object(root)) return apply_wrong(a, root, "this is a map of spaces and alerts", why);
-    if (!apply_members(root, "the member", known, &inner)) apply_wrong(a, root, buf_text(&inner), why);
+    if (!member_check(root, "the file's", known, &inner)) apply_wrong(a, root, buf_text(&inner), why);
     buf_free(&inner);
     return !why->len && apply_list(a, json_object_get(root, "spaces"), apply_space_sound, why) &&
            apply_list(a, json_object_get(root, "alerts"), apply_alert_sound, why);

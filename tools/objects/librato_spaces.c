@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* librato_spaces.c - mtxctl librato spaces, charts: pages of charts, and the streams that a chart draws. */
 #include "librato.h"
+#include "member.h"
 
 #include "quantity.h"
 
@@ -11,24 +12,25 @@ const char *const librato_chart_types[] = {"line", "stacked", "bignumber", NULL}
 
 /* --- Streams --- */
 
-static const char *const stream_keys[] = {"metric",
-                                          "source",
-                                          "composite",
-                                          "name",
-                                          "type",
-                                          "id",
-                                          "group_function",
-                                          "summary_function",
-                                          "transform_function",
-                                          "downsample_function",
-                                          "period",
-                                          "split_axis",
-                                          "min",
-                                          "max",
-                                          "units_short",
-                                          "units_long",
-                                          "tags",
-                                          NULL};
+static const struct member stream_members[] = {
+    {.name = "metric", .type = MEMBER_TEXT, .most = 255},
+    {.name = "source", .type = MEMBER_TEXT, .most = 255},
+    {.name = "composite", .type = MEMBER_TEXT},
+    {.name = "name", .type = MEMBER_TEXT, .most = 255},
+    {.name = "type", .type = MEMBER_TEXT, .most = 64},
+    {.name = "id", .type = MEMBER_ANY},
+    {.name = "group_function", .type = MEMBER_TEXT, .most = 64},
+    {.name = "summary_function", .type = MEMBER_TEXT, .most = 64},
+    {.name = "transform_function", .type = MEMBER_TEXT, .most = 1000},
+    {.name = "downsample_function", .type = MEMBER_TEXT, .most = 64},
+    {.name = "period", .type = MEMBER_NUMBER},
+    {.name = "split_axis", .type = MEMBER_BOOL},
+    {.name = "min", .type = MEMBER_NUMBER},
+    {.name = "max", .type = MEMBER_NUMBER},
+    {.name = "units_short", .type = MEMBER_TEXT, .most = 64},
+    {.name = "units_long", .type = MEMBER_TEXT, .most = 255},
+    {.name = "tags", .type = MEMBER_ANY},
+    {.name = NULL}};
 static const char *const stream_numbers[] = {"period", "min", "max", NULL};
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -39,11 +41,10 @@ static bool is_one_of(const char *word, const char *const *words)
 
 bool librato_sound_stream(json_t *stream, struct buf *why)
 {
-    const char *metric = json_string_value(json_object_get(stream, "metric")), *key;
+    const char *metric = json_string_value(json_object_get(stream, "metric"));
     const char *composite = json_string_value(json_object_get(stream, "composite"));
-    json_t *value;
-    json_object_foreach(stream, key,
-                        value) if (!field_choice("a stream's member", key, stream_keys, why)) return false;
+    if (!json_is_object(stream)) buf_str(why, "a stream is a map");
+    if (why->len || !member_check(stream, "a stream's", stream_members, why)) return false;
     if (!metric == !composite) {
         buf_str(why, "a stream has either a metric or a composite");
         return false;
@@ -59,7 +60,6 @@ static bool stream_member(json_t *stream, const char *key, const char *text, str
 {
     double number;
     json_t *value = NULL;
-    if (!field_choice("a stream's member", key, stream_keys, why)) return false;
     if (!is_one_of(key, stream_numbers))
         value = !strcmp(key, "split_axis") ? json_boolean(!strcmp(text, "true")) : json_string(text);
     else if (quantity_float(text, &number))
@@ -67,6 +67,7 @@ static bool stream_member(json_t *stream, const char *key, const char *text, str
     else
         buf_printf(why, "a stream's %s is a number, not \"%.40s\"", key, text);
     if (value) json_object_set_new(stream, key, value);
+    if (!value && !why->len) buf_printf(why, "a stream's %s is not UTF-8", key);
     return value != NULL;
 }
 
@@ -75,8 +76,8 @@ static bool stream_word(json_t *stream, char *word, char **rest, struct buf *why
 {
     char *equals = strchr(word, '=');
     if (!equals) {
-        json_object_set_new(stream, "metric", json_string(word));
-        return true;
+        return json_object_set_new(stream, "metric", json_string(word)) == 0 ||
+               stream_member(stream, "metric", word, why);
     }
     *equals = '\0';
     if (!strcmp(word, "composite") && *rest) {
@@ -102,8 +103,16 @@ json_t *librato_read_stream(const char *text, struct buf *why)
 
 /* --- A chart --- */
 
-static const char *const chart_keys[] = {"name",  "type",          "streams",        "min",           "max",
-                                         "label", "use_log_yaxis", "use_last_value", "related_space", NULL};
+static const struct member chart_members[] = {{.name = "name", .type = MEMBER_TEXT, .most = 255},
+                                              {.name = "type", .type = MEMBER_TEXT, .most = 64},
+                                              {.name = "streams", .type = MEMBER_LIST},
+                                              {.name = "min", .type = MEMBER_NUMBER},
+                                              {.name = "max", .type = MEMBER_NUMBER},
+                                              {.name = "label", .type = MEMBER_TEXT, .most = 255},
+                                              {.name = "use_log_yaxis", .type = MEMBER_BOOL},
+                                              {.name = "use_last_value", .type = MEMBER_BOOL},
+                                              {.name = "related_space", .type = MEMBER_WHOLE},
+                                              {.name = NULL}};
 
 /* A big number is one number: of one stream, summed up. */
 static bool chart_bignumber(json_t *chart, struct buf *why)
@@ -123,14 +132,13 @@ static bool chart_bignumber(json_t *chart, struct buf *why)
 
 bool librato_sound_chart(json_t *chart, struct buf *why)
 {
-    const char *name = json_string_value(json_object_get(chart, "name")), *key;
+    const char *name = json_string_value(json_object_get(chart, "name"));
+    if (!member_check(chart, "a chart's", chart_members, why)) return false;
     if (!json_object_get(chart, "type")) json_object_set_new(chart, "type", json_string("line"));
     if (!json_object_get(chart, "streams")) json_object_set_new(chart, "streams", json_array());
     const char *type = json_string_value(json_object_get(chart, "type"));
     json_t *one;
     size_t i;
-    json_object_foreach(chart, key,
-                        one) if (!field_choice("a chart's member", key, chart_keys, why)) return false;
     if (!field_text("a chart's name", name ? name : "", LIBRATO_NAME, why)) return false;
     if (!field_choice("the chart's type", type ? type : "", librato_chart_types, why)) return false;
     json_array_foreach(json_object_get(chart, "streams"), i,
@@ -323,9 +331,9 @@ static int chart_find(struct job *job, char space[24], char id[24], json_t **cha
 json_t *librato_chart_body(const json_t *chart)
 {
     json_t *body = json_object();
-    for (size_t i = 0; chart_keys[i]; i++) {
-        json_t *value = json_object_get(chart, chart_keys[i]);
-        if (value && !json_is_null(value)) json_object_set(body, chart_keys[i], value);
+    for (const struct member *m = chart_members; m->name; m++) {
+        json_t *value = json_object_get(chart, m->name);
+        if (value && !json_is_null(value)) json_object_set(body, m->name, value);
     }
     return body;
 }

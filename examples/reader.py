@@ -205,9 +205,9 @@ def attributes(seg, f, kind, storage):  # name: value, or name: [(value, worker)
 def series(seg, offset, upper):  # steps 4 to 6: its lines
     what, kind, flags, digest, link, storage, state, key, _ = seg.record(offset)
     check(digest >> 48 == upper, f"the record at {offset} is not that of its index entry")
-    newer = seg.minor > 0 or get("Q", seg.head, 336) > 0
+    newer = seg.minor > 1 or get("Q", seg.head, 336) > 1
     if what != 1 or state & 1 or kind not in KINDS and newer: return
-    check(kind in KINDS, f"the series at {offset} is of a kind that format 1.0 does not have")
+    check(kind in KINDS, f"the series at {offset} is of a kind that format 1.1 does not have")
     texts, f = key[1:].split(b"\0"), Family(seg, link)
     check(key[:1] == b"S" and texts.pop() == b"" and len(texts) % 2 and texts[0], f"the key at {offset} is damaged")
     blocks = 2 if kind in (4, 6) or kind == 5 and f.how < EXPLICIT else kind != 8

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * format.h - the segment format, version 1.0, part two: what records and blocks mean to metrics. Part one is
+ * format.h - the segment format, version 1.1, part two: what records and blocks mean to metrics. Part one is
  * shm/layout.h; the blocks of reservoirs, rates and sets are described in reservoir.h, rate.h and sketch.h.
  *
  * RECORDS

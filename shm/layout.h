@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clang-format off */
 /*
- * layout.h - the segment format, version 1.0, part one: the file, its arena, index, lanes and process slots.
+ * layout.h - the segment format, version 1.1, part one: the file, its arena, index, lanes and process slots.
  * Part two (what the records and blocks mean to metrics) is registry/format.h. Together they are meant to be
  * enough to write a reader from.
  *
@@ -46,6 +46,28 @@
  * Whoever wants to show a dead owner's values once more holds LOCK_KEEP + the owner's pid while it lives: a
  * claimer leaves such a slot alone as long as there is another one.
  *
+ * EVENTS. Records that are not aggregated pass through rings, in one block that is allocated when the first kind of
+ * event is registered. Each CPU lane has a ring, written by restartable sequences only; after them comes one
+ * atomic ring for all other threads.
+ *
+ *     struct segment_events | ring of lane 0 | ring of lane 1 | ... | atomic ring
+ *     a lane's ring: struct segment_ring, then ring_bytes of data
+ *     the atomic ring: struct segment_ring, SEGMENT_RING_CELLS words, then the data: `cells` cells of 512 bytes
+ *
+ * Head and tail are positions that only grow; position p is at p mod ring_bytes in a lane's data. What is from
+ * tail to head waits for the leader. A record begins with {u32 length, u32 kind}; its length, all in all, is a
+ * multiple of 16, and it never wraps: the rest of the data before the end is a record of kind 0, a pad. A record
+ * that has no room is dropped and counted in `dropped` of that ring.
+ *
+ * In the atomic ring positions count cells. A record has a run of cells, one after the other, none beyond the
+ * end of the data; what is left there is a run that is taken already. The word of a run's first cell says who
+ * has reserved it, and whether it is filled:
+ *     63..40 lap: position / cells + 1, mod 2^24 | 39..24 low bits of the owner's token | 23..12 its slot
+ *     | 11..2 cells of the run | 1..0 state: 1 reserved, 2 ready, 3 taken (or never filled)
+ * The next run begins where this one ends; its first cell's word has an older lap while it is free. Head is a
+ * hint: a position at or before the first free one. The run of an owner that is dead is passed over; one whose
+ * owner lives is left where it is, and what is behind it is read.
+ *
  * OWNERS. Who may write what, and what a crash may leave behind:
  *   constants      creator, before the file has a name                  nothing: the name comes last
  *   arena_next     anybody, CAS upwards                                 a block that nothing refers to
@@ -57,6 +79,11 @@
  *   cells          any writer: rseq in CPU lanes, locked in atomic ones nothing (one instruction commits)
  *   slot record    holder of LOCK_CLAIM + s                             a half-filled record of a free slot
  *   gauge pairs    the slot's owner                                     a value of a free slot: ignored
+ *   events         anybody, CAS from 0, once                            a block that nothing refers to
+ *   ring, head     a thread on that CPU, by rseq                        bytes behind the head: nobody reads them
+ *   ring, tail     holder of LOCK_LEADER                                records that are in the log already
+ *   word of a cell anybody, CAS to reserved; its owner, to ready; the   a reserved run, passed over when the owner's
+ *                  leader, to taken                                     lock is free
  *   kernel         anybody whose test of the kernel has a verdict       no verdict: the next test writes one
  *   leader words   holder of LOCK_LEADER                                an interval closed and not logged: the
  *                                                                       next leader reads it again
@@ -121,6 +148,22 @@
  *   ORD-18 Kernel. The verdict is zeroed, a release fence, boot id and release, then the verdict with release.
  *          A writer loads it with acquire, copies the rest, and loads it again after an acquire fence. All who
  *          write there at once run on one kernel and write the same.
+ *   ORD-19 Rings. A record is copied behind the head, then the head is stored with release: who loads the head
+ *          with acquire, or copies it before the data, has all records below it. The threads of a CPU write one
+ *          after the other; a context switch orders them. A record's bytes are stored after the loads of head
+ *          and tail that gave their place (acquire). The leader copies records, fences, and stores the tail with
+ *          release after that: a writer that finds room there overwrites what was copied. A reader that does not
+ *          drain copies head and tail again after the data. Bytes that were overwritten meanwhile came after a
+ *          head at most one record before their end, which that second copy includes: so what is less than half
+ *          a ring before the head, or not before the tail, was whole.
+ *   ORD-20 Atomic ring. The CAS of a free run's first word is reservation and owner's name in one step. All try
+ *          at the same place, where the last run ends, so one CAS decides. Bytes are filled in after it, then
+ *          the word is stored with release; a reader loads the word, then copies the bytes. Only the owner
+ *          changes a reserved word, only the leader a ready one. Whether a run is free is known from the tail,
+ *          loaded after the word with acquire (see ORD-19): a word that is of a later lap is then found out. The owner fills the record of its slot in before it takes the slot's
+ *          lock (ORD-7), so a lock that is free, or a token that is another's, says that it is dead, and that
+ *          nobody fills the run any more. Whether a run that was taken is still whole is known from a second
+ *          copy of the words: an overwriting run has a word by then.
  */
 /* clang-format on */
 #ifndef METRICS_SHM_LAYOUT_H
@@ -132,7 +175,7 @@
 #define SEGMENT_MAGIC "\x89MTXSEG\n"
 #define SEGMENT_MAJOR 1
 #ifndef SEGMENT_MINOR /* tests build a later one */
-#define SEGMENT_MINOR 0
+#define SEGMENT_MINOR 1
 #endif
 #define SEGMENT_BYTE_ORDER UINT32_C(0x0a0b0c0d)
 
@@ -157,6 +200,13 @@ enum {
     SEGMENT_SLOT_BLOCKS = 64, /* so at most 4096 slots */
     SEGMENT_GROUP_GAUGES = 8,
     SEGMENT_LOSSES = 32,
+    SEGMENT_RING_CELLS = 256,      /* words of the atomic ring */
+    SEGMENT_RING_CELL = 512,       /* bytes of a cell */
+    SEGMENT_EVENT_ALIGN = 16,      /* lengths of records */
+    SEGMENT_EVENT_CLASSES = 8,     /* classes of events by which losses are counted; 0 = unused */
+    SEGMENT_EVENT_MOST = 64 << 10, /* bytes of the longest record */
+    SEGMENT_RING_LEAST = 4096,     /* bytes of a lane's ring */
+    SEGMENT_RING_MOST = 64 << 20,
 };
 #define SEGMENT_SIZE_MIN (UINT64_C(64) << 10)
 #define SEGMENT_SIZE_MAX (UINT64_C(1) << 40)
@@ -253,7 +303,8 @@ struct segment_header {
     uint64_t loss[SEGMENT_LOSSES];
     /* Process slots: offsets of blocks of 64 slot records. */
     uint64_t slot_block[SEGMENT_SLOT_BLOCKS];
-    uint8_t pad6[768];
+    uint64_t events; /* offset of struct segment_events; 0 = no kind of event was registered */
+    uint8_t pad6[760];
     struct segment_kernel kernel; /* see shm/restart.h */
 };
 
@@ -295,6 +346,7 @@ LAYOUT_AT(struct segment_header, sweep, 488);
 LAYOUT_AT(struct segment_header, exported, 496);
 LAYOUT_AT(struct segment_header, loss, 512);
 LAYOUT_AT(struct segment_header, slot_block, 768);
+LAYOUT_AT(struct segment_header, events, 1280);
 LAYOUT_AT(struct segment_header, kernel, 2048);
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header must fit its page");
 
@@ -395,6 +447,41 @@ struct segment_pair {
 enum { SEGMENT_GROUP_BLOCK = SEGMENT_SLOT_BLOCK * SEGMENT_GROUP_GAUGES * 16 };
 _Static_assert(sizeof(struct segment_group) == 640, "groups are 640 bytes");
 
+/* The block of the rings: see EVENTS. */
+struct segment_events {
+    uint64_t ring_bytes; /* data of each lane's ring: a power of two */
+    uint64_t cells;      /* of the atomic ring: a power of two, at most SEGMENT_RING_CELLS */
+    uint64_t pad0[6];
+    /* Kinds registered, by class; one too many for each process that was killed while adding one. */
+    uint64_t kinds[SEGMENT_EVENT_CLASSES];
+};
+struct segment_ring {
+    uint64_t head; /* ORD-19; in the atomic ring a hint */
+    uint64_t pad0[7];
+    uint64_t tail;
+    uint64_t pad1[7];
+    uint64_t dropped[SEGMENT_EVENT_CLASSES]; /* records without room, by class */
+    uint64_t refused[SEGMENT_EVENT_CLASSES]; /* too long, or no process slot for the atomic ring */
+};
+/* What a record begins with. */
+struct segment_event {
+    uint32_t length; /* in bytes, with this head: a multiple of SEGMENT_EVENT_ALIGN */
+    uint32_t kind;   /* 0 = a pad; else see registry/format.h */
+    uint64_t time;   /* segment time, ns */
+};
+LAYOUT_AT(struct segment_events, kinds, 64);
+LAYOUT_AT(struct segment_ring, tail, 64);
+LAYOUT_AT(struct segment_ring, dropped, 128);
+LAYOUT_AT(struct segment_ring, refused, 192);
+LAYOUT_AT(struct segment_event, kind, 4);
+LAYOUT_AT(struct segment_event, time, 8);
+_Static_assert(sizeof(struct segment_events) == 128, "the rings follow");
+_Static_assert(sizeof(struct segment_ring) == 256, "the data follow");
+_Static_assert(sizeof(struct segment_event) == SEGMENT_EVENT_ALIGN, "a pad of the least length has a head");
+
+/* States of a cell's word. */
+enum { RING_RESERVED = 1, RING_READY = 2, RING_TAKEN = 3 };
+
 /* --- Arithmetic of the layout, shared by writers and readers --- */
 
 static inline uint64_t layout_round_up(uint64_t n, uint64_t to)
@@ -437,6 +524,62 @@ static inline uint64_t layout_gauge_group(uint64_t storage)
 static inline unsigned layout_gauge_index(uint64_t storage)
 {
     return storage & 7;
+}
+
+/* Bytes from one lane's ring to the next; of the whole block of the rings. */
+static inline uint64_t layout_ring_stride(const struct segment_events *e)
+{
+    return sizeof(struct segment_ring) + e->ring_bytes;
+}
+static inline uint64_t layout_rings(const struct segment_events *e, uint32_t lanes_cpu)
+{
+    return sizeof *e + lanes_cpu * layout_ring_stride(e) + sizeof(struct segment_ring) +
+           SEGMENT_RING_CELLS * 8 + e->cells * SEGMENT_RING_CELL;
+}
+
+/* Are the sizes such that this version can use the rings? */
+static inline int layout_rings_valid(const struct segment_events *e)
+{
+    return e->ring_bytes >= SEGMENT_RING_LEAST && e->ring_bytes <= SEGMENT_RING_MOST &&
+           !(e->ring_bytes & (e->ring_bytes - 1)) && e->cells >= 2 && e->cells <= SEGMENT_RING_CELLS &&
+           !(e->cells & (e->cells - 1));
+}
+
+/* The longest record that a lane's ring, or the atomic one, takes: half of it. */
+static inline uint64_t layout_event_most(uint64_t bytes)
+{
+    return bytes / 2 < SEGMENT_EVENT_MOST ? bytes / 2 : SEGMENT_EVENT_MOST;
+}
+
+/* The parts of a cell's word. */
+static inline uint64_t layout_word(uint64_t lap, uint64_t owner, uint64_t run, uint64_t state)
+{
+    return lap << 40 | (owner & 0xfffffff) << 12 | run << 2 | state;
+}
+static inline uint64_t layout_word_lap(uint64_t word)
+{
+    return word >> 40;
+}
+static inline uint64_t layout_word_token(uint64_t word)
+{
+    return word >> 24 & 0xffff;
+}
+static inline uint32_t layout_word_slot(uint64_t word)
+{
+    return word >> 12 & 0xfff;
+}
+static inline uint64_t layout_word_run(uint64_t word)
+{
+    return word >> 2 & 0x3ff;
+}
+static inline unsigned layout_word_state(uint64_t word)
+{
+    return word & 3;
+}
+/* The lap of a position, as words have it. */
+static inline uint64_t layout_lap(uint64_t position, uint64_t cells)
+{
+    return (position / cells + 1) & 0xffffff;
 }
 
 #endif

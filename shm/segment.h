@@ -200,6 +200,12 @@ void slot_release(segment_t *seg);
 /* The record of a slot in the segment, allocated if need be; NULL when full or damaged. */
 struct segment_slot *slot_record(segment_t *seg, int slot);
 
+/* [S] Does the process's slot, which slot_self() gave, stay its own until the process ends? */
+static inline bool slot_is_firm(const segment_t *seg)
+{
+    return seg->slot_page != NULL;
+}
+
 /* A place for one gauge: offset of its group | index; 0 when full. */
 uint64_t group_place(segment_t *seg);
 /* [S] The pair of a gauge in a slot, allocated if need be; NULL when full or damaged. */

@@ -7,6 +7,7 @@
  *   RECORD_FAMILY  key: 'F' name '\0'                            payload: struct metrics__family_record
  *   RECORD_SERIES  key: 'S' name '\0' key '\0' value '\0' ...    link: its family; tags sorted by key bytes
  *   RECORD_TEXT    not in the index; family.text leads to it     payload: unit '\0' help '\0'
+ *   RECORD_EVENT   key: a letter of METRICS__EVENT_LETTERS, then as a series; kind: enum metrics_event_class
  *
  * STORAGE of a series, by kind; "cells" are in lanes (layout.h)
  *   counter, updown   [0] 1 cell: the total (updown: two's complement)
@@ -16,6 +17,11 @@
  *   set               [0] sketch block
  *   info              none: its tags say everything
  *
+ * EVENTS. A record in a ring is struct segment_event, whose kind is the offset of a RECORD_EVENT / 64, struct
+ * metrics__event_body, what its class has (struct metrics__event_span ...), and fields, one right after the other:
+ *     u8 what   u8 key_size   u16 value_size   key   value            (not aligned; texts end with '\0')
+ * then zeros up to its length. A reader skips fields that it does not know.
+ *
  * UNITS. Timers keep nanoseconds in sum, sum of squares, extremes and reservoir; bucket bounds are seconds.
  */
 #ifndef METRICS_REGISTRY_FORMAT_H
@@ -23,7 +29,7 @@
 
 #include "layout.h"
 
-enum { RECORD_SERIES = 1, RECORD_FAMILY = 2, RECORD_TEXT = 3 };
+enum { RECORD_SERIES = 1, RECORD_FAMILY = 2, RECORD_TEXT = 3, RECORD_EVENT = 4 };
 
 /* Flags of a series record. */
 enum { RECORD_OVERFLOW = 1 }; /* a family's overflow series: readers leave it out while it is empty */
@@ -110,6 +116,68 @@ static inline double metrics__order_decode(uint64_t word48)
         double f;
     } v = {.u = ordered >> 63 ? ordered & ~(UINT64_C(1) << 63) : ~(ordered - !!ordered)};
     return v.f;
+}
+
+/* --- Events --- */
+
+enum metrics__event_class {
+    EVENT_ANNOTATION = 1,
+    EVENT_SPAN = 2,
+    EVENT_LOG = 3,
+    EVENT_POINT = 4,
+    EVENT_CLASSES = 5,
+};
+/* The first byte of a kind's key, by class. */
+#define METRICS__EVENT_LETTERS " APLV"
+
+struct metrics__event_body {
+    uint16_t fields; /* how many */
+    uint8_t small;   /* log lines: level; points: type; spans: 1 = error */
+    uint8_t flags;   /* METRICS__EVENT_CUT */
+    uint32_t bytes;  /* of all fields */
+};
+enum { METRICS__EVENT_CUT = 1 }; /* the end of the message is missing */
+
+struct metrics__event_span {
+    uint8_t trace_id[16], span_id[8];
+    uint8_t parent_id[8]; /* zeros: none */
+    uint64_t duration;    /* ns; it began at the record's time */
+};
+struct metrics__event_annotation {
+    uint64_t start, end; /* ns since 1970; 0 = the record's time; no end */
+};
+struct metrics__event_point {
+    double value;
+    uint64_t wall; /* ns since 1970; 0 = the record's time */
+};
+_Static_assert(sizeof(struct metrics__event_body) == 8, "the class's part follows");
+_Static_assert(sizeof(struct metrics__event_span) == 40, "spans have 40 bytes of their own");
+
+/* What a field is, and what its key and value are. */
+enum metrics__event_field {
+    FIELD_TEXT = 1,        /* key, text */
+    FIELD_INT = 2,         /* key, i64 */
+    FIELD_DOUBLE = 3,      /* key, f64 */
+    FIELD_BOOL = 4,        /* key, u8 */
+    FIELD_MESSAGE = 5,     /* -, text */
+    FIELD_TITLE = 6,       /* -, text */
+    FIELD_DESCRIPTION = 7, /* -, text */
+    FIELD_SOURCE = 8,      /* -, text */
+    FIELD_LINK = 9,        /* relation, address */
+    FIELD_TRACE = 10,      /* -, trace id and span id, 24 bytes: in which span it happened */
+    FIELD_PARENT = 11,     /* the same: one more parent */
+    FIELD_FOLLOWS = 12,    /* the same: a span that this one follows from */
+    FIELD_MOMENT = 13,     /* key, u64 ns after the span's start, then a text: a line of the span's log */
+};
+enum { METRICS__FIELD_HEAD = 4, METRICS__FIELD_IDS = 24 };
+
+/* Bytes that a class has between body and fields. */
+static inline uint32_t metrics__event_part(unsigned class)
+{
+    return class == EVENT_SPAN         ? sizeof(struct metrics__event_span)
+           : class == EVENT_ANNOTATION ? sizeof(struct metrics__event_annotation)
+           : class == EVENT_POINT      ? sizeof(struct metrics__event_point)
+                                       : 0;
 }
 
 /* Where the reservoir starts in storage[1] of a timer: after the rate block. */

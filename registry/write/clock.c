@@ -127,6 +127,16 @@ uint64_t metrics_elapsed_ns(uint64_t start)
     return (uint64_t)(((unsigned __int128)(now - start) * mem_load(&clk.mult)) >> 32); /* ORD-16 */
 }
 
+uint64_t metrics__clock_monotonic(uint64_t ticks)
+{
+    mem_pair_t anchor;
+    if (!mem_load_flag(&clk.counter)) return ticks;                                          /* ORD-15 */
+    if (__builtin_expect(ticks >= mem_load(&clk.next), 0)) refine_now();                     /* ORD-16 */
+    if (!mem_pair_load(&clk.anchor, &anchor)) return monotonic_ns(CLOCK_MONOTONIC);          /* ORD-15 */
+    __int128 passed = (__int128)(int64_t)(ticks - anchor.lo) * (int64_t)mem_load(&clk.mult); /* ORD-16 */
+    return anchor.hi + (uint64_t)(int64_t)(passed >> 32);
+}
+
 uint32_t metrics__tick_exact(const segment_t *seg)
 {
     int64_t age = (int64_t)(monotonic_ns(CLOCK_MONOTONIC_COARSE) - seg->time_offset);

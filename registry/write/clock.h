@@ -20,6 +20,12 @@
 void metrics__clock_init(void);
 
 /*
+ * [S] A reading of metrics_now() as CLOCK_MONOTONIC of this process's time namespace, in ns: within microseconds of it,
+ * and what the kernel has changed in that clock's speed within the last minute.
+ */
+uint64_t metrics__clock_monotonic(uint64_t ticks);
+
+/*
  * [S] Segment time in 1/8 s, from 1, for the reservoirs: the leader's clock word where it moves, else
  * CLOCK_MONOTONIC_COARSE.
  */

@@ -16,6 +16,7 @@
 #include "format.h"
 #include "plan.h"
 #include "process.h"
+#include "ring.h"
 #include "segment.h"
 
 /* What every handle begins with: one cache line. seg is NULL in a no-op handle. */
@@ -78,6 +79,8 @@ struct metrics_registry {
     metrics_error_t refusal;         /* the last one; under lock */
     uint64_t refused;                /* how many, in this process */
     struct metrics_gauge *callbacks; /* list of gauges that have one; under lock */
+    uint64_t event_bytes;            /* what a CPU's ring should have; 0 = the default */
+    struct rings rings;              /* opened with the first kind of event; under lock until then */
     struct metrics_registry *next;   /* all registries, for the fork handlers */
 };
 

@@ -84,7 +84,8 @@ static int read_owner(const char *name, struct segment_options *o, metrics_error
     return 0;
 }
 
-static int read_options(const metrics_options_t *given, struct segment_options *o, metrics_error_t *error)
+static int read_options(const metrics_options_t *given, struct segment_options *o, uint64_t *event_bytes,
+                        metrics_error_t *error)
 {
     metrics_options_t m = {0};
     if (given && given->size < sizeof(size_t))
@@ -104,6 +105,9 @@ static int read_options(const metrics_options_t *given, struct segment_options *
         .preallocate = m.preallocate != 0,
         .world_writable = m.world_writable != 0,
     };
+    *event_bytes = m.event_bytes;
+    if (m.event_bytes && (m.event_bytes < SEGMENT_RING_LEAST || m.event_bytes > SEGMENT_RING_MOST))
+        return metrics__fail(error, METRICS_E_ARGUMENT, 0, "event_bytes must be 4 KiB to 64 MiB");
     if (o->size < SEGMENT_SIZE_MIN || o->size > SEGMENT_SIZE_MAX)
         return metrics__fail(error, METRICS_E_ARGUMENT, 0, "segment_bytes must be 64 KiB to 1 TiB");
     if (o->slots > DEFAULT_SLOTS) o->slots = DEFAULT_SLOTS;
@@ -144,7 +148,7 @@ static metrics_registry_t *open_registry(const metrics_options_t *options, metri
         *error = nothing.status;
         return &nothing;
     }
-    int rc = read_options(options, &o, error);
+    int rc = read_options(options, &o, &r->event_bytes, error);
     if (!rc && !o.path) o.path = default_path(path, sizeof path);
     if (!rc) rc = segment_open(&r->seg, &o, error);
     if (rc) r->status = *error;

@@ -88,6 +88,8 @@ typedef struct metrics_options {
     int preallocate;        /* 1 = take all memory now, so that later registrations cannot be refused */
     int world_writable;     /* 1 = accept a segment that everybody may write */
     uint32_t lanes;         /* CPU lanes of a new segment; default: highest online CPU + 1 (tests) */
+    uint64_t
+        event_bytes; /* of each CPU's ring of events (<mtx/events.h>); default 64 KiB, less in a small segment */
 } metrics_options_t;
 
 /*

@@ -35,6 +35,15 @@ bool metrics__is_utf8(const char *text, size_t n)
     return true;
 }
 
+void metrics__text_repair(char *text, size_t n)
+{
+    if (metrics__is_utf8(text, n)) return;
+    for (size_t i = 0, step; i < n; i += step) {
+        step = utf8_length((const unsigned char *)text + i, n - i);
+        if (!step) text[i] = '?', step = 1;
+    }
+}
+
 const char *metrics__text_wrong(const char *text, size_t n, bool value)
 {
     if (n == 0 && !value) return "a name or tag key is empty";

@@ -15,6 +15,9 @@ bool metrics__is_utf8(const char *text, size_t n);
 /* What is wrong with a name or tag key (value = false), or with a tag's value; NULL = nothing. */
 const char *metrics__text_wrong(const char *text, size_t n, bool value);
 
+/* Replace each byte that is not part of well-formed UTF-8 by '?'. */
+void metrics__text_repair(char *text, size_t n);
+
 /* At most `most` bytes of a text, not cut within a character. */
 size_t metrics__text_cut(const char *text, size_t most);
 

@@ -65,7 +65,6 @@ static int bind_rings(segment_t *seg, uint64_t at, struct rings *out)
                   .stride = stride,
                   .lanes = cpus ? seg->lanes_cpu : 0},
         .size = sizes.ring_bytes,
-        .mask = (sizes.ring_bytes - 1) & ~(uint64_t)(SEGMENT_EVENT_ALIGN - 1),
         .cell_count = sizes.cells,
         .kinds = e->kinds,
         .seg = seg,
@@ -195,7 +194,8 @@ static void put_elsewhere(const struct rings *r, unsigned class, const void *rec
 static __attribute__((cold, noinline)) void put_again(const struct rings *r, unsigned class,
                                                       const void *record, uint64_t length, int done)
 {
-    for (int i = 1; done == RSEQ_ABORTED && i < RING_TRIES; i++) done = rseq_put(r, record, length);
+    for (int i = 1; done == RSEQ_ABORTED && i < RING_TRIES; i++)
+        done = rseq_put(&r->cells, r->size, record, length);
     if (done == RSEQ_FULL) drop(r, class);
     if (done == RSEQ_ABORTED || done == RSEQ_OUTSIDE) put_elsewhere(r, class, record, length);
 }
@@ -206,6 +206,6 @@ void ring_put(const struct rings *r, unsigned class, const void *record, uint64_
         ring_refuse(r, class);
         return;
     }
-    int done = rseq_put(r, record, length);
+    int done = rseq_put(&r->cells, r->size, record, length);
     if (__builtin_expect(done != RSEQ_DONE, 0)) put_again(r, class, record, length, done);
 }

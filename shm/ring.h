@@ -13,7 +13,7 @@
 /* The rings as a writer has them: written once, before anybody uses them. */
 struct rings {
     struct metrics__cells cells; /* the ring of lane l at base + l * stride; the atomic one at atomic */
-    uint64_t size, mask;         /* bytes of a lane's data; size - 1 without the bits of the alignment */
+    uint64_t size;               /* bytes of a lane's data */
     uint64_t cell_count;         /* of the atomic ring */
     uint64_t *kinds;             /* segment_events.kinds */
     segment_t *seg;

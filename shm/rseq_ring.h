@@ -7,12 +7,13 @@
  * reads, and there is nothing to reserve and nothing to clean up. Where the record does not fit before the end of
  * the data, the same section writes a pad there and the record at the beginning, and both count at once.
  *
- * Head and tail may have been damaged on purpose, so what is stored goes through `mask`: it stays in the data.
+ * Head and tail may have been damaged on purpose, so the place goes through a mask, and is in the data, at a
+ * multiple of the alignment. size is a power of two, length a multiple of the alignment and at most half of size; c is as
+ * in struct rings (ring.h).
  */
 #ifndef METRICS_SHM_RSEQ_RING_H
 #define METRICS_SHM_RSEQ_RING_H
 
-#include "ring.h"
 #include "rseq_ops.h"
 
 enum { RSEQ_FULL = 4 }; /* beside those of rseq_ops.h: nothing was stored, for lack of room */
@@ -28,7 +29,7 @@ enum { RSEQ_FULL = 4 }; /* beside those of rseq_ops.h: nothing was stored, for l
  * rax: the ring. rdx: head, of the record in the end. rcx: bytes in use with the record. rdi: where the record ends,
  * first in the data, then in memory.
  */
-RSEQ_INLINE int rseq_put(const struct rings *r, const void *record, uint64_t length)
+RSEQ_INLINE int rseq_put(const struct metrics__cells *c, uint64_t size, const void *record, uint64_t length)
 {
     /* ORD-19 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "addq %[base], %%rax\n\t"
@@ -63,19 +64,19 @@ RSEQ_INLINE int rseq_put(const struct rings *r, const void *record, uint64_t len
                                                      "jnz 6b\n\t" RSEQ_RING_PAUSE
                                                      "movq %%rdx, (%%rax)\n\t" METRICS__RSEQ_END
                  :
-                 : [rs] "r"(r->cells.rseq), [lanes] "rm"(r->cells.lanes), [stride] "rm"(r->cells.stride),
-                   [base] "rm"(r->cells.base), [mask] "rm"(r->mask), [size] "r"(r->size),
-                   [length] "r"(length), [end] "r"((const char *)record + length)
+                 : [rs] "r"(c->rseq), [lanes] "rm"(c->lanes), [stride] "rm"(c->stride), [base] "rm"(c->base),
+                   [mask] "rm"(size - SEGMENT_EVENT_ALIGN), [size] "r"(size), [length] "r"(length),
+                   [end] "r"((const char *)record + length)
                  : "memory", "cc", "rax", "rcx", "rdx", "rdi", "r8", "xmm15"
                  : outside, full, aborted);
     return RSEQ_DONE;
 aborted:
     return RSEQ_ABORTED;
 full:
-    metrics__rseq_clear(r->cells.rseq);
+    metrics__rseq_clear(c->rseq);
     return RSEQ_FULL;
 outside:
-    metrics__rseq_clear(r->cells.rseq);
+    metrics__rseq_clear(c->rseq);
     return RSEQ_OUTSIDE;
 }
 
@@ -85,7 +86,7 @@ outside:
  * x16: the ring. x17: head, of the record in the end. x15: bytes in use with the record. x14: where the record begins,
  * first in the data, then in memory. The loads of head and tail are acquires, so that no byte is stored before them.
  */
-RSEQ_INLINE int rseq_put(const struct rings *r, const void *record, uint64_t length)
+RSEQ_INLINE int rseq_put(const struct metrics__cells *c, uint64_t size, const void *record, uint64_t length)
 {
     /* ORD-19 */
     __asm__ goto(METRICS__RSEQ_CS METRICS__RSEQ_LANE "ldar x17, [x16]\n\t"
@@ -118,18 +119,18 @@ RSEQ_INLINE int rseq_put(const struct rings *r, const void *record, uint64_t len
                                                      "add x17, x17, %[length]\n\t" RSEQ_RING_PAUSE
                                                      "stlr x17, [x16]\n\t" METRICS__RSEQ_END
                  :
-                 : RSEQ_INPUTS(&r->cells, 0), [mask] "r"(r->mask), [size] "r"(r->size), [length] "r"(length),
-                   [from] "r"(record)
+                 : RSEQ_INPUTS(c, 0), [mask] "r"(size - SEGMENT_EVENT_ALIGN), [size] "r"(size),
+                   [length] "r"(length), [from] "r"(record)
                  : "memory", "cc", "x13", "x14", "x15", "x16", "x17", "v31"
                  : outside, full, aborted);
     return RSEQ_DONE;
 aborted:
     return RSEQ_ABORTED;
 full:
-    metrics__rseq_clear(r->cells.rseq);
+    metrics__rseq_clear(c->rseq);
     return RSEQ_FULL;
 outside:
-    metrics__rseq_clear(r->cells.rseq);
+    metrics__rseq_clear(c->rseq);
     return RSEQ_OUTSIDE;
 }
 

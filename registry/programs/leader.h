@@ -63,6 +63,13 @@ metrics_snapshot_t *metrics_leader_sample(metrics_leader_t *leader, metrics_erro
 void metrics_leader_logged(metrics_leader_t *leader, const metrics_snapshot_t *snapshot);
 
 /*
+ * Events up to these positions (n of them, from metrics_events_positions()) are safe in the log: their room in the
+ * rings is given back to the writers. Positions that cannot be are left alone. A process that is killed in here has
+ * given back some of it: metrics_events_seek() to what the log says, and nothing comes twice.
+ */
+void metrics_leader_drained(metrics_leader_t *leader, const uint64_t *positions, size_t n);
+
+/*
  * The segment's memory of what exporters delivered, in its own words (struct segment_note in layout.h: sent,
  * before, partly, some), which an exporter's log keeps up to date, so that another log, or an older one, knows.
  * Unlike the functions above, they may be called by another thread than the leader's, one at a time.

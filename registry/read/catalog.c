@@ -48,8 +48,7 @@ void metrics__catalog_release(struct metrics__catalog **where)
 
 /* --- Records --- */
 
-/* name '\0' key '\0' value '\0' ... as texts; how many, or 0 if it is not whole, sorted, in pairs. */
-static size_t split_key(const char *at, const char *end, const char *texts[2 * METRICS_TAGS_MAX + 1])
+size_t metrics__key_split(const char *at, const char *end, const char *texts[2 * METRICS_TAGS_MAX + 1])
 {
     size_t n = 0;
     for (; at < end; at += strlen(at) + 1) {
@@ -68,7 +67,7 @@ static struct metrics__series_read *read_key(struct metrics__pool *pool, const s
     const char *texts[2 * METRICS_TAGS_MAX + 1], *key = (const char *)rec + RECORD_KEY;
     size_t n = rec->key_length;
     if (n < 3 || n > KEY_MOST || !key[1] || RECORD_KEY + n > have || key[0] != 'S' || key[n - 1]) return NULL;
-    n = split_key(key + 1, key + n, texts);
+    n = metrics__key_split(key + 1, key + n, texts);
     return n ? metrics__series_new(pool, texts, n, family) : NULL;
 }
 

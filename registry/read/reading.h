@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include <mtx/metrics.h>
 #include <mtx/snapshot.h>
 
 #include "format.h"
@@ -117,6 +118,12 @@ struct metrics__catalog {
 struct metrics__catalog *metrics__catalog_new(void);
 struct metrics__catalog *metrics__catalog_retain(struct metrics__catalog *c);
 void metrics__catalog_release(struct metrics__catalog **c);
+
+/*
+ * The key's name '\0' key '\0' value '\0' ... in [at, end), which ends with a zero, as texts: how many, or 0 if it is
+ * not whole, sorted, in pairs. Pure.
+ */
+size_t metrics__key_split(const char *at, const char *end, const char *texts[2 * METRICS_TAGS_MAX + 1]);
 
 /* --- Readings and snapshots (reading.c) --- */
 

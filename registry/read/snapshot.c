@@ -35,7 +35,7 @@ static uint64_t end_of_arena(const struct metrics_reader *r)
  * header.records comes from a copy of its own, made before the rest: the words of one copy have no certain
  * order, and whatever that number counts must be in what is copied after it (ORD-2).
  */
-static int copy_head(struct metrics_reader *r, metrics_error_t *error)
+int metrics__copy_head(struct metrics_reader *r, metrics_error_t *error)
 {
     uint64_t records;
     if (view_read(&r->view, offsetof(struct segment_header, records), &records, sizeof records) ||
@@ -329,7 +329,7 @@ metrics_snapshot_t *metrics__take(struct metrics_reader *r, enum metrics__depth 
     uint64_t wall = r->clock.wall(r->clock.arg), now = r->clock.monotonic(r->clock.arg);
     t.now = metrics__segment_time(r, now);
     t.tick = (uint32_t)(t.now / 125000000) + 1;
-    if (copy_head(r, error)) return NULL;
+    if (metrics__copy_head(r, error)) return NULL;
     int rc = 1;
     for (int i = 1; rc > 0; i++) {
         if (t.snapshot) metrics_snapshot_release(&t.snapshot);

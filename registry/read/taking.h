@@ -59,6 +59,9 @@ static inline void *metrics__scratch(struct metrics_reader *r, unsigned which, s
     return bytes;
 }
 
+/* Copy the header, and find the end of the arena. 0, or METRICS_E_DAMAGED with *error. */
+int metrics__copy_head(struct metrics_reader *r, metrics_error_t *error);
+
 /* Segment time of a CLOCK_MONOTONIC reading; never before 0. The offset wraps after a boot (shm/boot.h). */
 static inline uint64_t metrics__segment_time(const struct metrics_reader *r, uint64_t monotonic)
 {

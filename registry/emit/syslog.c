@@ -7,7 +7,7 @@
 
 #include "atomic.h"
 #include "event.h"
-#include "log.h"
+#include "logger.h"
 
 static metrics_logger_t *the_log; /* NULL: not opened (ORD-15) */
 static uint32_t mask = 0xff, with_pid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.h - log lines, for syslog.c; levels by name. */
-#ifndef METRICS_REGISTRY_LOG_H
-#define METRICS_REGISTRY_LOG_H
+/* logger.h - log lines, for syslog.c; levels by name. */
+#ifndef METRICS_REGISTRY_LOGGER_H
+#define METRICS_REGISTRY_LOGGER_H
 
 #include <stdarg.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.c - log lines: filtered by level in the process, with the ids of the span in which they were written. */
+/* logger.c - log lines: filtered by level in the process, with the ids of the span in which they were written. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "atomic.h"
 #include "event.h"
-#include "log.h"
+#include "logger.h"
 #include "trace.h"
 
 /* --- Levels --- */

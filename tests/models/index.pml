@@ -143,13 +143,13 @@ bool listed[WRITERS];
 
 inline copy_rest()
 {
-    /* @ registry/read/snapshot.c copy_head ORD-2 "view_head(&r->view, &r->head)" */
+    /* @ registry/read/snapshot.c metrics__copy_head ORD-2 "view_head(&r->view, &r->head)" */
     atomic { end = arena_next; deep = level[LEVELS - 1] }
 }
 
 inline walk()
 {
-    /* @ registry/read/snapshot.c copy_head ORD-2 "r->head.records = records" */
+    /* @ registry/read/snapshot.c metrics__copy_head ORD-2 "r->head.records = records" */
 #if BUG == 5
     if
     :: n = records; copy_rest()

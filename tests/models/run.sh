@@ -1,6 +1,6 @@
 #!/bin/bash
 # The models of the lock-free parts: Spin explores all their interleavings, deaths included.
-#   tests/models/run.sh [--long] [MODEL...]      index storage reservoir slot epoch fold
+#   tests/models/run.sh [--long] [MODEL...]      index storage reservoir slot epoch fold ring cells
 # Each model is explored with the sizes of its "short:" lines (--long, or MTX_CAMPAIGN=long: of its "long:"
 # lines, too), for violated assertions and for processes that wait; with those of its "progress:" line, for
 # endless loops. Each "bug" of its head is then seeded and must be found. Prints states, seconds and what was found.
@@ -14,7 +14,7 @@ for a in "$@"; do
     *) models+=("$a") ;;
     esac
 done
-[ ${#models[@]} -gt 0 ] || models=(index storage reservoir slot epoch fold)
+[ ${#models[@]} -gt 0 ] || models=(index storage reservoir slot epoch fold ring cells)
 passed=0 failed=0
 pass() { passed=$((passed + 1)) && printf '%s\n' "$*"; }
 fail() { failed=$((failed + 1)) && printf 'FAILED: %s\n' "$*"; }

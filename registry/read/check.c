@@ -159,6 +159,67 @@ static void check_groups(struct checking *c)
     }
 }
 
+/* --- Rings of events --- */
+
+/* Has the leader taken what was at that position, while the copy was made? Then others may have overwritten it. */
+static bool is_taken(const struct checking *c, uint64_t where, const struct segment_ring *copy,
+                     uint64_t position)
+{
+    struct segment_ring now;
+    return !view_read(&c->view, where, &now, sizeof now) && now.tail - copy->tail > position - copy->tail;
+}
+
+/* What waits in a lane's ring must be records; one that is impossible hides those behind it. */
+static void check_ring(struct checking *c, uint64_t where, uint64_t size)
+{
+    const struct segment_ring *r = at(c, where, sizeof *r + size);
+    if (!r) return;
+    const unsigned char *data = (const unsigned char *)(r + 1);
+    if (r->head - r->tail > size || r->head % SEGMENT_EVENT_ALIGN || r->tail % SEGMENT_EVENT_ALIGN) {
+        damage(c, where, "a ring of events reaches from %llu to %llu", (unsigned long long)r->tail,
+               (unsigned long long)r->head);
+        return;
+    }
+    for (uint64_t p = r->tail, n; p < r->head; p += n) {
+        struct segment_event e;
+        memcpy(&e, data + p % size, sizeof e);
+        n = e.length;
+        if (n >= sizeof e && n % SEGMENT_EVENT_ALIGN == 0 && n <= r->head - p && n <= size - p % size)
+            continue;
+        if (!is_taken(c, where, r, p))
+            damage(c, where + sizeof *r + p % size, "an event has an impossible length");
+        return;
+    }
+}
+
+/* Words of the atomic ring: a run ends before the data does. Those that are 0 were never used. */
+static void check_cells(struct checking *c, uint64_t where, uint64_t cells)
+{
+    const uint64_t *words = at(c, where + sizeof(struct segment_ring), SEGMENT_RING_CELLS * 8);
+    for (uint64_t i = 0; words && i < cells; i++)
+        if (words[i] && (!layout_word_run(words[i]) || i + layout_word_run(words[i]) > cells))
+            damage(c, where + sizeof(struct segment_ring) + i * 8, "a cell of events has an impossible word");
+}
+
+static void check_events(struct checking *c)
+{
+    uint64_t place = c->head.events, where = offsetof(struct segment_header, events);
+    const struct segment_events *e = at(c, place, sizeof *e);
+    if (place && (outside(c, place, sizeof *e, SEGMENT_ALIGN) ||
+                  (e && layout_rings_valid(e) &&
+                   outside(c, place, layout_rings(e, c->head.lanes_cpu), SEGMENT_ALIGN))))
+        damage(c, where, "the rings of events are outside the arena");
+    else if (e && !layout_rings_valid(e))
+        damage(c, place, "the rings of events have impossible sizes");
+    else if (place && e) {
+        uint64_t ring = place + sizeof *e;
+        metrics__claim(&c->claims, place, layout_rings(e, c->head.lanes_cpu), where, "rings of events");
+        for (uint32_t lane = 0; lane < c->head.lanes_cpu; lane++, ring += layout_ring_stride(e))
+            check_ring(c, ring, e->ring_bytes);
+        check_cells(c, ring, e->cells);
+    }
+}
+
 /* The ring of refused names: an entry's number says where in the ring it is. */
 static void check_refusals(struct checking *c)
 {
@@ -215,8 +276,14 @@ static bool is_no_record(const struct checking *c, uint64_t offset, uint8_t type
     return r ? r->type != type : offset < c->end || outside(c, offset, RECORD_KEY, SEGMENT_ALIGN);
 }
 
+/* A kind's key begins with a letter that says its class; that of a record which is of no such class is damaged. */
+static char event_letter(const struct segment_record *r)
+{
+    return r->kind && r->kind < EVENT_CLASSES ? METRICS__EVENT_LETTERS[r->kind] : 'E';
+}
+
 /*
- * A letter, a name, and for a series pairs of tag key and value, sorted by key; each ends with a zero and is
+ * A letter, a name, and for all but families pairs of tag key and value, sorted by key; each ends with a zero and is
  * text that a writer would accept.
  */
 static bool is_key(const struct segment_record *r, char letter)
@@ -226,7 +293,7 @@ static bool is_key(const struct segment_record *r, char letter)
     const char *tag = key + 1 + strlen(key + 1) + 1;
     unsigned tags = 0;
     if (metrics__text_wrong(key + 1, strlen(key + 1), false)) return false;
-    while (letter == 'S' && tag < end) {
+    while (letter != 'F' && tag < end) {
         const char *value = tag + strlen(tag) + 1;
         if (value >= end || (before && strcmp(before, tag) >= 0) || ++tags > METRICS_TAGS_MAX) return false;
         if (metrics__text_wrong(tag, strlen(tag), false) || metrics__text_wrong(value, strlen(value), true))
@@ -431,14 +498,16 @@ static void check_record(struct checking *c, uint64_t offset, const struct segme
     if (!metrics__is_newer(&c->head) && r->flags & ~RECORD_OVERFLOW)
         damage(c, offset + offsetof(struct segment_record, flags), "a record has flags that do not exist");
     uint8_t should = is_key(r, 'S') ? RECORD_SERIES : is_key(r, 'F') ? RECORD_FAMILY : r->type;
-    if (r->type != should ||
-        (!metrics__is_newer(&c->head) && r->type != RECORD_SERIES && r->type != RECORD_FAMILY))
+    bool known = r->type == RECORD_SERIES || r->type == RECORD_FAMILY || r->type == RECORD_EVENT;
+    if (r->type != should || (!metrics__is_newer(&c->head) && !known))
         damage(c, offset + offsetof(struct segment_record, type),
                "a record is of type %u, but its key is not", r->type);
     else if (r->type == RECORD_SERIES)
         check_series(c, offset, r);
     else if (r->type == RECORD_FAMILY)
         check_family(c, offset, r);
+    else if (r->type == RECORD_EVENT && !is_key(r, event_letter(r)))
+        damage(c, offset + RECORD_KEY, "the key of a kind of event is malformed");
 }
 
 /* --- Index --- */
@@ -553,6 +622,7 @@ static int look(struct checking *c, metrics_damage_fn *fn, metrics_error_t *erro
     check_slots(c);
     check_groups(c);
     check_refusals(c);
+    check_events(c);
     for (unsigned level = 0; level < SEGMENT_INDEX_LEVELS; level++) check_level(c, level);
     metrics__claims_overlaps(&c->claims, overlap, c);
     bool failed = c->claims.failed;

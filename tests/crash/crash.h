@@ -24,13 +24,27 @@ enum crash_kind {
         CRASH_KIND_COUNT
 };
 
+enum { CRASH_WORDS = 1024 }; /* positions of events: 5 and one per CPU */
+
 /* The victim's own account, in a file that outlives it: an
  * update counts in `begun` before and in `done` after. */
 struct crash_ledger {
     uint64_t begun[CRASH_KIND_COUNT], done[CRASH_KIND_COUNT];
-    uint64_t finished; /* it came to its end */
+    uint64_t finished;                /* it came to its end */
+    uint64_t lines_begun, lines_done; /* events */
+    /* A leader's log: entry [entries & 1] is the last one, written before it is counted. */
+    struct {
+        uint64_t lines, words[CRASH_WORDS], n;
+    } log[2];
+    uint64_t entries;
 };
 
-enum { CRASH_UPDATES = 3, CRASH_SLOTS = 20 };
+enum { CRASH_UPDATES = 3, CRASH_SLOTS = 20, CRASH_LINE = 1200 };
+
+/* What line i of a round says: some are longer than a cell of the atomic ring. */
+static inline int crash_line_length(int i)
+{
+    return 5 + i * 600 % CRASH_LINE;
+}
 
 #endif

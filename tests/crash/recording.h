@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include <mtx/events.h>
 #include <mtx/metrics.h>
 
 #include "crash.h"
@@ -49,6 +50,19 @@ typedef metrics_histogram_t metrics_buckets_type, metrics_bounds_type, metrics_d
     metrics_uniform_type, metrics_sliding_type, metrics_recent_type;
 typedef metrics_timer_t metrics_timer_type;
 
+static inline void record_lines(metrics_registry_t *r, const char *tag, struct crash_ledger *ledger,
+                                int lines)
+{
+    static char text[CRASH_LINE];
+    metrics_logger_t *log = metrics_logger(r, "lines", "who", tag);
+    for (int i = 0; i < CRASH_LINE; i++) text[i] = (char)('a' + i % 26);
+    for (int i = 0; i < lines; i++) {
+        __atomic_fetch_add(&ledger->lines_begun, 1, __ATOMIC_SEQ_CST);
+        metrics_log(log, METRICS_LOG_INFO, "%d %.*s", i, crash_line_length(i), text);
+        __atomic_fetch_add(&ledger->lines_done, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
 /* Finds or creates every series, and updates it. `tag`
  * distinguishes the series of one caller from those of another. */
 static inline void record_all(metrics_registry_t *r, const char *tag, struct crash_ledger *ledger,
@@ -60,6 +74,7 @@ static inline void record_all(metrics_registry_t *r, const char *tag, struct cra
     metrics_set_t *set = metrics_set(r, "users", "who", tag);
     for (int i = 0; i < 5; i++) metrics_set_add(set, &i, sizeof i);
     metrics_info(r, "build", "who", tag);
+    record_lines(r, tag, ledger, updates);
 }
 
 /* More of those that keep samples, and more distinct things than a set keeps exactly. */

@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <mtx/snapshot.h>
+#include <mtx/events_read.h>
 
 #include "recording.h"
 
@@ -122,6 +122,72 @@ static const char *const names[] = {
 #undef NAME
 };
 
+/* --- Its events --- */
+
+struct lines {
+    double victim, before, survivor, dropped, killed;
+};
+
+/* Is it the line that record_lines() wrote? */
+static bool is_line(const char *message)
+{
+    int i = atoi(message);
+    const char *text = strchr(message, ' ');
+    if (!text || strlen(text + 1) != (size_t)crash_line_length(i)) return false;
+    for (int k = 0; text[1 + k]; k++)
+        if (text[1 + k] != 'a' + k % 26) return false;
+    return true;
+}
+
+static void count_line(struct lines *l, const metrics_event_t *e)
+{
+    const char *who = e->tag_count ? e->tags[0].value : "";
+    if (e->type != METRICS_EVENT_LOG || !is_line(e->message)) violation("a torn line: %s", e->message, 0, 0);
+    l->victim += !strcmp(who, "victim");
+    l->before += !strcmp(who, "before");
+    l->survivor += !strcmp(who, "survivor");
+}
+
+/* Those that wait, and those that the log has. */
+static struct lines lines_of(void)
+{
+    metrics_error_t e = {0};
+    struct lines l = {.before = (double)ledger->log[ledger->entries & 1].lines};
+    metrics_reader_t *reader = metrics_reader_open(segment, NULL, &e);
+    metrics_events_t *events = reader ? metrics_events_open(reader, METRICS_EVENTS_DRAIN, &e) : NULL;
+    if (!events) violation("the events cannot be read: %s", e.text, 0, 0);
+    if (ledger->entries)
+        metrics_events_seek(events, ledger->log[ledger->entries & 1].words,
+                            ledger->log[ledger->entries & 1].n);
+    if (metrics_events_take(events, &e)) violation("the events cannot be taken: %s", e.text, 0, 0);
+    for (const metrics_event_t *event; (event = metrics_events_next(events));) count_line(&l, event);
+    const metrics_events_stats_t *s = metrics_events_stats(events);
+    if (s->damaged) violation("%s: %g are damaged", "events", (double)s->damaged, 0);
+    l.dropped = (double)(s->dropped[METRICS_EVENT_LOG] + s->refused[METRICS_EVENT_LOG]);
+    l.killed = (double)s->killed;
+    metrics_events_close(&events);
+    metrics_reader_close(&reader);
+    return l;
+}
+
+static void check_lines(double before)
+{
+    struct lines l = lines_of();
+    if (l.before != before) violation("%s of another: %g, not %g", "lines", l.before, before);
+    if (l.killed > 1) violation("%s: %g were passed over", "lines of the killed", l.killed, 0);
+    if (l.victim + l.dropped < (double)ledger->lines_done ||
+        l.victim + l.dropped > (double)ledger->lines_begun)
+        violation("%s of the victim: %g, not from done to begun (%g)", "lines", l.victim + l.dropped,
+                  (double)ledger->lines_done);
+}
+
+static void check_own_lines(double lines, double dropped_before)
+{
+    struct lines l = lines_of();
+    if (l.survivor + l.dropped - dropped_before < lines)
+        violation("%s of the survivor: %g, not %g", "lines", l.survivor, lines);
+}
+
 /* What the victim did, and what was there before it. */
 static void check_totals(const metrics_snapshot_t *s, double before)
 {
@@ -153,17 +219,21 @@ static void tell_damage(void *arg, uint64_t offset, const char *what)
 static void survive(double before)
 {
     metrics_error_t e = {0};
-    struct crash_ledger mine = {.finished = 0};
+    static struct crash_ledger mine;
+    double dropped = 0;
     if (access(segment, F_OK) == 0) {
         metrics_snapshot_t *s = take();
         check_totals(s, before);
         metrics_snapshot_release(&s);
+        check_lines(before);
+        dropped = lines_of().dropped;
     }
     metrics_options_t o = {.size = sizeof o, .path = segment, .segment_bytes = 2 << 20, .slots = 64};
     metrics_registry_t *r = metrics_open(&o, &e);
     if (metrics_status(r, &e) < 0) violation("cannot attach: %s", e.text, 0, 0);
     describe_all(r);
     record_all(r, "survivor", &mine, 2);
+    check_own_lines(2, dropped);
     record_all(r, "victim", &mine, 1);
     if (metrics_status(r, &e)) violation("something was refused: %s", e.text, 0, 0);
     metrics_snapshot_t *s = take();
@@ -504,7 +574,7 @@ static void kill_at_random(const struct scenario *s, int times)
 /* A segment that others have used before. */
 static void make_baseline(void)
 {
-    struct crash_ledger nobody = {.finished = 0};
+    static struct crash_ledger nobody;
     metrics_options_t o = {.size = sizeof o, .path = segment, .segment_bytes = 2 << 20, .slots = 64};
     pid_t pid = fork();
     if (pid == 0) {

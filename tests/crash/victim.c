@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <mtx/snapshot.h>
+#include <mtx/events_read.h>
 
 #include "../../registry/programs/leader.h"
 #include "recording.h"
@@ -65,6 +65,18 @@ static uint64_t virtual_clock(void *arg)
     return virtual_ns;
 }
 
+/* Everything that waits, into the log; then the room is given back. */
+static void drain(metrics_leader_t *leader, metrics_events_t *events)
+{
+    uint64_t lines = ledger->log[ledger->entries & 1].lines, next = ledger->entries + 1;
+    if (metrics_events_take(events, NULL)) return;
+    while (metrics_events_next(events)) lines++;
+    ledger->log[next & 1].n = metrics_events_positions(events, ledger->log[next & 1].words, CRASH_WORDS);
+    ledger->log[next & 1].lines = lines;
+    __atomic_store_n(&ledger->entries, next, __ATOMIC_SEQ_CST);
+    metrics_leader_drained(leader, ledger->log[next & 1].words, ledger->log[next & 1].n);
+}
+
 static void lead(const char *path)
 {
     struct timespec ts;
@@ -72,7 +84,10 @@ static void lead(const char *path)
     virtual_ns = (uint64_t)ts.tv_sec * 1000000000u;
     metrics_reader_options_t o = {.size = sizeof o, .clock = {virtual_clock, virtual_clock, NULL}};
     metrics_leader_t *leader = metrics_leader_acquire(path, &o, NULL);
+    metrics_events_t *events =
+        leader ? metrics_events_open(metrics_leader_reader(leader), METRICS_EVENTS_DRAIN, NULL) : NULL;
     for (int i = 0; leader && i < 3; i++) {
+        drain(leader, events);
         virtual_ns += 5000000000u;
         metrics_leader_tick(leader);
         metrics_snapshot_t *s = metrics_leader_sample(leader, NULL);
@@ -80,6 +95,7 @@ static void lead(const char *path)
         metrics_leader_logged(leader, s);
         metrics_snapshot_release(&s);
     }
+    if (leader) metrics_events_close(&events);
     if (leader) metrics_leader_release(&leader);
 }
 

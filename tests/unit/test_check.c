@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include <mtx/events.h>
+
 #include "layout.h"
 #include "reading.h"
 #include "readonly.h"
@@ -355,4 +357,44 @@ UNIT(check, while_written)
     }
     CHECK_EQ_I64(check(), 0);
     CHECK(checks > 0);
+}
+
+/* Breaks if damage of the rings of events is not named, or whole ones are called damaged. */
+UNIT(check, rings_of_events)
+{
+    static const struct {
+        uint64_t place; /* in the block of the rings */
+        uint64_t value;
+        const char *says;
+    } damages[] = {
+        {offsetof(struct segment_events, ring_bytes), 5000, "sizes"},
+        {offsetof(struct segment_events, cells), 100000, "sizes"},
+        {sizeof(struct segment_events) + offsetof(struct segment_ring, tail), 1 << 20, "reaches from"},
+        {sizeof(struct segment_events) + sizeof(struct segment_ring), 17, "length"},
+    };
+    metrics_registry_t *r = test_open(&(metrics_options_t){.size = sizeof(metrics_options_t), .lanes = 1});
+    metrics_points_t *points = metrics_points(r, "depth", "k", "v");
+    for (int i = 0; i < 10; i++) metrics_point(points, i);
+    CHECK_EQ_I64(check(), 0);
+    CHECK_STR(found, "");
+    struct segment_header head;
+    view_t v;
+    REQUIRE(!view_open(&v, test_path, false, false, &(metrics_error_t){0}) && !view_head(&v, &head) &&
+            head.events);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        uint64_t was;
+        REQUIRE(!view_read(&v, head.events + damages[i].place, &was, sizeof was));
+        poke(head.events + damages[i].place, &damages[i].value, sizeof was);
+        /* A ring without a record, as this CPU is another, has no length to be wrong. */
+        if (check() < 1 && (was || i < 3)) UNIT_FAIL("%s:%d: %s is not found\n", UNIT_AT, damages[i].says);
+        if (found[0] && !strstr(found, damages[i].says)) UNIT_FAIL("%s:%d: %s\n", UNIT_AT, found);
+        poke(head.events + damages[i].place, &was, sizeof was);
+    }
+    CHECK_EQ_I64(check(), 0);
+    poke(offsetof(struct segment_header, events), &(uint64_t){SEGMENT_ARENA + 64}, 8);
+    CHECK(check() > 0);
+    poke(offsetof(struct segment_header, events), &(uint64_t){UINT64_C(1) << 50}, 8);
+    CHECK(check() > 0);
+    CHECK(strstr(found, "outside"));
+    view_close(&v);
 }

@@ -9,7 +9,7 @@ seconds=${2:?how many seconds}
 shift 2
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(snapshot check attach storm lead decode page config json line)
+[ ${#targets[@]} -gt 0 ] || targets=(snapshot check attach storm lead events decode page config json line)
 share=$((seconds / ${#targets[@]}))
 [ $share -gt 0 ] || share=1
 export ASAN_OPTIONS=allocator_may_return_null=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}

@@ -14,6 +14,7 @@
 #ifndef EXPORTERS_BACKEND_H
 #define EXPORTERS_BACKEND_H
 
+#include "event_type.h"
 #include "option.h"
 #include "transport.h"
 
@@ -21,6 +22,7 @@
 
 struct batch;
 struct view;
+struct event_batch;
 struct backend_points;
 struct backend_pages;
 
@@ -44,6 +46,7 @@ struct backend_common {
     uint64_t retry_least, retry_most; /* ns; the pause after a failure */
     int on_ambiguous;                 /* enum backend_ambiguous */
     char *path;                       /* scraped backends: path of the page */
+    struct option_list events; /* backends that take events: which of them; empty = all that it takes */
 };
 
 /* The rows that a backend wants to see, and how much of them at once. */
@@ -82,6 +85,19 @@ struct backend_session {
     void (*close)(void **session);
 };
 
+/* Events that a backend sends. Transport, judge() and answers are those of its readings; the items of a payload
+ * are events. */
+struct backend_events {
+    uint32_t types;    /* EVENT_BIT(): those that it takes; others are not queued for it */
+    uint32_t additive; /* EVENT_BIT(): those of which a repeated payload counts twice */
+    size_t most_items; /* events in one payload; 0 = all of a chunk */
+    size_t most_bytes; /* of one payload; 0 = any */
+    /* Writes a batch, whose events are all of one type, into PAYLOADS payloads, which are reset. Returns the number
+     * of things written that the other side counts. The rest is as for encode() below: payload->items, left_out,
+     * failed buffers. Pure: the same batch gives the same bytes. */
+    size_t (*encode)(const struct event_batch *batch, struct payload *payloads);
+};
+
 struct backend {
     const char *name;             /* the word after `type:` */
     const char *summary;          /* one line */
@@ -105,6 +121,8 @@ struct backend {
     const struct backend_points *points;
     /* Scraped backends: how a page is made piece by piece. See page_values.h. NULL for others. */
     const struct backend_pages *pages;
+    /* Backends that send events. NULL for others. */
+    const struct backend_events *events;
 };
 
 /* For sessions and links: n zeroed bytes, which backend_free() or free() gives back; NULL with the reason. */
@@ -139,6 +157,9 @@ extern const struct backend *const backends[];
 
 /* The backend of that type, or NULL. */
 const struct backend *backend_find(const char *type);
+
+/* EVENT_BIT(): the types of events that a backend with these settings takes. */
+uint32_t backend_events(const struct backend *backend, const struct backend_common *settings);
 
 /* All rows of a backend, its own first, then the transport's and the common ones, in one table that is never
  * freed. */

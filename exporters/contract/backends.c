@@ -98,6 +98,16 @@ static const struct option backend_additive_rows[] = {
     {.name = NULL},
 };
 
+static const struct option backend_event_rows[] = {
+    {.name = "events",
+     .type = OPTION_LIST,
+     COMMON(events),
+     .check = event_type_check,
+     .help = "which events to send: annotations, spans, logs, points, or none; without it, all that the "
+             "service takes"},
+    {.name = NULL},
+};
+
 /* Only for scraped backends. */
 static bool backend_check_path(const char *path, struct buf *why)
 {
@@ -128,6 +138,17 @@ void backend_free(void **memory)
     *memory = NULL;
 }
 
+uint32_t backend_events(const struct backend *backend, const struct backend_common *settings)
+{
+    uint32_t types = 0;
+    if (!backend->events) return 0;
+    for (size_t i = 0; i < settings->events.n; i++) {
+        int type = event_type_named(settings->events.items[i]);
+        if (type) types |= EVENT_BIT(type);
+    }
+    return backend->events->types & (settings->events.n ? types : EVENT_ALL);
+}
+
 const struct backend *backend_find(const char *type)
 {
     for (const struct backend *const *b = backends; *b; b++)
@@ -156,7 +177,9 @@ static void backend_tables_make(void)
         const struct backend *b = backends[i];
         size_t n = backend_join(backend_tables[i], 0, b->options);
         if (b->transport->options) n = backend_join(backend_tables[i], n, b->transport->options);
-        if (b->wants.additive) n = backend_join(backend_tables[i], n, backend_additive_rows);
+        if (b->events) n = backend_join(backend_tables[i], n, backend_event_rows);
+        if (b->wants.additive || (b->events && b->events->additive))
+            n = backend_join(backend_tables[i], n, backend_additive_rows);
         n = backend_join(backend_tables[i], n, backend_common_rows);
         backend_join(backend_tables[i], n, backend_is_scraped(b) ? backend_scrape_rows : backend_push_rows);
     }

@@ -23,7 +23,7 @@ const char *ledger_reason_name(enum ledger_reason reason)
 
 const char *ledger_signal_name(enum ledger_signal signal)
 {
-    static const char *const names[] = {"metrics"};
+    static const char *const names[] = {"metrics", "annotations", "spans", "logs", "points"};
     return names[signal];
 }
 

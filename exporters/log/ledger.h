@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ledger.h - counts for each backend and signal where every reading went:
+ * ledger.h - counts for each backend and signal where every reading and every event went:
  *
  *     taken = delivered + merged + queued + dropped{reason}
  *
@@ -18,7 +18,7 @@
 #define LEDGER_REASONS(X)                                                                                    \
     X(LEDGER_REFUSED, "refused")       /* the backend refused it for good */                                 \
     X(LEDGER_TOO_LARGE, "too_large")   /* larger than the backend takes, even alone */                       \
-    X(LEDGER_THINNED, "thinned")       /* a level between two others, lost when intervals were merged */     \
+    X(LEDGER_THINNED, "thinned")       /* an old level or event, left out for lack of room */                \
     X(LEDGER_QUEUE_FULL, "queue_full") /* more than queue_bytes even as one interval */                      \
     X(LEDGER_REMOVED, "removed")       /* its backend, or its name in the filter, left the configuration */  \
     X(LEDGER_SHUTDOWN, "shutdown")     /* still queued when the exporter had to end */                       \
@@ -36,8 +36,15 @@ enum ledger_reason {
 /* A constant. */
 const char *ledger_reason_name(enum ledger_reason reason);
 
-/* What flows through it: the unit is the reading. */
-enum ledger_signal { LEDGER_METRICS, LEDGER_SIGNAL_COUNT };
+/* What flows through it: readings, and events, whose signals have the numbers of their types. */
+enum ledger_signal {
+    LEDGER_METRICS,
+    LEDGER_ANNOTATIONS,
+    LEDGER_SPANS,
+    LEDGER_LOGS,
+    LEDGER_POINTS,
+    LEDGER_SIGNAL_COUNT
+};
 /* A constant. */
 const char *ledger_signal_name(enum ledger_signal signal);
 

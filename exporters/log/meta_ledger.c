@@ -99,6 +99,12 @@ static void meta_hold_back(struct ledger_page *now, const struct ledger_page *re
     }
 }
 
+/* The series of a signal exist from its first event on; those of metrics always. */
+static bool meta_has(const struct ledger_page *page, int signal)
+{
+    return signal == LEDGER_METRICS || page->account[signal].taken;
+}
+
 static void meta_page(struct meta *meta, struct ledger_page *now, const struct ledger_page *reported,
                       int signal)
 {
@@ -118,7 +124,8 @@ void meta_ledger(struct meta *meta, struct ledger *ledger)
     pthread_mutex_lock(&meta->lock);
     size_t n = meta->registry ? ledger_read(ledger, now) : 0;
     for (size_t i = 0; i < n; i++)
-        for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++) meta_page(meta, &now[i], &meta->reported[i], s);
+        for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++)
+            if (meta_has(&now[i], s)) meta_page(meta, &now[i], &meta->reported[i], s);
     memcpy(meta->reported, now, n * sizeof *now);
     pthread_mutex_unlock(&meta->lock);
 }

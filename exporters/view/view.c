@@ -35,6 +35,7 @@ bool selection_compile(struct selection *sel, const struct backend *backend,
     sel->time_unit = view_time_units[settings->time_unit];
     attributes_compile(&settings->attributes, &sel->attributes);
     sel->attributes.mask |= backend->wants.natures;
+    sel->events = backend_events(backend, settings);
     sel->tags = calloc(top->n + settings->tags.n + 1, sizeof *sel->tags);
     if (!sel->tags) return false;
     for (size_t i = 0; i < settings->tags.n; i++)

@@ -35,6 +35,7 @@ struct selection {
     size_t tag_count;
     bool replaced; /* its series get a tag that says so */
     struct attributes attributes;
+    uint32_t events;    /* EVENT_BIT(): which types of events it takes */
     double time_factor; /* from seconds to the backend's unit */
     const char *time_unit;
 };

@@ -245,7 +245,9 @@ static bool exporter_parts(struct exporter *e, struct config *config, struct buf
 bool exporter_configure(struct exporter *e)
 {
     const struct config *c = e->config;
-    struct source_log log = {{c->log.size, c->log.age}, c->log.place == 1, c->log.state_dir};
+    struct source_log log = {.limits = {c->log.size, c->log.age, c->log.events_size, c->log.events_age},
+                             .memory = c->log.place == 1,
+                             .state_dir = c->log.state_dir};
     say_from((enum say_level)c->verbosity);
     return sampler_configure(e->sampler, &c->segments, c->interval, &log);
 }

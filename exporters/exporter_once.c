@@ -31,7 +31,7 @@ struct beside {
 
 static void beside_follow(struct exporter *e, struct beside *b, const struct glimpse *from)
 {
-    struct log_limits limits = {e->config->log.size, e->config->log.age};
+    struct log_limits limits = {.size = e->config->log.size, .age_ns = e->config->log.age};
     struct log *log = from->snapshot ? log_new(&limits, e->ledger) : NULL;
     if (!log) {
         say(SAY_ERROR, "cannot read the segment", "reason",

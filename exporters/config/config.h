@@ -32,14 +32,17 @@ struct config {
     char *file;                  /* its path; NULL = the defaults */
     struct option_list segments; /* paths; empty = the default segment */
     uint64_t interval;           /* nanoseconds */
+    uint64_t event_interval;     /* nanoseconds */
     struct option_tags tags;     /* of the environment and of the file, sorted by key */
     int verbosity;               /* enum say_level */
     uint64_t flush_timeout;      /* nanoseconds */
     struct config_log {
-        int place;       /* 0 = a file, 1 = memory */
-        char *state_dir; /* NULL = next to the segment */
-        uint64_t size;   /* bytes of waiting snapshots */
-        uint64_t age;    /* nanoseconds */
+        int place;            /* 0 = a file, 1 = memory */
+        char *state_dir;      /* NULL = next to the segment */
+        uint64_t size;        /* bytes of waiting snapshots */
+        uint64_t age;         /* nanoseconds */
+        uint64_t events_size; /* bytes of waiting events */
+        uint64_t events_age;  /* nanoseconds */
     } log;
     struct config_http {
         char *listen; /* host:port, or "off" */

@@ -11,7 +11,7 @@
  * and the successor of an exporter that is killed meanwhile may repeat or merge what it did last. */
 #define LOG_PATIENCE (5 * CLOCK_SECOND)
 
-static void log_wait(struct log *log, uint64_t ticket)
+void log_wait(struct log *log, uint64_t ticket)
 {
     if (ticket) store_wait(log->store, ticket, LOG_PATIENCE);
 }
@@ -52,6 +52,7 @@ void log_release(struct log **log)
     store_close(&l->store, l->spent);
     for (int i = 0; i < LOG_CURSORS; i++) log_cursor_clear(&l->cursors[i]);
     while (l->first) log_entry_free(l, l->first);
+    log_events_free(l);
     pthread_mutex_destroy(&l->lock);
     free(l->owner.segment);
     free(l);
@@ -219,7 +220,7 @@ struct log_lag log_lag(struct log *log, int cursor)
 struct log_size log_size(struct log *log)
 {
     pthread_mutex_lock(&log->lock);
-    struct log_size size = {log->bytes, log->snapshots, 0};
+    struct log_size size = {log->bytes, log->snapshots, 0, log->events.chunks};
     pthread_mutex_unlock(&log->lock);
     size.failures = log_failures(log);
     return size;

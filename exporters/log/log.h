@@ -32,8 +32,10 @@
 struct log;
 
 struct log_limits {
-    uint64_t size;   /* bytes of packed snapshots */
-    uint64_t age_ns; /* a snapshot older than this is merged into the next */
+    uint64_t size;          /* bytes of packed snapshots */
+    uint64_t age_ns;        /* a snapshot older than this is merged into the next */
+    uint64_t events_size;   /* bytes of waiting events; 0 = any */
+    uint64_t events_age_ns; /* events older than this are dropped; 0 = any */
 };
 
 /* A log in memory, with one reference, the caller's. The ledger must outlive it. NULL without memory. */
@@ -155,7 +157,7 @@ void log_expire(struct log *log, uint64_t wall_ns);
 /* Calls fn for each cursor that nobody is attached to, with what waits for it. fn must not use the log. */
 void log_each_kept(struct log *log, void (*fn)(void *arg, const char *name, uint64_t snapshots), void *arg);
 
-/* True if snapshots wait for a cursor that somebody is attached to. */
+/* True if snapshots or events wait for a cursor that somebody is attached to. */
 bool log_is_awaited(struct log *log);
 
 /* Drops every cursor that nobody is attached to, but those that `keep` wants (NULL: none). It is called with
@@ -211,9 +213,10 @@ struct log_lag {
 };
 struct log_lag log_lag(struct log *log, int cursor);
 
-/* Bytes of packed snapshots, the number of snapshots, and what the file could not take (log_failures()). */
+/* Bytes of packed snapshots, the number of snapshots, what the file could not take (log_failures()), and the number
+ * of chunks of events. */
 struct log_size {
-    uint64_t bytes, snapshots, failures;
+    uint64_t bytes, snapshots, failures, chunks;
 };
 struct log_size log_size(struct log *log);
 

@@ -101,6 +101,8 @@ static bool log_attach_to(struct log *log, struct log_cursor *c, const struct se
     c->max_lag = sel->settings->max_lag;
     c->queue_bytes = sel->settings->queue_bytes;
     log_count_queue(log, c, same);
+    log_count_events(log, c);
+    log_trim_events(log);
     return true;
 }
 

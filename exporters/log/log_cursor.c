@@ -15,6 +15,7 @@ struct log_cursor *log_cursor_named(struct log *log, const char *name)
     if (!empty) return NULL;
     *empty = (struct log_cursor){
         .name = strdup(name), .at = log->next_seq, .base_seq = STORE_NO_BASE, .dirty = true};
+    empty->events.at = log->events.next_seq;
     return empty->name ? empty : NULL;
 }
 
@@ -71,10 +72,12 @@ void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason r
     }
     /* One that was loaded and never attached has not counted its entries. */
     if (c->loaded && c->account_here.queued) log_lose(log, c, reason, c->account_here.queued);
+    log_drop_events(log, c, reason);
     uint64_t base = c->base_seq;
     log_mirror_drop(log, c->name);
     log_cursor_clear(c);
     log_mirror_rebase(log, base);
+    log_trim_events(log);
 }
 
 void log_drop(struct log *log, int cursor, enum ledger_reason reason)

@@ -4,7 +4,8 @@
  * follows the memory), log_entry.c (entries and accounts), log_thin.c (fewer entries for all), log_fold.c
  * (fewer for one cursor), log_cursor.c (cursors come and go), log_kept.c (those without a backend), log_attach.c
  * (what a cursor's queue holds), log_gap.c and log_note.c (what was sent from another log),
- * log.c (appending, reading, the log's life), log_recover.c (a log from its file).
+ * log_chunk.c and log_events.c (events), log.c (appending, reading, the log's life), log_recover.c (a log from its
+ * file).
  *
  * Everything in these structs is protected by log->lock, unless a field says otherwise, and every function
  * here is called with it held. Those that say so unlock it and lock it again: they do what takes long, and
@@ -14,6 +15,7 @@
 #define EXPORTERS_LOG_INSIDE_H
 
 #include "log.h"
+#include "log_events.h"
 #include "store.h"
 
 #include <pthread.h>
@@ -33,6 +35,38 @@ struct log_entry {
 
 /* Places in a cursor's queue that begin behind something the backend was sent from another log. */
 enum { LOG_GAPS = 4 };
+
+/* Chunks in a list, which is in the order of seq. */
+struct log_chunk {
+    struct log_chunk *next;
+    uint64_t seq, wall_ns;
+    unsigned char *bytes;
+    size_t n;
+    struct event_chunk chunk;
+    size_t references;                                 /* the list's, and one for each cursor that reads it */
+    bool ready;                                        /* it is in the file, or was waited for */
+    uint32_t counts[LOG_CURSORS][METRICS_EVENT_TYPES]; /* what each cursor still takes of it */
+};
+
+struct log_events {
+    struct log_chunk *first;
+    uint64_t next_seq, bytes, chunks;
+    uint64_t *places; /* see log_append_events() */
+    size_t place_count;
+    uint64_t ticket; /* of the last append */
+    bool thinned;    /* something was dropped for its size or age */
+};
+
+/* Which types a cursor's backend takes, as its file says. */
+enum { LOG_TAKES_UNKNOWN = 0, LOG_TAKES_NONE = 1 };
+
+/* The part of a cursor that is about events. */
+struct log_cursor_events {
+    uint64_t at;     /* the first chunk that is not settled */
+    size_t position; /* of it: the first event that is not, if the chunk is that one */
+    uint32_t takes;  /* EVENT_BIT(), or one of these */
+    struct ledger_account account[METRICS_EVENT_TYPES]; /* by type: this log's part */
+};
 
 struct log_cursor {
     char *name; /* NULL: free */
@@ -57,6 +91,7 @@ struct log_cursor {
     bool loaded;                        /* from the file, and nobody has attached yet */
     bool dirty;                         /* differs from what the file says */
     struct ledger_account account_here; /* this log's part of the account */
+    struct log_cursor_events events;
 };
 
 struct log {
@@ -78,6 +113,7 @@ struct log {
     bool spent;               /* the file is removed with the log: its segment is gone */
     uint64_t damaged;         /* records left out when it was loaded */
     uint64_t rewrite_at;      /* monotonic: after a failure, when the whole file is tried again */
+    struct log_events events;
     struct log_cursor cursors[LOG_CURSORS];
 };
 
@@ -93,6 +129,8 @@ static inline struct log_entry *log_at(const struct log *log, uint64_t seq)
 
 /* An entry is new, or has other bytes. It is packed. */
 void log_mirror_put(struct log *log, const struct log_entry *e);
+/* The same for a chunk. */
+void log_put_chunk(struct log *log, const struct log_chunk *k);
 /* An entry leaves the list. */
 void log_mirror_gone(struct log *log, const struct log_entry *e);
 /* A cursor has another base than before, or has ended. */
@@ -193,6 +231,60 @@ void log_owner_load(struct log_owner *owner, const char *fact, const char *text)
 
 /* Writes it to the file. */
 void log_owner_save(struct log *log);
+
+/* --- log_chunk.c --- */
+
+/* n events of a type are taken for a cursor; dropped; delivered. */
+void log_take_events(struct log *log, struct log_cursor *c, int type, uint64_t n);
+void log_lose_events(struct log *log, struct log_cursor *c, int type, enum ledger_reason reason, uint64_t n);
+void log_settle_events(struct log *log, struct log_cursor *c, int type, uint64_t n, uint64_t points);
+
+/* A chunk with a copy of the bytes, in no list, with one reference. NULL without memory, or if they are not a chunk.
+ * Needs no lock. */
+struct log_chunk *log_chunk_new(const void *bytes, size_t n, bool hostile);
+/* Gives a reference back. */
+void log_chunk_drop(struct log_chunk *k);
+
+/* The first chunk that is not before seq; NULL if there is none. */
+struct log_chunk *log_chunk_at(const struct log *log, uint64_t seq);
+
+/* Appends a chunk to the list, which takes over the reference. */
+void log_chunk_link(struct log *log, struct log_chunk *k);
+
+/* True if something of the chunk waits for the cursor. */
+bool log_chunk_waits(const struct log *log, const struct log_cursor *c, const struct log_chunk *k);
+
+/* What the cursor would still take of the chunk is dropped. */
+void log_skip_chunk(struct log *log, struct log_cursor *c, struct log_chunk *k, enum ledger_reason reason);
+
+/* Frees what no cursor needs any more. */
+void log_trim_events(struct log *log);
+
+/* Drops the oldest chunks until the log is within its bounds again. */
+void log_thin_events(struct log *log, uint64_t wall_ns);
+
+/* Counts what a cursor takes of a chunk. The account does not change. */
+void log_count_chunk(struct log *log, struct log_cursor *c, struct log_chunk *k);
+
+/* A selection was attached to the cursor: counts all chunks, and corrects the account. */
+void log_count_events(struct log *log, struct log_cursor *c);
+
+/* A cursor ends: what is queued is dropped. */
+void log_drop_events(struct log *log, struct log_cursor *c, enum ledger_reason reason);
+
+/* Frees all chunks, and nothing else changes. */
+void log_events_free(struct log *log);
+
+/* --- log_events.c --- */
+
+/* Place i. False without memory. */
+enum { LOG_PLACES = 65536 };
+bool log_set_place(struct log *log, size_t i, uint64_t position);
+
+/* --- log.c --- */
+
+/* Waits for a transaction, for some seconds at most. Without the lock. */
+void log_wait(struct log *log, uint64_t ticket);
 
 /* --- log_gap.c --- */
 

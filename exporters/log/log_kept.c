@@ -64,12 +64,20 @@ void log_each_kept(struct log *log, void (*fn)(void *arg, const char *name, uint
     pthread_mutex_unlock(&log->lock);
 }
 
+static bool log_awaits_events(const struct log_cursor *c)
+{
+    uint64_t queued = 0;
+    for (int type = METRICS_EVENT_ANNOTATION; type < METRICS_EVENT_TYPES; type++)
+        queued += c->events.account[type].queued;
+    return queued != 0;
+}
+
 bool log_is_awaited(struct log *log)
 {
     bool awaited = false;
     pthread_mutex_lock(&log->lock);
     for (const struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS && !awaited; c++)
-        awaited = c->sel && log_at(log, c->at);
+        awaited = c->sel && (log_at(log, c->at) || log_awaits_events(c));
     pthread_mutex_unlock(&log->lock);
     return awaited;
 }

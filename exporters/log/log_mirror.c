@@ -47,6 +47,13 @@ void log_mirror_put(struct log *log, const struct log_entry *e)
     if (log->store) put(log, e, true);
 }
 
+void log_put_chunk(struct log *log, const struct log_chunk *k)
+{
+    if (log->store)
+        store_put_chunk(log->store, &(struct store_entry){
+                                        .seq = k->seq, .wall_ns = k->wall_ns, .bytes = k->bytes, .n = k->n});
+}
+
 void log_mirror_gone(struct log *log, const struct log_entry *e)
 {
     if (!log->store) return;
@@ -69,13 +76,18 @@ void log_mirror_drop(struct log *log, const char *name)
 
 static void put_cursor(struct log *log, const struct log_cursor *c)
 {
-    store_put_cursor(log->store, &(struct store_cursor){.name = c->name,
-                                                        .at = c->at,
-                                                        .position = c->position,
-                                                        .of = c->of,
-                                                        .base = c->base_seq,
-                                                        .last_stamp = c->last_stamp,
-                                                        .account = c->account_here});
+    struct store_cursor out = {.name = c->name,
+                               .at = c->at,
+                               .position = c->position,
+                               .of = c->of,
+                               .base = c->base_seq,
+                               .last_stamp = c->last_stamp,
+                               .account = c->account_here,
+                               .events_at = c->events.at,
+                               .events_position = c->events.position,
+                               .events_taken = c->events.takes};
+    memcpy(out.events + 1, c->events.account + 1, sizeof out.events - sizeof *out.events);
+    store_put_cursor(log->store, &out);
 }
 
 /* A base may be a snapshot that no entry holds any more, or holds merged with others. */
@@ -105,6 +117,9 @@ static void rewrite(struct log *log)
         if (copy.packed) put(log, &copy, true);
         free(bytes);
     }
+    for (struct log_chunk *k = log->events.first; k; k = k->next) log_put_chunk(log, k);
+    for (size_t i = 0; i < log->events.place_count; i++)
+        store_put_place(log->store, (uint32_t)i, log->events.places[i]);
     for (struct log_cursor *c = log->cursors; c < log->cursors + LOG_CURSORS; c++) {
         if (c->name && c->base) put_base(log, c);
         if (c->name) put_cursor(log, c);

@@ -11,6 +11,7 @@ struct loading {
     struct log *log;
     struct log_entry *bases; /* entries that are no longer queued */
     uint64_t damaged;        /* entries of the file that are left out */
+    uint64_t damaged_chunks; /* the same of events */
 };
 
 static bool load_bytes(struct log_entry *e, const struct store_entry *found)
@@ -68,6 +69,18 @@ static metrics_snapshot_t *find_base(const struct loading *l, uint64_t seq)
     return e && e->seq == seq ? log_unpack(e) : NULL;
 }
 
+static void load_events(struct log *log, struct log_cursor *c, const struct store_cursor *found)
+{
+    c->events.at = found->events_at;
+    c->events.position = found->events_position;
+    c->events.takes = (uint32_t)found->events_taken;
+    for (int signal = LEDGER_METRICS + 1; signal < LEDGER_SIGNAL_COUNT; signal++) {
+        c->events.account[signal] = found->events[signal];
+        ledger_restore(log->ledger, c->account, (enum ledger_signal)signal, &found->events[signal]);
+    }
+    if (c->events.at > log->events.next_seq) log->events.next_seq = c->events.at;
+}
+
 static void load_cursor(void *arg, const struct store_cursor *found)
 {
     struct loading *l = arg;
@@ -82,6 +95,7 @@ static void load_cursor(void *arg, const struct store_cursor *found)
     ledger_restore(l->log->ledger, c->account, LEDGER_METRICS, &found->account);
     c->base = found->base == STORE_NO_BASE ? NULL : find_base(l, found->base);
     c->base_seq = c->base ? found->base : STORE_NO_BASE;
+    load_events(l->log, c, found);
     c->loaded = true;
     c->dirty = false;
     if (c->at > l->log->next_seq) l->log->next_seq = c->at;
@@ -94,17 +108,50 @@ static void load_fact(void *arg, const char *name, const char *text)
     log_gap_load(l->log, name, text);
 }
 
+/* What each backend takes of it is counted when the backend attaches. */
+static void load_chunk(void *arg, const struct store_entry *found)
+{
+    struct loading *l = arg;
+    struct log *log = l->log;
+    struct log_chunk *k = found->n ? log_chunk_new(found->bytes, found->n, true) : NULL;
+    if (found->seq >= log->events.next_seq) log->events.next_seq = found->seq + 1;
+    if (k) {
+        k->seq = found->seq;
+        k->wall_ns = found->wall_ns;
+        k->ready = true;
+        log_chunk_link(log, k);
+    } else {
+        log->damaged++;
+        l->damaged_chunks++;
+    }
+}
+
+static void load_place(void *arg, uint32_t number, uint64_t position)
+{
+    struct loading *l = arg;
+    log_set_place(l->log, number, position);
+}
+
 enum store_opened log_open(const struct log_limits *limits, struct ledger *ledger, const char *path,
                            bool durable, struct log **out, struct buf *why)
 {
     struct loading l = {.log = log_new(limits, ledger)};
-    struct store_finder finder = {load_entry, load_damaged, load_cursor, &l, load_fact};
+    struct store_finder finder = {.entry = load_entry,
+                                  .damaged = load_damaged,
+                                  .cursor = load_cursor,
+                                  .arg = &l,
+                                  .fact = load_fact,
+                                  .chunk = load_chunk,
+                                  .place = load_place};
     enum store_opened opened = STORE_FAILED;
     *out = NULL;
     if (l.log) opened = store_open(path, durable, &finder, &l.log->store, why);
     if (l.damaged)
         say(SAY_WARN, "records in the log's file are damaged and left out; later ones cover their intervals",
             "file", path, "records", SAY_U64(l.damaged), NULL);
+    if (l.damaged_chunks)
+        say(SAY_WARN, "events in the log's file are damaged and lost", "file", path, "records",
+            SAY_U64(l.damaged_chunks), NULL);
     for (struct log_entry *e = l.bases, *next; e; e = next) {
         next = e->next;
         free(e->packed);

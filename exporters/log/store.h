@@ -37,6 +37,9 @@ struct store_cursor {
     uint64_t base;             /* seq of an entry, or STORE_NO_BASE */
     uint64_t last_stamp;       /* see struct log_next */
     struct ledger_account account;
+    uint64_t events_at, events_position;               /* first unsettled chunk; events settled of it */
+    uint64_t events_taken;                             /* which types */
+    struct ledger_account events[LEDGER_SIGNAL_COUNT]; /* by signal; that of metrics is `account` */
 };
 
 /* Takes what store_open() finds in the file: entries by seq, then cursors. Pointers are valid during the call.
@@ -47,7 +50,9 @@ struct store_finder {
     void (*damaged)(void *arg, uint64_t seq);
     void (*cursor)(void *arg, const struct store_cursor *cursor);
     void *arg;
-    void (*fact)(void *arg, const char *name, const char *text); /* after the cursors; may be NULL */
+    void (*fact)(void *arg, const char *name, const char *text);  /* after the cursors; may be NULL */
+    void (*chunk)(void *arg, const struct store_entry *entry);    /* of events; n = 0: damaged; may be NULL */
+    void (*place)(void *arg, uint32_t number, uint64_t position); /* may be NULL */
 };
 
 enum store_opened { STORE_OK, STORE_BUSY /* another process has it */, STORE_FAILED };
@@ -79,6 +84,9 @@ void store_remove(struct store *store, uint64_t seq);
 void store_put_cursor(struct store *store, const struct store_cursor *cursor);
 void store_remove_cursor(struct store *store, const char *name);
 void store_put_fact(struct store *store, const char *name, const char *text); /* stays when all is cleared */
+void store_put_chunk(struct store *store, const struct store_entry *chunk);   /* of it seq, wall_ns, bytes */
+void store_remove_chunk(struct store *store, uint64_t seq);
+void store_put_place(struct store *store, uint32_t number, uint64_t position);
 void store_clear(struct store *store); /* everything, before it is written anew */
 
 /* Forgets what was gathered. */

@@ -19,6 +19,8 @@ static const char *const schema[] = {
     "base INTEGER, stamp INTEGER)",
     "CREATE TABLE IF NOT EXISTS accounts(name TEXT, what TEXT, n INTEGER, PRIMARY KEY(name, what))",
     "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT)",
+    "CREATE TABLE IF NOT EXISTS chunks(seq INTEGER PRIMARY KEY, wall INTEGER, checksum INTEGER, bytes BLOB)",
+    "CREATE TABLE IF NOT EXISTS places(number INTEGER PRIMARY KEY, position INTEGER)",
 };
 
 static const char *const statements[ST_COUNT] = {
@@ -31,11 +33,16 @@ static const char *const statements[ST_COUNT] = {
         "INSERT OR REPLACE INTO cursors(name, at, position, of, base, stamp) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [OP_CURSOR_GONE] = "DELETE FROM cursors WHERE name = ?1",
     [OP_FACT] = "INSERT OR REPLACE INTO facts(name, text) VALUES(?1, ?2)",
+    [OP_CHUNK] = "INSERT OR REPLACE INTO chunks(seq, wall, checksum, bytes) VALUES(?1, ?2, ?3, ?4)",
+    [OP_CHUNK_GONE] = "DELETE FROM chunks WHERE seq = ?1",
+    [OP_PLACE] = "INSERT OR REPLACE INTO places(number, position) VALUES(?1, ?2)",
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",
     [ST_CLEAR_CURSORS] = "DELETE FROM cursors",
     [ST_CLEAR_ACCOUNTS] = "DELETE FROM accounts",
+    [ST_CLEAR_CHUNKS] = "DELETE FROM chunks",
+    [ST_CLEAR_PLACES] = "DELETE FROM places",
     [ST_ACCOUNT] = "INSERT OR REPLACE INTO accounts(name, what, n) VALUES(?1, ?2, ?3)",
     [ST_ACCOUNTS_GONE] = "DELETE FROM accounts WHERE name = ?1",
 };

@@ -95,6 +95,23 @@ void store_put_fact(struct store *s, const char *name, const char *text)
     if (gather(s, OP_FACT, text, strlen(text) + 1, name)) s->gathering->facts = true;
 }
 
+void store_put_chunk(struct store *s, const struct store_entry *chunk)
+{
+    struct store_op *op = gather(s, OP_CHUNK, chunk->bytes, chunk->n, NULL);
+    if (op) op->entry = *chunk;
+}
+
+void store_remove_chunk(struct store *s, uint64_t seq)
+{
+    gather_seq(s, OP_CHUNK_GONE, seq);
+}
+
+void store_put_place(struct store *s, uint32_t number, uint64_t position)
+{
+    struct store_op *op = gather(s, OP_PLACE, NULL, 0, NULL);
+    if (op) op->entry = (struct store_entry){.seq = number, .epoch = position};
+}
+
 void store_clear(struct store *s)
 {
     if (gather(s, OP_CLEAR, NULL, 0, NULL)) s->gathering->clears = true;

@@ -2,7 +2,7 @@
 /*
  * store_inside.h - what the store's sources share; for nobody else. From the bottom up: store_guard.c (files
  * beside those of others), store_file.c (the database and its schema), store_recover.c (what is done when it is
- * damaged), store_rows.c (entries, cursors and accounts as rows), store_fact.c (what the file says about
+ * damaged), store_rows.c (entries, cursors and accounts as rows), store_events.c (chunks and places as rows), store_fact.c (what the file says about
  * itself), store_page.c and store_salvage.c (rows of a damaged file), store_gather.c (a transaction in memory),
  * store.c (the thread that writes transactions, and the store's life).
  */
@@ -17,13 +17,26 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
-enum store_op_type { OP_CLEAR, OP_PUT, OP_UNQUEUE, OP_REMOVE, OP_CURSOR, OP_CURSOR_GONE, OP_FACT, OP_TYPES };
+enum store_op_type {
+    OP_CLEAR,
+    OP_PUT,
+    OP_UNQUEUE,
+    OP_REMOVE,
+    OP_CURSOR,
+    OP_CURSOR_GONE,
+    OP_FACT,
+    OP_CHUNK,
+    OP_CHUNK_GONE,
+    OP_PLACE,
+    OP_TYPES
+};
 
 /* One part of a transaction. */
 struct store_op {
     struct store_op *next;
     enum store_op_type type;
-    struct store_entry entry;   /* OP_PUT; of it only seq for OP_UNQUEUE and OP_REMOVE */
+    struct store_entry
+        entry; /* OP_PUT, OP_CHUNK; of it only seq to remove; OP_PLACE: number, position as seq, epoch */
     struct store_cursor cursor; /* OP_CURSOR */
     char *name;                 /* of the cursor or the fact */
     unsigned char bytes[];      /* of the entry; the text of the fact */
@@ -45,6 +58,8 @@ enum {
     ST_ROLLBACK,
     ST_CLEAR_CURSORS,
     ST_CLEAR_ACCOUNTS,
+    ST_CLEAR_CHUNKS,
+    ST_CLEAR_PLACES,
     ST_ACCOUNT,
     ST_ACCOUNTS_GONE,
     ST_COUNT
@@ -136,8 +151,8 @@ uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n);
 /* What the column `queued` says. */
 void store_entry_flags(struct store_entry *entry, uint64_t flags);
 
-/* The number of an account with that name; NULL: there is none. */
-uint64_t *store_account_field(struct ledger_account *account, const char *what);
+/* The number of that name among a cursor's accounts; NULL: there is none. */
+uint64_t *store_account_field(struct store_cursor *cursor, const char *what);
 
 /* The second copy of a cursor. */
 struct store_seal {
@@ -154,6 +169,15 @@ int store_read(struct store *s, const struct store_finder *finder);
 
 /* Writes one part of a transaction. */
 int store_write(struct store *s, const struct store_op *op);
+
+/* --- store_events.c --- */
+
+/* Reads chunks, then places. */
+int store_read_events(struct store *s, const struct store_finder *finder);
+
+/* Writes one. */
+int store_write_chunk(struct store *s, const struct store_op *op);
+int store_write_place(struct store *s, const struct store_op *op);
 
 /* --- store_salvage.c --- */
 

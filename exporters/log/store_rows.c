@@ -3,6 +3,7 @@
 #include "store_inside.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -70,8 +71,8 @@ static int read_entries(struct store *s, const struct store_finder *finder)
     return code;
 }
 
-/* --- Accounts: rows of a name and a number, so that a reason more or less does not matter
- * to old files --- */
+/* --- Accounts: rows of a name and a number, so that a reason or a signal more or less does not matter to old
+ * files. Those of metrics are called as in the ledger, those of other signals spans.taken --- */
 
 static int write_word(struct store *s, const char *name, const char *what, uint64_t n)
 {
@@ -89,19 +90,63 @@ static int remove_account(struct store *s, const char *name)
     return store_step(s, ST_ACCOUNTS_GONE);
 }
 
-static int write_account(struct store *s, const char *name, struct ledger_account a)
+enum { NAME_MOST = 64 };
+
+static void signal_word_name(char out[NAME_MOST], int signal, size_t word)
 {
-    int code = remove_account(s, name); /* numbers that became zero have no row */
-    for (size_t w = 0; w < LEDGER_WORDS && !code; w++)
-        code = write_word(s, name, ledger_word_name(w), *ledger_word(&a, w));
+    snprintf(out, NAME_MOST, "%s.%s", ledger_signal_name((enum ledger_signal)signal), ledger_word_name(word));
+}
+
+static int write_events_account(struct store *s, const struct store_cursor *c, int signal)
+{
+    struct ledger_account a = c->events[signal];
+    char what[NAME_MOST];
+    int code = SQLITE_OK;
+    for (size_t w = 0; w < LEDGER_WORDS && !code; w++) {
+        signal_word_name(what, signal, w);
+        code = write_word(s, c->name, what, *ledger_word(&a, w));
+    }
     return code;
 }
 
-uint64_t *store_account_field(struct ledger_account *a, const char *what)
+/* Where the cursor is among the events. */
+static int write_events_place(struct store *s, const struct store_cursor *c)
+{
+    int code = write_word(s, c->name, "events.at", c->events_at);
+    if (!code) code = write_word(s, c->name, "events.position", c->events_position);
+    return code ? code : write_word(s, c->name, "events.taken", c->events_taken);
+}
+
+static int write_accounts(struct store *s, const struct store_cursor *c)
+{
+    struct ledger_account a = c->account;
+    int code = remove_account(s, c->name); /* numbers that became zero have no row */
+    for (size_t w = 0; w < LEDGER_WORDS && !code; w++)
+        code = write_word(s, c->name, ledger_word_name(w), *ledger_word(&a, w));
+    for (int signal = LEDGER_METRICS + 1; signal < LEDGER_SIGNAL_COUNT && !code; signal++)
+        code = write_events_account(s, c, signal);
+    return code ? code : write_events_place(s, c);
+}
+
+static uint64_t *events_field(struct store_cursor *c, const char *what)
+{
+    char name[NAME_MOST];
+    if (!strcmp(what, "events.at")) return &c->events_at;
+    if (!strcmp(what, "events.position")) return &c->events_position;
+    if (!strcmp(what, "events.taken")) return &c->events_taken;
+    for (int signal = LEDGER_METRICS + 1; signal < LEDGER_SIGNAL_COUNT; signal++)
+        for (size_t w = 0; w < LEDGER_WORDS; w++) {
+            signal_word_name(name, signal, w);
+            if (!strcmp(what, name)) return ledger_word(&c->events[signal], w);
+        }
+    return NULL;
+}
+
+uint64_t *store_account_field(struct store_cursor *c, const char *what)
 {
     for (size_t w = 0; what && w < LEDGER_WORDS; w++)
-        if (!strcmp(what, ledger_word_name(w))) return ledger_word(a, w);
-    return NULL;
+        if (!strcmp(what, ledger_word_name(w))) return ledger_word(&c->account, w);
+    return what ? events_field(c, what) : NULL;
 }
 
 /* --- A second copy of each cursor, among the accounts, with a checksum: a page of the file that is damaged
@@ -152,7 +197,9 @@ static int write_cursor(struct store *s, const char *name, const struct store_cu
     store_bind(q, 5, c->base);
     store_bind(q, 6, c->last_stamp);
     int code = store_step(s, OP_CURSOR);
-    if (!code) code = write_account(s, name, c->account);
+    struct store_cursor named = *c;
+    named.name = name;
+    if (!code) code = write_accounts(s, &named);
     return code ? code : write_seal(s, name, c);
 }
 
@@ -165,7 +212,6 @@ static int remove_cursor(struct store *s, const char *name)
 
 static int read_account(struct store *s, struct store_cursor *c)
 {
-    struct ledger_account *account = &c->account;
     sqlite3_stmt *q;
     int code = sqlite3_prepare_v2(s->db, "SELECT what, n FROM accounts WHERE name = ?1", -1, &q, NULL);
     if (!code) sqlite3_bind_text(q, 1, c->name, -1, SQLITE_TRANSIENT);
@@ -174,7 +220,7 @@ static int read_account(struct store *s, struct store_cursor *c)
             store_unseal(c, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
             continue;
         }
-        uint64_t *field = store_account_field(account, (const char *)sqlite3_column_text(q, 0));
+        uint64_t *field = store_account_field(c, (const char *)sqlite3_column_text(q, 0));
         if (field) *field = store_column(q, 1);
     }
     sqlite3_finalize(q);
@@ -206,14 +252,18 @@ int store_read(struct store *s, const struct store_finder *finder)
 {
     int code = read_entries(s, finder);
     if (!code) code = read_cursors(s, finder);
-    return code ? code : store_read_facts(s, finder);
+    if (!code) code = store_read_facts(s, finder);
+    return code ? code : store_read_events(s, finder);
 }
 
 static int clear(struct store *s)
 {
-    int code = store_step(s, OP_CLEAR);
-    if (!code) code = store_step(s, ST_CLEAR_CURSORS);
-    return code ? code : store_step(s, ST_CLEAR_ACCOUNTS);
+    static const int statements[] = {OP_CLEAR, ST_CLEAR_CURSORS, ST_CLEAR_ACCOUNTS, ST_CLEAR_CHUNKS,
+                                     ST_CLEAR_PLACES};
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < sizeof statements / sizeof *statements && !code; i++)
+        code = store_step(s, statements[i]);
+    return code;
 }
 
 int store_write(struct store *s, const struct store_op *op)
@@ -223,6 +273,8 @@ int store_write(struct store *s, const struct store_op *op)
     case OP_PUT: return write_entry(s, &op->entry);
     case OP_CURSOR: return write_cursor(s, op->name, &op->cursor);
     case OP_FACT: return store_write_fact(s, op);
+    case OP_CHUNK: return store_write_chunk(s, op);
+    case OP_PLACE: return store_write_place(s, op);
     case OP_CURSOR_GONE: return remove_cursor(s, op->name);
     default: store_bind(s->prepared[op->type], 1, op->entry.seq); return store_step(s, op->type);
     }

@@ -164,7 +164,7 @@ static void note_account(struct salvage *s, const struct page_cell *cell)
     if (!found) return;
     memcpy(what, bytes_of(s, &c[1]), c[1].n);
     if (c[2].type == PAGE_INTEGER) {
-        uint64_t *field = store_account_field(&found->cursor.account, what);
+        uint64_t *field = store_account_field(&found->cursor, what);
         if (field) *field = number_of(s, &c[2]);
     } else if (store_unseal(&found->cursor, bytes_of(s, &c[2]), c[2].n)) {
         found->any = found->sealed = true;

@@ -114,7 +114,7 @@ static void rig_open(struct rig *r, const enum outcome *outcomes, size_t n)
                                           .retry_most = 60000000000};
     r->backend = (struct config_backend){&fake, &r->settings, NULL};
     r->ledger = ledger_new();
-    r->log = log_new(&(struct log_limits){1 << 20, UINT64_MAX}, r->ledger);
+    r->log = log_new(&(struct log_limits){.size = 1 << 20, .age_ns = UINT64_MAX}, r->ledger);
     wake_init(&r->wake);
     struct consumer_options o = {&r->backend, &r->tags,    r->ledger, NULL,
                                  &r->wake,    &r->f.clock, 42,        SEGMENT_TAG_NONE};

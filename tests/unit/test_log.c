@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-static const struct log_limits wide = {64 << 20, UINT64_C(86400) * 1000000000};
+static const struct log_limits wide = {.size = 64 << 20, .age_ns = UINT64_C(86400) * 1000000000};
 
 /* A backend that only has a filter, and the totals that it was given. */
 static const struct option no_rows[] = {{.name = NULL}};
@@ -216,7 +216,7 @@ UNIT(log, refuses_the_duplicate)
 UNIT(log, thinning_keeps_totals)
 {
     struct rig rig;
-    rig_open(&rig, &(struct log_limits){4096, UINT64_MAX});
+    rig_open(&rig, &(struct log_limits){.size = 4096, .age_ns = UINT64_MAX});
     struct reader *awake = rig_attach(&rig, "awake");
     struct reader *asleep = rig_attach(&rig, "asleep");
     double total = 0;

@@ -298,7 +298,7 @@ static void day_recover(struct day *d)
 UNIT(outage, day_in_memory)
 {
     static struct day d;
-    day_begin(&d, false, &(struct log_limits){256 << 10, UINT64_MAX}, 0, 0);
+    day_begin(&d, false, &(struct log_limits){.size = 256 << 10, .age_ns = UINT64_MAX}, 0, 0);
     day_pass(&d);
     day_recover(&d);
     check_day(&d, "memory, size 256 KiB", 256 << 10, 1000);
@@ -311,7 +311,7 @@ UNIT(outage, day_in_memory)
 UNIT(outage, day_in_a_file)
 {
     static struct day d;
-    day_begin(&d, true, &(struct log_limits){512 << 10, UINT64_MAX}, hour, 0);
+    day_begin(&d, true, &(struct log_limits){.size = 512 << 10, .age_ns = UINT64_MAX}, hour, 0);
     day_pass(&d);
     day_recover(&d);
     check_day(&d, "file, size 512 KiB, max_lag 1h", 512 << 10, 1000);
@@ -323,7 +323,7 @@ UNIT(outage, day_in_a_file)
 UNIT(outage, day_within_queue_bytes)
 {
     static struct day d;
-    day_begin(&d, false, &(struct log_limits){64 << 20, UINT64_MAX}, 0, 64 << 10);
+    day_begin(&d, false, &(struct log_limits){.size = 64 << 20, .age_ns = UINT64_MAX}, 0, 64 << 10);
     day_pass(&d);
     day_recover(&d);
     check_day(&d, "memory, queue_bytes 64 KiB", 64 << 10, 300);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ENTRIES = 40, BYTES = 5000, PAGE = 16384, PER_PAGE = PAGE / BYTES, TABLES = 8 };
+enum { ENTRIES = 40, BYTES = 5000, PAGE = 16384, PER_PAGE = PAGE / BYTES, TABLES = 10 };
 static const uint64_t patience = UINT64_C(60) * 1000000000;
 
 /* What a store finds in its file. */
@@ -67,7 +67,8 @@ static void rig_start(struct rig *r)
 {
     struct buf why = {0};
     r->found = (struct found){0};
-    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r->found, NULL};
+    const struct store_finder finder = {
+        .entry = find_entry, .damaged = find_damaged, .cursor = find_cursor, .arg = &r->found};
     if (store_open(r->path, false, &finder, &r->store, &why) != STORE_OK) UNIT_FAIL("%s\n", buf_text(&why));
     REQUIRE(r->store);
     buf_free(&why);
@@ -130,7 +131,10 @@ UNIT(store, finds_what_was_written)
     rig_put(&r, 3, true);
     rig_put(&r, 2, true);
     rig_put(&r, 1, true);
-    store_put_cursor(r.store, &(struct store_cursor){"b", 2, 1, 7, 1, 1000, account});
+    store_put_cursor(
+        r.store,
+        &(struct store_cursor){
+            .name = "b", .at = 2, .position = 1, .of = 7, .base = 1, .last_stamp = 1000, .account = account});
     store_put_cursor(r.store,
                      &(struct store_cursor){.name = "gone", .base = STORE_NO_BASE, .account = account});
     rig_commit(&r);
@@ -278,8 +282,14 @@ UNIT(store, wrong_byte_anywhere)
 static void put_cursors(struct rig *r)
 {
     struct ledger_account account = {.taken = 9, .delivered = 5, .queued = 4};
-    store_put_cursor(r->store, &(struct store_cursor){"a", 5, 2, 7, 4, 500, account});
-    store_put_cursor(r->store, &(struct store_cursor){"b", 2, 1, 7, 1, 1000, account});
+    store_put_cursor(
+        r->store,
+        &(struct store_cursor){
+            .name = "a", .at = 5, .position = 2, .of = 7, .base = 4, .last_stamp = 500, .account = account});
+    store_put_cursor(
+        r->store,
+        &(struct store_cursor){
+            .name = "b", .at = 2, .position = 1, .of = 7, .base = 1, .last_stamp = 1000, .account = account});
 }
 
 /* Breaks if more is lost than what a damaged page held: a position is on two pages. */
@@ -405,7 +415,8 @@ UNIT(store, planted)
     store_close(&r.store, false);
     CHECK(unlink(name) == 0);
     CHECK(link(r.path, other) == 0);
-    const struct store_finder finder = {find_entry, find_damaged, find_cursor, &r.found, NULL};
+    const struct store_finder finder = {
+        .entry = find_entry, .damaged = find_damaged, .cursor = find_cursor, .arg = &r.found};
     CHECK(store_open(r.path, false, &finder, &r.store, &why) == STORE_FAILED);
     CHECK(strstr(buf_text(&why), "has another name") != NULL);
     CHECK(unlink(other) == 0);

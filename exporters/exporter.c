@@ -249,13 +249,19 @@ bool exporter_configure(struct exporter *e)
                              .memory = c->log.place == 1,
                              .state_dir = c->log.state_dir};
     say_from((enum say_level)c->verbosity);
+    sampler_poll_events(e->sampler, c->event_interval);
     return sampler_configure(e->sampler, &c->segments, c->interval, &log);
 }
 
 static struct sampler *exporter_sampler(struct exporter *e)
 {
-    struct sampler_hooks hooks = {exporter_began,   exporter_ended,  exporter_sampling,
-                                  exporter_sampled, exporter_looked, e};
+    struct sampler_hooks hooks = {.began = exporter_began,
+                                  .ended = exporter_ended,
+                                  .sampling = exporter_sampling,
+                                  .sampled = exporter_sampled,
+                                  .drained = exporter_sampled,
+                                  .looked = exporter_looked,
+                                  .arg = e};
     return sampler_new(&(struct sampler_options){e->clock, e->ledger, e->meta, hooks});
 }
 
@@ -352,18 +358,25 @@ static void exporter_save(void *arg, struct source *source)
     log_save(source->log);
 }
 
+/* The line of metrics names no signal, as before there were others. */
+static void exporter_say_account(const struct ledger_page *page, int signal)
+{
+    const struct ledger_account *a = &page->account[signal];
+    say(ledger_balanced(a) ? SAY_INFO : SAY_ERROR, "ended", "backend", page->name, "taken", SAY_U64(a->taken),
+        "delivered", SAY_U64(a->delivered), "merged", SAY_U64(a->merged), "dropped",
+        SAY_U64(ledger_dropped(a)), "queued", a->queued ? SAY_U64(a->queued) : NULL, "signal",
+        signal == LEDGER_METRICS ? NULL : ledger_signal_name((enum ledger_signal)signal), NULL);
+}
+
 /* Writes the final ledger to the segment, for its last readers, and to stderr. */
 static void exporter_farewell(struct exporter *e)
 {
     struct ledger_page pages[LEDGER_BACKENDS];
     size_t n = ledger_read(e->ledger, pages);
     meta_ledger(e->meta, e->ledger);
-    for (size_t i = 0; i < n; i++) {
-        const struct ledger_account *a = &pages[i].account[LEDGER_METRICS];
-        say(ledger_balanced(a) ? SAY_INFO : SAY_ERROR, "ended", "backend", pages[i].name, "taken",
-            SAY_U64(a->taken), "delivered", SAY_U64(a->delivered), "merged", SAY_U64(a->merged), "dropped",
-            SAY_U64(ledger_dropped(a)), "queued", a->queued ? SAY_U64(a->queued) : NULL, NULL);
-    }
+    for (size_t i = 0; i < n; i++)
+        for (int s = 0; s < LEDGER_SIGNAL_COUNT; s++)
+            if (s == LEDGER_METRICS || pages[i].account[s].taken) exporter_say_account(&pages[i], s);
 }
 
 /* Threads that run until the process ends still use it. It is reachable from here, so it is not a leak. */

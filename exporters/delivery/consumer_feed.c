@@ -8,7 +8,11 @@
 void consumer_let_go(struct consumer *c)
 {
     if (!c->work.feed) return;
-    log_undo(c->work.feed->log, c->work.feed->cursor, &c->work.next);
+    if (c->work.of_events)
+        log_undo_events(c->work.feed->log, c->work.feed->cursor, &c->work.next_events);
+    else
+        log_undo(c->work.feed->log, c->work.feed->cursor, &c->work.next);
+    event_view_free(&c->work.events);
     view_free(&c->work.view);
     c->work = (struct work){0};
 }
@@ -134,7 +138,8 @@ bool consumer_idle(struct consumer *c)
     bool idle = true;
     pthread_mutex_lock(&c->lock);
     for (struct feed *f = c->feeds; f && idle; f = f->next)
-        idle = f->cursor != LEDGER_NONE && !log_lag(f->log, f->cursor).snapshots;
+        idle = f->cursor != LEDGER_NONE && !log_lag(f->log, f->cursor).snapshots &&
+               !log_waiting_events(f->log, f->cursor);
     pthread_mutex_unlock(&c->lock);
     return idle;
 }

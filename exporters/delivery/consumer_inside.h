@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * consumer_inside.h - what consumer.c (its life and thread), consumer_feed.c (the logs that it follows) and
- * consumer_work.c (the delivery of one snapshot) share; for nobody else.
+ * consumer_work.c (the delivery of one snapshot or chunk), consumer_take.c (which one is next) share; for nobody
+ * else.
  */
 #ifndef EXPORTERS_CONSUMER_INSIDE_H
 #define EXPORTERS_CONSUMER_INSIDE_H
@@ -9,6 +10,7 @@
 #include "backoff.h"
 #include "complain.h"
 #include "consumer.h"
+#include "log_events.h"
 
 #include <pthread.h>
 
@@ -22,11 +24,15 @@ struct feed {
     bool keep;       /* the cursor stays in the log then */
 };
 
-/* The snapshot that is being delivered. */
+/* The snapshot, or the chunk of events, that is being delivered: their items are readings, or events. */
 struct work {
     struct feed *feed; /* NULL: none */
+    bool of_events;
     struct log_next next;
-    struct view view;
+    struct view view; /* of events: empty, for the session */
+    struct log_next_events next_events;
+    struct event_view events;
+    size_t n;    /* items */
     size_t most;     /* items in the next payloads; halved when they were too large, doubled by success */
     size_t from, to; /* items in the payloads; from == to: none are ready */
     int sending;     /* which of the payloads is next */
@@ -49,6 +55,7 @@ struct consumer {
     struct payload payloads[PAYLOADS];
     struct backoff backoff;
     uint64_t not_before;
+    bool events_first; /* snapshots and chunks take turns */
     struct complain trouble, unprepared, undone, halves, left_out, refused, given_up, logins;
 
     /* Of the list of feeds, what is in them, and work.feed. Never held while a backend is waited for; logs
@@ -91,6 +98,15 @@ void consumer_quit(struct consumer *consumer, struct feed *feed, bool drop);
 /* Takes a feed that is not being worked on out of the list and frees it; its cursor ends as removed, or
  * stays, as the feed says. */
 void consumer_unlink(struct consumer *consumer, struct feed *feed);
+
+/* Takes the next snapshot or chunk of the first feed that has one; that feed goes to the end of the list. */
+bool consumer_take(struct consumer *consumer);
+
+/* How many items a payload may have. */
+size_t consumer_most(const struct consumer *consumer);
+
+/* The signal of what is being delivered, from item w->from on. Needs no lock. */
+enum ledger_signal consumer_signal(const struct consumer *consumer);
 
 /* True if some log holds back what was just appended; `wake` is called after that. Takes the lock itself. */
 bool consumer_held_back(struct consumer *consumer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * consumer_work.c - the delivery of one snapshot after the other: take the next one from a log, encode a
- * stretch of it, send, judge the answer, settle.
+ * consumer_work.c - the delivery of one snapshot or chunk of events after the other: encode a stretch of it, send,
+ * judge the answer, settle.
  */
 #include "consumer_inside.h"
 
@@ -10,61 +10,14 @@
 
 #include <string.h>
 
-static size_t consumer_most(const struct consumer *c)
-{
-    return c->backend->wants.most_items ? c->backend->wants.most_items : SIZE_MAX;
-}
-
-static uint64_t consumer_rounded(uint64_t wall_ns, uint64_t resolution)
-{
-    uint64_t whole = wall_ns / resolution, rest = wall_ns % resolution, half = resolution / 2;
-    return (whole + (rest > half || (rest == half && whole % 2))) * resolution;
-}
-
-/* Two intervals with the same time would be one to the service: the later one wins, or both are added. It
- * happens when an exporter ends and takes its last snapshot in the same second as the one before. */
-static uint64_t consumer_stamp(const struct consumer *c, uint64_t wall_ns, uint64_t last)
-{
-    uint64_t resolution = c->backend->wants.resolution_ns;
-    if (resolution && c->backend->wants.rounded) wall_ns = consumer_rounded(wall_ns, resolution);
-    if (!resolution || wall_ns / resolution > last / resolution) return wall_ns;
-    if (last > wall_ns + 60 * CLOCK_SECOND) return wall_ns; /* the clock was set back */
-    return (last / resolution + 1) * resolution;
-}
-
-/* Takes the next snapshot of the first feed that has one; that feed goes to the end of the list. */
-static bool consumer_take(struct consumer *c)
-{
-    struct work *w = &c->work;
-    for (struct feed **at = &c->feeds, *f; (f = *at); at = &f->next) {
-        if (f->cursor == LEDGER_NONE) f->cursor = log_attach(f->log, c->settings->name, &c->selection, false);
-        if (f->cursor == LEDGER_NONE) continue;
-        if (!log_next(f->log, f->cursor, &w->next)) continue;
-        const metrics_snapshot_header_t *h = metrics_snapshot_header(w->next.snapshot);
-        w->feed = f;
-        w->most = consumer_most(c);
-        w->next.stamp = consumer_stamp(c, h->wall_ns, w->next.last_stamp);
-        view_begin(&w->view, w->next.replaced ? &c->replaced : &c->selection, w->next.stamp, h->interval_ns);
-        if (!view_segment(&w->view, f->segment) || !view_add(&w->view, w->next.snapshot, w->next.base)) {
-            consumer_let_go(c);
-            return false;
-        }
-        if (!w->next.position) ledger_rebased(c->options.ledger, c->account, LEDGER_METRICS, w->view.rebased);
-        w->from = w->to = w->next.position;
-        *at = f->next;
-        f->next = NULL;
-        for (at = &c->feeds; *at; at = &(*at)->next) {
-        }
-        *at = f;
-        return true;
-    }
-    return false;
-}
-
 static void consumer_finish(struct consumer *c)
 {
     struct work *w = &c->work;
-    log_done(w->feed->log, w->feed->cursor, &w->next);
+    if (w->of_events)
+        log_done_events(w->feed->log, w->feed->cursor, &w->next_events);
+    else
+        log_done(w->feed->log, w->feed->cursor, &w->next);
+    event_view_free(&w->events);
     view_free(&w->view);
     if (!w->halved) c->halves = (struct complain){0};
     pthread_mutex_lock(&c->lock);
@@ -74,7 +27,15 @@ static void consumer_finish(struct consumer *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Settles the payloads' readings and makes room for the next ones. */
+static void consumer_settle_events(struct consumer *c, const struct log_outcome *outcome)
+{
+    struct work *w = &c->work;
+    struct log_outcome_events of = {event_view_type(&w->events, w->from), *outcome, w->next_events.chunk->n};
+    if (w->to < w->n) of.position = w->events.numbers[w->to];
+    log_settled_events(w->feed->log, w->feed->cursor, &w->next_events, &of);
+}
+
+/* Settles the payloads' items and makes room for the next ones. */
 static void consumer_settle(struct consumer *c, bool delivered, enum ledger_reason reason)
 {
     struct work *w = &c->work;
@@ -82,7 +43,10 @@ static void consumer_settle(struct consumer *c, bool delivered, enum ledger_reas
     size_t refused = !delivered || w->refused > n ? n : w->refused;
     const struct log_outcome outcome = {n - refused, n > refused ? w->points : 0, refused, reason,
                                         w->left_out};
-    log_settled(w->feed->log, w->feed->cursor, &w->next, &outcome);
+    if (w->of_events)
+        consumer_settle_events(c, &outcome);
+    else
+        log_settled(w->feed->log, w->feed->cursor, &w->next, &outcome);
     w->from = w->to;
     w->most = w->most < most / 2 ? w->most * 2 : most;
     backoff_reset(&c->backoff);
@@ -96,27 +60,54 @@ static void consumer_tell_left_out(struct consumer *c, size_t n, const struct bu
     struct buf first = {0};
     if (!n || !complain_due(&c->left_out, clock_mono(c->options.clock), &repeated)) return;
     buf_mem(&first, text, strcspn(text, "\n"));
-    say(SAY_WARN, "readings are left out; --check lists them", "backend", c->settings->name, "count",
+    say(SAY_WARN,
+        c->work.of_events ? "events are left out" : "readings are left out; --check lists them", "backend", c->settings->name, "count",
         SAY_U64(n), "repeated", repeated ? SAY_U64(repeated) : NULL, "first", buf_text(&first), NULL);
     buf_free(&first);
+}
+
+static size_t consumer_encode_readings(struct consumer *c, size_t n, struct buf *notes)
+{
+    const struct work *w = &c->work;
+    struct batch batch = {.view = &w->view,
+                          .from = w->from,
+                          .to = w->from + n,
+                          .settings = c->settings,
+                          .session = c->session,
+                          .notes = notes};
+    return c->backend->encode(&batch, c->payloads);
+}
+
+static size_t consumer_encode_events(struct consumer *c, size_t n, struct buf *notes)
+{
+    struct work *w = &c->work;
+    struct event_batch batch = {.view = &w->events,
+                                .from = w->from,
+                                .to = w->from + n,
+                                .type = (enum metrics_event_type)event_view_type(&w->events, w->from),
+                                .settings = c->settings,
+                                .session = c->session,
+                                .notes = notes};
+    return c->backend->events->encode(&batch, c->payloads);
+}
+
+/* Where the items that may be in one payload end. */
+static size_t consumer_stretch(const struct consumer *c)
+{
+    const struct work *w = &c->work;
+    if (w->from < w->first_to) return w->first_to;
+    return w->of_events ? event_view_same(&w->events, w->from) : w->n;
 }
 
 /* Turns the next stretch of items into bytes. */
 static void consumer_encode(struct consumer *c)
 {
     struct work *w = &c->work;
-    size_t end = w->from < w->first_to ? w->first_to : w->view.n;
-    size_t n = end - w->from < w->most ? end - w->from : w->most;
+    size_t end = consumer_stretch(c), n = end - w->from < w->most ? end - w->from : w->most;
     struct buf notes = {0};
-    struct batch batch = {.view = &w->view,
-                          .from = w->from,
-                          .to = w->from + n,
-                          .settings = c->settings,
-                          .session = c->session,
-                          .notes = &notes};
     for (int i = 0; i < PAYLOADS; i++) payload_reset(&c->payloads[i]);
-    w->points = c->backend->encode(&batch, c->payloads);
-    w->to = c->payloads[0].items ? w->from + c->payloads[0].items : batch.to;
+    w->points = w->of_events ? consumer_encode_events(c, n, &notes) : consumer_encode_readings(c, n, &notes);
+    w->to = w->from + (c->payloads[0].items ? c->payloads[0].items : n);
     w->sending = w->from < w->first_to ? 1 : 0;
     w->refused = 0;
     w->left_out = c->payloads[0].left_out;
@@ -170,13 +161,18 @@ static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer
     return true;
 }
 
+static const char *consumer_loss(const struct consumer *c, bool silence)
+{
+    if (c->work.of_events) return silence ? "events are given up because no answer came" : "events were refused";
+    return silence ? "readings are given up because no answer came" : "readings were refused";
+}
+
 static void consumer_lose(struct consumer *c, uint64_t now, const struct answer *answer,
                           enum ledger_reason reason)
 {
     bool silence = reason == LEDGER_AMBIGUOUS;
-    consumer_tell_each(c, silence ? &c->given_up : &c->refused, now,
-                       silence ? "readings are given up because no answer came" : "readings were refused",
-                       answer, SIZE_MAX);
+    consumer_tell_each(c, silence ? &c->given_up : &c->refused, now, consumer_loss(c, silence), answer,
+                       SIZE_MAX);
     consumer_settle(c, false, reason);
 }
 
@@ -185,7 +181,7 @@ static void consumer_sent(struct consumer *c, uint64_t now, const struct answer 
     struct work *w = &c->work;
     complain_over(&c->trouble, now, "delivers again", "backend", c->settings->name);
     if (answer->refused)
-        consumer_tell_each(c, &c->refused, now, "readings were refused", answer, answer->refused);
+        consumer_tell_each(c, &c->refused, now, consumer_loss(c, false), answer, answer->refused);
     w->refused += answer->refused;
     if (++w->sending == PAYLOADS) consumer_settle(c, true, LEDGER_REFUSED);
 }
@@ -193,7 +189,7 @@ static void consumer_sent(struct consumer *c, uint64_t now, const struct answer 
 static void consumer_pause(struct consumer *c, uint64_t now, const struct answer *answer)
 {
     consumer_tell_rarely(c, &c->trouble, now, "cannot deliver, will try again", answer);
-    ledger_retried(c->options.ledger, c->account, LEDGER_METRICS);
+    ledger_retried(c->options.ledger, c->account, consumer_signal(c));
     c->not_before = now + backoff_next(&c->backoff, answer->retry_after_ns);
 }
 
@@ -214,9 +210,17 @@ static void consumer_login(struct consumer *c, uint64_t now, const struct answer
     w->to = w->from;
 }
 
+/* True if what is sent twice counts twice. */
+static bool consumer_adds(const struct consumer *c)
+{
+    const struct work *w = &c->work;
+    if (!w->of_events) return c->backend->wants.additive;
+    return w->from < w->n && c->backend->events->additive & EVENT_BIT(event_view_type(&w->events, w->from));
+}
+
 static void consumer_retry(struct consumer *c, uint64_t now, const struct answer *answer)
 {
-    bool unsure = answer->ambiguous && c->backend->wants.additive;
+    bool unsure = answer->ambiguous && consumer_adds(c);
     if (unsure && c->settings->on_ambiguous == BACKEND_AMBIGUOUS_DROP)
         consumer_lose(c, now, answer, LEDGER_AMBIGUOUS);
     else
@@ -313,7 +317,8 @@ static bool consumer_prepare(struct consumer *c)
 static void consumer_end(struct consumer *c)
 {
     const struct backend_session *session = c->backend->session;
-    if (!session || !session->done || consumer_session(c, &c->undone, session->done)) consumer_finish(c);
+    bool over = !session || !session->done || c->work.of_events;
+    if (over || consumer_session(c, &c->undone, session->done)) consumer_finish(c);
 }
 
 static bool consumer_encoded(const struct consumer *c)
@@ -327,9 +332,9 @@ static bool consumer_encoded(const struct consumer *c)
 static void consumer_work(struct consumer *c)
 {
     struct work *w = &c->work;
-    size_t most = c->backend->wants.most_bytes;
+    size_t most = w->of_events ? c->backend->events->most_bytes : c->backend->wants.most_bytes;
     if (!consumer_prepare(c)) return;
-    if (w->from >= w->view.n) {
+    if (w->from >= w->n) {
         consumer_end(c);
         return;
     }

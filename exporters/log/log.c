@@ -226,6 +226,12 @@ struct log_size log_size(struct log *log)
     return size;
 }
 
+bool log_is_empty(struct log *log)
+{
+    struct log_size size = log_size(log);
+    return !size.snapshots && !size.chunks;
+}
+
 void log_spent(struct log *log)
 {
     pthread_mutex_lock(&log->lock);

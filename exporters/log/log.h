@@ -220,4 +220,7 @@ struct log_size {
 };
 struct log_size log_size(struct log *log);
 
+/* True if neither snapshots nor events wait for anybody. */
+bool log_is_empty(struct log *log);
+
 #endif

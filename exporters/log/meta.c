@@ -136,6 +136,31 @@ static void meta_lanes(struct meta *meta, const metrics_segment_info_t *info)
                       metrics_lanes_restartable(now) ? info->cpu_lanes : info->atomic_lanes);
 }
 
+static void meta_lost(metrics_registry_t *r, int type, const char *reason, uint64_t n)
+{
+    const char *name = meta_families[META_EVENTS_LOST].name;
+    if (n && type)
+        metrics_gauge_set(
+            metrics_gauge(r, name, "signal", ledger_signal_name((enum ledger_signal)type), "reason", reason),
+            (double)n);
+    else if (n)
+        metrics_gauge_set(metrics_gauge(r, name, "reason", reason), (double)n);
+}
+
+void meta_events(struct meta *meta, const metrics_events_stats_t *stats)
+{
+    pthread_mutex_lock(&meta->lock);
+    for (int type = 1; meta->registry && type < METRICS_EVENT_TYPES; type++) {
+        meta_lost(meta->registry, type, "full", stats->dropped[type]);
+        meta_lost(meta->registry, type, "refused", stats->refused[type]);
+    }
+    if (meta->registry) {
+        meta_lost(meta->registry, 0, "damaged", stats->damaged);
+        meta_lost(meta->registry, 0, "killed", stats->killed);
+    }
+    pthread_mutex_unlock(&meta->lock);
+}
+
 void meta_segment(struct meta *meta, const metrics_segment_info_t *info,
                   const metrics_snapshot_header_t *header, struct log_size log)
 {

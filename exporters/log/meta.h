@@ -12,6 +12,8 @@
 #include "ledger.h"
 #include "log.h"
 
+#include <mtx/events_read.h>
+
 struct meta;
 
 /* NULL without memory. The caller frees it with meta_free(). */
@@ -51,6 +53,9 @@ void meta_lag(struct meta *meta, const char *backend, struct log_lag lag);
 void meta_kept_begin(struct meta *meta);
 void meta_kept(struct meta *meta, const char *backend, uint64_t snapshots);
 void meta_kept_end(struct meta *meta);
+
+/* Events that the segment's writers, or its exporter, have lost. */
+void meta_events(struct meta *meta, const metrics_events_stats_t *stats);
 
 /* The state of the segment. */
 void meta_segment(struct meta *meta, const metrics_segment_info_t *info,

@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLER_LOOK (1 * CLOCK_SECOND) /* how often it looks for segments */
+#define SAMPLER_LOOK (1 * CLOCK_SECOND)   /* how often it looks for segments */
+#define SAMPLER_POLL (CLOCK_SECOND / 10) /* how often it looks at the rings of events, at first */
 
 struct sampler *sampler_new(const struct sampler_options *options)
 {
     struct sampler *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->options = *options;
+    s->poll_interval = SAMPLER_POLL;
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }
@@ -110,6 +112,7 @@ static void sampler_look_at(struct sampler *s, struct source *source, const glob
     if (!sampler_check_replaced(s, source) && wanted) return;
     if (wanted && !source_is_drained(source)) return;
     source_sample(source, s->options.clock, s->options.meta);
+    source_drain(source, s->options.clock, s->options.meta);
     say(SAY_INFO, "followed to its end", "segment", source->path, NULL);
     pthread_mutex_lock(&s->lock);
     source_end(source);
@@ -164,8 +167,27 @@ static void sampler_sample(struct sampler *s)
 {
     s->options.hooks.sampling(s->options.hooks.arg);
     for (struct source *source = s->sources; source; source = source->next)
-        if (!source->ended) source_sample(source, s->options.clock, s->options.meta);
+        if (!source->ended) {
+            source_sample(source, s->options.clock, s->options.meta);
+            source_drain(source, s->options.clock, s->options.meta);
+        }
     s->options.hooks.sampled(s->options.hooks.arg);
+}
+
+/* Rings that fill up faster than an interval lasts. Returns how long until the next look. */
+static uint64_t sampler_poll(struct sampler *s, uint64_t now)
+{
+    bool any = false;
+    if (now < s->poll_at) return s->poll_at - now;
+    for (struct source *source = s->sources; source; source = source->next)
+        if (!source->ended && source_is_filling(source))
+            any |= source_drain(source, s->options.clock, s->options.meta);
+    if (any && s->options.hooks.drained) s->options.hooks.drained(s->options.hooks.arg);
+    pthread_mutex_lock(&s->lock);
+    uint64_t interval = s->poll_interval;
+    pthread_mutex_unlock(&s->lock);
+    s->poll_at = now + interval;
+    return interval;
 }
 
 uint64_t sampler_step(struct sampler *s)
@@ -177,6 +199,8 @@ uint64_t sampler_step(struct sampler *s)
         uint64_t pause = source_tick(source);
         if (now + pause < next) next = now + pause;
     }
+    uint64_t poll = sampler_poll(s, now);
+    if (now + poll < next) next = now + poll;
     if (sampler_due(s, &left)) {
         sampler_sample(s);
         return clock_mono(clock); /* that took a while: see what is due now */

@@ -20,6 +20,7 @@ struct sampler_hooks {
     void (*ended)(void *arg, struct source *source); /* its log was delivered; it is freed after this */
     void (*sampling)(void *arg);                     /* just before all segments are sampled */
     void (*sampled)(void *arg);                      /* and after it */
+    void (*drained)(void *arg);                      /* events came into a log between two samplings */
     void (*looked)(void *arg, bool busy); /* about once a second; busy: another exporter leads one of them */
     void *arg;
 };
@@ -42,6 +43,9 @@ void sampler_free(struct sampler **sampler);
  * then nothing changes. Thread-safe. */
 bool sampler_configure(struct sampler *sampler, const struct option_list *segments, uint64_t interval,
                        const struct source_log *log);
+
+/* How often it looks whether rings of events are half full (nanoseconds; at first 100 ms). Thread-safe. */
+void sampler_poll_events(struct sampler *sampler, uint64_t interval);
 
 /* Does what is due. Returns the monotonic time at which it wants to be called again. */
 uint64_t sampler_step(struct sampler *sampler);

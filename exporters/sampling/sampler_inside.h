@@ -15,7 +15,7 @@
 struct sampler {
     struct sampler_options options; /* never change */
 
-    /* Of `sources`, `replaced` and `ended` of each, and all down to `look_at`. Only the sampler's thread
+    /* Of `sources`, `replaced` and `ended` of each, and all down to `poll_interval`. Only the sampler's thread
      * changes the first three, so it reads them without the lock. Locks of logs are taken under it. */
     pthread_mutex_t lock;
     struct source *sources;
@@ -24,8 +24,10 @@ struct sampler {
     uint64_t interval;
     uint64_t due_wall; /* the multiple at which the next snapshot is taken; 0 = to be computed */
     uint64_t look_at;  /* monotonic */
+    uint64_t poll_interval;
 
     /* Of the sampler's thread: */
+    uint64_t poll_at; /* monotonic */
     struct rest *looked;     /* files of logs that were looked at; of sampler_recover.c */
     struct complain waiting; /* for the segments that are not there */
     struct complain rests;   /* logs of earlier exporters that cannot be read */

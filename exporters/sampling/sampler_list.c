@@ -30,7 +30,7 @@ static bool sampler_is_over(const struct sampler *s, const struct source *source
     if (!source->ended) return false;
     if (!source->replaced) return !log_is_awaited(source->log);
     log_expire(source->log, clock_wall(s->options.clock));
-    return !log_size(source->log).snapshots;
+    return log_is_empty(source->log);
 }
 
 void sampler_reap(struct sampler *s)

@@ -49,6 +49,13 @@ bool sampler_configure(struct sampler *s, const struct option_list *segments, ui
     return good;
 }
 
+void sampler_poll_events(struct sampler *s, uint64_t interval)
+{
+    pthread_mutex_lock(&s->lock);
+    s->poll_interval = interval;
+    pthread_mutex_unlock(&s->lock);
+}
+
 bool sampler_paths(struct sampler *s, glob_t *paths)
 {
     bool good = true;

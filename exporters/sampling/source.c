@@ -105,6 +105,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
     bool good = s && s->fresh && source_open_log(s, log, ledger, error);
     if (good) source_join(s, log->memory);
+    if (good) source_events_begin(s);
     if (s && !good) source_free(&s);
     return s;
 }
@@ -222,6 +223,7 @@ void source_end(struct source *source)
 {
     if (source->fresh) fresh_forget(source->fresh);
     if (source->log) log_part(source->log);
+    source_events_end(source);
     if (source->leader) metrics_leader_release(&source->leader);
     source->ended = true;
 }
@@ -233,7 +235,7 @@ void source_free(struct source **source)
     source_end(s);
     fresh_free(&s->fresh);
     if (s->last) metrics_snapshot_release(&s->last);
-    if (s->log && s->replaced && !log_size(s->log).snapshots) log_spent(s->log);
+    if (s->log && s->replaced && log_is_empty(s->log)) log_spent(s->log);
     log_release(&s->log);
     free(s->path);
     free(s->log_path);

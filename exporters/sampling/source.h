@@ -13,6 +13,7 @@
 #include "complain.h"
 #include "fresh.h"
 #include "meta.h"
+#include "source_events.h"
 #include "source_log.h"
 
 typedef struct metrics_leader metrics_leader_t; /* leader.h */
@@ -29,6 +30,7 @@ struct source {
     bool ended; /* nothing more comes; the log may still hold something; changes under the sampler's lock */
     unsigned quiet; /* intervals in a row without any change, while replaced */
     metrics_snapshot_t *last;
+    struct source_events events;
     struct complain trouble;
 };
 

@@ -62,7 +62,7 @@ static void rig_open(struct rig *r)
     fixture_create(&r->f);
     r->ledger = ledger_new();
     struct sampler_options o = {
-        &r->f.clock, r->ledger, NULL, {began, ended, sampling, sampled, looked, &r->seen}};
+        &r->f.clock, r->ledger, NULL, {began, ended, sampling, sampled, sampled, looked, &r->seen}};
     r->sampler = sampler_new(&o);
     REQUIRE(r->sampler);
 }
@@ -188,7 +188,7 @@ UNIT(sampler, one_leads)
     rig_open(&r);
     struct seen other = {0};
     struct sampler_options o = {
-        &r.f.clock, r.ledger, NULL, {began, ended, sampling, sampled, looked, &other}};
+        &r.f.clock, r.ledger, NULL, {began, ended, sampling, sampled, sampled, looked, &other}};
     struct sampler *second_one = sampler_new(&o);
     struct sampler *first = r.sampler;
     configure(&r, r.f.path, 10 * second);

@@ -14,6 +14,8 @@
  * VALUE is the total or the level now; CHANGE and PER SECOND are of the interval. Colour on a terminal only.
  */
 #include "descriptor.h"
+#include "event_json.h"
+#include "event_view.h"
 #include "grid.h"
 #include "view.h"
 
@@ -245,6 +247,20 @@ static size_t console_encode(const struct batch *batch, struct payload *payload)
     return n;
 }
 
+/* --- Events --- */
+
+static size_t console_encode_events(const struct event_batch *batch, struct payload *payload)
+{
+    const struct console_session *session = batch->session;
+    for (size_t i = batch->from; i < batch->to; i++) {
+        event_line(&payload->body, event_view_get(batch->view, i), session->colour);
+        buf_char(&payload->body, '\n');
+    }
+    return batch->to - batch->from;
+}
+
+static const struct backend_events console_events = {.types = EVENT_ALL, .encode = console_encode_events};
+
 /* --- Standard output --- */
 
 static void *console_session_open(const void *arg, struct buf *why)
@@ -290,4 +306,5 @@ const struct backend backend_console = {
     .transport = &console_transport,
     .session = &console_session,
     .encode = console_encode,
+    .events = &console_events,
 };

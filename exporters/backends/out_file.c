@@ -9,11 +9,15 @@
  *     {"time":"2026-11-21T01:20:30.000Z","interval":10,"name":"http.requests","tags":{"status":"200"},
  *      "count":1203,"count_delta":100}
  *
+ * An event is an object, too: {"time":...,"signal":"logs","name":"shop",...}, see event_json.h.
+ *
  * Each total comes with what was added to it in the interval. Rotate the file and send SIGHUP: it is opened
  * again.
  */
 #include "attribute.h"
 #include "descriptor.h"
+#include "event_json.h"
+#include "event_view.h"
 #include "json.h"
 #include "view.h"
 
@@ -139,6 +143,17 @@ static size_t file_encode(const struct batch *batch, struct payload *payload)
     return points;
 }
 
+static size_t file_encode_events(const struct event_batch *batch, struct payload *payload)
+{
+    for (size_t i = batch->from; i < batch->to; i++) {
+        event_json(&payload->body, event_view_get(batch->view, i));
+        buf_char(&payload->body, '\n');
+    }
+    return batch->to - batch->from;
+}
+
+static const struct backend_events file_events = {.types = EVENT_ALL, .encode = file_encode_events};
+
 /* --- The file --- */
 
 struct file_link {
@@ -254,4 +269,5 @@ const struct backend backend_file = {
               .natures = METRICS_ATTR(METRICS_BUCKETS_LE)},
     .transport = &file_transport,
     .encode = file_encode,
+    .events = &file_events,
 };

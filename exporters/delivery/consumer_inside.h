@@ -32,7 +32,7 @@ struct work {
     struct view view; /* of events: empty, for the session */
     struct log_next_events next_events;
     struct event_view events;
-    size_t n;    /* items */
+    size_t n;        /* items */
     size_t most;     /* items in the next payloads; halved when they were too large, doubled by success */
     size_t from, to; /* items in the payloads; from == to: none are ready */
     int sending;     /* which of the payloads is next */

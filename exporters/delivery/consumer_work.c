@@ -60,9 +60,9 @@ static void consumer_tell_left_out(struct consumer *c, size_t n, const struct bu
     struct buf first = {0};
     if (!n || !complain_due(&c->left_out, clock_mono(c->options.clock), &repeated)) return;
     buf_mem(&first, text, strcspn(text, "\n"));
-    say(SAY_WARN,
-        c->work.of_events ? "events are left out" : "readings are left out; --check lists them", "backend", c->settings->name, "count",
-        SAY_U64(n), "repeated", repeated ? SAY_U64(repeated) : NULL, "first", buf_text(&first), NULL);
+    say(SAY_WARN, c->work.of_events ? "events are left out" : "readings are left out; --check lists them",
+        "backend", c->settings->name, "count", SAY_U64(n), "repeated", repeated ? SAY_U64(repeated) : NULL,
+        "first", buf_text(&first), NULL);
     buf_free(&first);
 }
 
@@ -163,7 +163,8 @@ static bool consumer_halve(struct consumer *c, uint64_t now, const struct answer
 
 static const char *consumer_loss(const struct consumer *c, bool silence)
 {
-    if (c->work.of_events) return silence ? "events are given up because no answer came" : "events were refused";
+    if (c->work.of_events)
+        return silence ? "events are given up because no answer came" : "events were refused";
     return silence ? "readings are given up because no answer came" : "readings were refused";
 }
 

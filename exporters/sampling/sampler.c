@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLER_LOOK (1 * CLOCK_SECOND)   /* how often it looks for segments */
+#define SAMPLER_LOOK (1 * CLOCK_SECOND)  /* how often it looks for segments */
 #define SAMPLER_POLL (CLOCK_SECOND / 10) /* how often it looks at the rings of events, at first */
 
 struct sampler *sampler_new(const struct sampler_options *options)

@@ -76,8 +76,8 @@ static bool append(struct source *s, const metrics_clock_t *clock)
     uint64_t now[e->place_count + 1];
     metrics_events_positions(e->reader, now, e->place_count);
     if (!memcmp(now, e->places, e->place_count * sizeof *now)) return true;
-    bool good = buf_ok(&e->chunk) &&
-                log_append_events(s->log, e->chunk.data, e->chunk.len, clock_wall(clock), now, e->place_count);
+    bool good = buf_ok(&e->chunk) && log_append_events(s->log, e->chunk.data, e->chunk.len, clock_wall(clock),
+                                                       now, e->place_count);
     if (good) memcpy(e->places, now, e->place_count * sizeof *now);
     e->owed |= good;
     return good;
@@ -95,7 +95,8 @@ bool source_drain(struct source *s, const metrics_clock_t *clock, struct meta *m
     if (good)
         complain_over(&e->trouble, now, "takes events again", "segment", s->path);
     else
-        complain(&e->trouble, now, "cannot take events", "segment", s->path, read ? "out of memory" : error.text);
+        complain(&e->trouble, now, "cannot take events", "segment", s->path,
+                 read ? "out of memory" : error.text);
     give_back(s);
     if (meta && metrics_events_taken(e->reader)) meta_events(meta, metrics_events_stats(e->reader));
     bool some = good && e->chunk.len;

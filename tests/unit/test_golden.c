@@ -8,23 +8,31 @@
  *     tests/golden/<backend>.out                       what it makes of `later` with the base `earlier`
  *     tests/golden/<backend>.<n>.out                   the same in its n-th other form (scraped backends)
  *
+ *     tests/golden/events.chunk                        events that were recorded
+ *     tests/golden/<backend>.events.out                what it makes of them, if it takes events
+ *
  * A backend without its files fails. After a change that is meant, run the test with MTX_GOLDEN=write, look
- * at the difference, and commit it; MTX_GOLDEN=record also records the snapshots anew.
+ * at the difference, and commit it; MTX_GOLDEN=record also records the snapshots and events
+ * anew, MTX_GOLDEN=events the events.
  */
 #include "unit.h"
 
 #include "../fixture.h"
 #include "../session.h"
 #include "config_load.h"
+#include "event_view.h"
 #include "transport_http.h"
 #include "view.h"
+
+#include <mtx/events.h>
 
 #define GOLDEN_DIR MTX_TESTS_DIR "/golden/"
 
 static bool golden_mode(const char *mode)
 {
     const char *env = getenv("MTX_GOLDEN");
-    return env && (!strcmp(env, mode) || (!strcmp(mode, "write") && !strcmp(env, "record")));
+    return env && (!strcmp(env, mode) ||
+                   (!strcmp(mode, "write") && (!strcmp(env, "record") || !strcmp(env, "events"))));
 }
 
 static const char *no_env(const char *name)
@@ -138,6 +146,101 @@ static void record(void)
     fixture_close(&f);
 }
 
+static void record_spans(metrics_registry_t *r)
+{
+    metrics_trace_t trace, other;
+    const uint64_t start = recorded_wall, ms = 1000000;
+    metrics_traceparent_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", &trace);
+    metrics_traceparent_parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &other);
+    metrics_spans_t *spans = metrics_spans(r, "GET /cart", "service", "shop", "component", "http");
+    const metrics_field_t fields[] = {metrics_field_text("http.url", "/cart?a=\"b\""),
+                                      metrics_field_int("items", -3),
+                                      metrics_field_double("total", 12.5),
+                                      metrics_field_bool("cached", 1),
+                                      metrics_field_parent(&other),
+                                      metrics_field_follows(&other)};
+    metrics_span_record(spans, &trace, other.span_id, start, 1234567, 0, fields, 6);
+    other.flags = 0;
+    metrics_span_record(metrics_spans(r, "db"), &other, NULL, start + 2 * ms, 40 * ms, 1, NULL, 0);
+}
+
+static void record_moment(metrics_registry_t *r)
+{
+    metrics_span_t span;
+    metrics_trace_rate(1);
+    metrics_span_begin(&span, metrics_spans(r, "with.log"));
+    const metrics_field_t moment = metrics_field_moment(span.start + 5, "event", "cache miss");
+    metrics_span_end(&span, &moment, 1);
+}
+
+static void record_lines(metrics_registry_t *r)
+{
+    metrics_logger_t *shop = metrics_logger(r, "shop", "env", "prod"), *other = metrics_logger(r, "other");
+    metrics_log(shop, METRICS_LOG_INFO, "order %d from %s", 5, "Z\xc3\xbcrich");
+    metrics_log_fields(shop, METRICS_LOG_ERROR, "two\nlines \"quoted\" \\ | = ,",
+                       metrics_field_text("user", "x y"), metrics_field_int("code", 7),
+                       metrics_field_double("ratio", 0.25), metrics_field_bool("new", 0));
+    metrics_span_t span;
+    metrics_span_begin(&span, metrics_spans(r, "outer"));
+    metrics_log(other, METRICS_LOG_DEBUG, "in a span");
+    metrics_span_cancel(&span);
+}
+
+static void record_annotations(metrics_registry_t *r)
+{
+    const metrics_field_t fields[] = {metrics_field_link("details", "https://ci/7"),
+                                      metrics_field_text("who", "me")};
+    metrics_annotations_t *deploys = metrics_annotations(r, "deploys", "service", "shop");
+    metrics_annotate(deploys, &(metrics_annotation_t){.size = sizeof(metrics_annotation_t),
+                                                      .title = "2.1 is \"live\"",
+                                                      .description = "all of it",
+                                                      .source = "host1",
+                                                      .start_wall_ns = recorded_wall,
+                                                      .end_wall_ns = recorded_wall + UINT64_C(60000000000),
+                                                      .fields = fields,
+                                                      .field_count = 2});
+    metrics_annotate(deploys, &(metrics_annotation_t){.size = sizeof(metrics_annotation_t),
+                                                      .title = "short",
+                                                      .start_wall_ns = recorded_wall});
+}
+
+static void record_points(metrics_registry_t *r)
+{
+    const metrics_field_t field = metrics_field_text("shard", "7");
+    metrics_points_t *depth = metrics_points(r, "queue.depth", "queue", "mail");
+    metrics_point_at(depth, METRICS_POINT_GAUGE, 3.5, recorded_wall, NULL, 0);
+    metrics_point_at(depth, METRICS_POINT_GAUGE, -1e21, recorded_wall + 1500000000, &field, 1);
+    metrics_point_at(metrics_points(r, "jobs done"), METRICS_POINT_COUNTER, 1000, recorded_wall, NULL, 0);
+}
+
+static void record_events(metrics_registry_t *r, metrics_reader_t *reader)
+{
+    struct event_packer packer = {.kind_count = 0};
+    struct buf chunk = {0};
+    const metrics_event_t *e;
+    metrics_events_t *events = metrics_events_open(reader, METRICS_EVENTS_DRAIN, NULL);
+    record_spans(r);
+    record_moment(r);
+    record_lines(r);
+    record_annotations(r);
+    record_points(r);
+    REQUIRE(metrics_events_take(events, NULL) == 0);
+    while ((e = metrics_events_next(events))) event_pack(&packer, e);
+    event_packer_take(&packer, &chunk);
+    golden_write(GOLDEN_DIR "events.chunk", chunk.data, chunk.len);
+    event_packer_free(&packer);
+    buf_free(&chunk);
+    metrics_events_close(&events);
+}
+
+static void record_all_events(void)
+{
+    struct fixture f;
+    fixture_open(&f);
+    record_events(f.registry, metrics_leader_reader(f.leader));
+    fixture_close(&f);
+}
+
 /* --- Comparing --- */
 
 static metrics_snapshot_t *golden_snapshot(const char *path)
@@ -223,6 +326,42 @@ static void golden_form(const struct config_backend *b, struct view *view, void 
     buf_free(&text);
 }
 
+static void golden_events(const struct config_backend *b, const struct selection *sel, void *session)
+{
+    char path[512];
+    struct payload payloads[PAYLOADS] = {{.points = 0}};
+    struct buf bytes = {0}, text = {0};
+    struct event_chunk chunk;
+    struct event_view view;
+    if (!golden_read(GOLDEN_DIR "events.chunk", &bytes) ||
+        !event_chunk_open(&chunk, bytes.data, bytes.len, true))
+        UNIT_FAIL("no chunk of events was recorded\n");
+    REQUIRE(event_view_open(&view, sel, &chunk, 0));
+    struct event_batch batch = {.view = &view, .settings = b->settings, .session = session};
+    size_t most = b->type->events->most_items ? b->type->events->most_items : SIZE_MAX;
+    for (; batch.from < view.n; batch.from += payloads[0].items ? payloads[0].items : batch.to - batch.from) {
+        size_t same = event_view_same(&view, batch.from);
+        batch.to = same - batch.from < most ? same : batch.from + most;
+        batch.type = (enum metrics_event_type)event_view_type(&view, batch.from);
+        for (int i = 0; i < PAYLOADS; i++) payload_reset(&payloads[i]);
+        b->type->events->encode(&batch, payloads);
+        for (int i = 0; i < PAYLOADS; i++) {
+            CHECK(payload_ok(&payloads[i]));
+            if (payloads[i].body.len) payload_print(&payloads[i], &text);
+        }
+    }
+    snprintf(path, sizeof path, GOLDEN_DIR "%s.events.out", b->type->name);
+    if (golden_mode("write"))
+        golden_write(path, text.data, text.len);
+    else
+        golden_compare(path, buf_text(&text));
+    for (int i = 0; i < PAYLOADS; i++) payload_free(&payloads[i]);
+    event_view_free(&view);
+    event_chunk_free(&chunk);
+    buf_free(&bytes);
+    buf_free(&text);
+}
+
 static void golden_backend(const struct backend *backend, const metrics_snapshot_t *earlier,
                            const metrics_snapshot_t *later)
 {
@@ -243,6 +382,7 @@ static void golden_backend(const struct backend *backend, const metrics_snapshot
     unsigned forms = 1;
     while (b->type->wants.media && b->type->wants.media[forms]) forms++;
     for (unsigned form = 0; form < forms; form++) golden_form(b, &view, session, form);
+    if (b->type->events) golden_events(b, &sel, session);
     if (session) b->type->session->close(&session);
     view_free(&view);
     selection_free(&sel);
@@ -254,6 +394,7 @@ static void golden_backend(const struct backend *backend, const metrics_snapshot
 UNIT(golden, backends)
 {
     if (golden_mode("record")) record();
+    if (golden_mode("record") || golden_mode("events")) record_all_events();
     http_send_to(answer_all);
     metrics_snapshot_t *earlier = golden_snapshot(GOLDEN_DIR "earlier.snapshot");
     metrics_snapshot_t *later = golden_snapshot(GOLDEN_DIR "later.snapshot");

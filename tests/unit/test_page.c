@@ -50,8 +50,10 @@ static void rig_open_with(struct rig *r, const char *options)
     say_to(quiet);
     fixture_create(&r->f);
     r->ledger = ledger_new();
-    struct sampler_options o = {
-        &r->f.clock, r->ledger, NULL, {ignore_source, ignore_source, ignore, ignore, ignore, ignore_busy, NULL}};
+    struct sampler_options o = {&r->f.clock,
+                                r->ledger,
+                                NULL,
+                                {ignore_source, ignore_source, ignore, ignore, ignore, ignore_busy, NULL}};
     r->sampler = sampler_new(&o);
     char *paths[] = {r->f.path};
     CHECK(sampler_configure(r->sampler, &(struct option_list){paths, 1}, UINT64_C(10000000000),

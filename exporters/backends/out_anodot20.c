@@ -7,6 +7,7 @@
  *       "properties": {"what": "queue_depth", "ver": 1, "target_type": "gauge", "dc": "eu_1"}}]
  */
 #include "anodot.h"
+#include "points_event.h"
 #include "attribute.h"
 
 #include <jansson.h>
@@ -87,6 +88,10 @@ static const struct backend_points anodot20_points = {.map = anodot_map,
                                                       .own = anodot20_own,
                                                       .hand = &anodot20_hand};
 
+static const struct backend_events anodot20_events = {.types = EVENT_BIT(METRICS_EVENT_POINT),
+                                                      .additive = EVENT_BIT(METRICS_EVENT_POINT),
+                                                      .encode = points_encode_events};
+
 const struct backend backend_anodot20 = {
     .name = "anodot20",
     .summary = "Anodot, protocol 2.0: one sample for each number",
@@ -100,4 +105,5 @@ const struct backend backend_anodot20 = {
     .judge = anodot_judge,
     .encode = points_encode,
     .points = &anodot20_points,
+    .events = &anodot20_events,
 };

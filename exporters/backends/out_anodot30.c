@@ -8,6 +8,7 @@
  *       "measurements": {"hits": 12.0}}]
  */
 #include "anodot30.h"
+#include "points_event.h"
 #include "attribute.h"
 #include "fnv.h"
 
@@ -277,6 +278,25 @@ static const struct backend_points anodot30_points = {.map = anodot30_map,
                                                       .own = anodot30_own,
                                                       .hand = &anodot30_hand};
 
+/* --- Events --- */
+
+/* Schemas for the points of a chunk, as for those by hand. */
+static void prepare_events(void *session, const void *settings, void *link, struct event_view *view,
+                           struct answer *answer)
+{
+    struct points points = {0};
+    for (size_t i = 0; i < view->n; i++)
+        if (event_view_type(view, i) == METRICS_EVENT_POINT)
+            points_of_event(&points, &anodot30_points, event_view_get(view, i), view->numbers[i]);
+    anodot30_hand.prepare(session, settings, link, points.at, points.n, answer);
+    points_free(&points);
+}
+
+static const struct backend_events anodot30_events = {.types = EVENT_BIT(METRICS_EVENT_POINT),
+                                                      .additive = EVENT_BIT(METRICS_EVENT_POINT),
+                                                      .encode = points_encode_events,
+                                                      .prepare = prepare_events};
+
 static const struct backend_session anodot30_session = {.open = open_session,
                                                         .prepare = prepare_session,
                                                         .done = send_watermarks,
@@ -297,4 +317,5 @@ const struct backend backend_anodot30 = {
     .judge = anodot_judge,
     .encode = points_encode,
     .points = &anodot30_points,
+    .events = &anodot30_events,
 };

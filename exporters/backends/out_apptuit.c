@@ -11,7 +11,7 @@
 #include "attribute.h"
 #include "host.h"
 #include "json.h"
-#include "points.h"
+#include "points_event.h"
 #include "transport_http.h"
 
 #include <ctype.h>
@@ -477,6 +477,9 @@ static const struct backend_points apptuit_points = {.map = apptuit_map,
 
 static const struct backend_session apptuit_session = {.open = open_session, .close = close_session};
 
+static const struct backend_events apptuit_events = {.types = EVENT_BIT(METRICS_EVENT_POINT),
+                                                     .encode = points_encode_events};
+
 const struct backend backend_apptuit = {
     .name = "apptuit",
     .summary = "Apptuit, as the sub-series of Coda Hale's metrics",
@@ -491,4 +494,5 @@ const struct backend backend_apptuit = {
     .judge = apptuit_judge,
     .encode = points_encode,
     .points = &apptuit_points,
+    .events = &apptuit_events,
 };

@@ -19,7 +19,7 @@
 #include "fnv.h"
 #include "host.h"
 #include "json.h"
-#include "points.h"
+#include "points_event.h"
 #include "redis.h"
 
 #include <inttypes.h>
@@ -32,7 +32,7 @@ enum { CHOUETTE_POINTS = 1000 };
 
 struct chouette_settings {
     struct redis_settings redis;
-    char *queue, *instance;
+    char *queue, *log_queue, *instance;
     int64_t queue_limit;
     uint64_t window;
 };
@@ -44,6 +44,11 @@ static const struct option chouette_options[] = {
      CHOUETTE(queue),
      .def = "chouette:metrics:raw",
      .help = "prefix of the names of the agent's sorted set (.keys) and hash (.values)"},
+    {.name = "log_queue",
+     .type = OPTION_STRING,
+     CHOUETTE(log_queue),
+     .def = "chouette:logs:wrapped",
+     .help = "the same for log lines, which the agent ships as they are"},
     {.name = "queue_limit",
      .type = OPTION_INTEGER,
      CHOUETTE(queue_limit),
@@ -223,16 +228,13 @@ static void put_words(struct buf *out, const char *const *words, size_t n)
 }
 
 /* Makes the body of what is in the scratch: MULTI, ZADD, HSET, EXEC. */
-static void chouette_end(struct payload *payloads, const void *settings, const void *session)
+static void put_commands(struct payload *out, const char *queue)
 {
-    const struct chouette_settings *s = settings;
-    struct payload *out = &payloads[0];
     size_t n = out->points;
     const char **zadd = calloc(2 * n + 2, sizeof *zadd), **hset = calloc(2 * n + 2, sizeof *hset);
     struct buf keys = {0}, values = {0};
-    (void)session;
-    buf_printf(&keys, "%s.keys", s->queue);
-    buf_printf(&values, "%s.values", s->queue);
+    buf_printf(&keys, "%s.keys", queue);
+    buf_printf(&values, "%s.values", queue);
     if (!zadd || !hset) out->body.failed = true;
     if (n && zadd && hset) {
         const char *at = out->scratch.data;
@@ -256,6 +258,143 @@ static void chouette_end(struct payload *payloads, const void *settings, const v
     buf_free(&keys);
     buf_free(&values);
 }
+
+static void chouette_end(struct payload *payloads, const void *settings, const void *session)
+{
+    const struct chouette_settings *s = settings;
+    (void)session;
+    put_commands(&payloads[0], s->queue);
+}
+
+/* --- Log lines --- */
+
+enum { CHANNEL_METRICS, CHANNEL_LOGS }; /* which queue */
+
+/* Python's levels, which the agent's users know. */
+static const char *level_of(const metrics_event_t *e)
+{
+    return e->level < 9    ? "DEBUG"
+           : e->level < 13 ? "INFO"
+           : e->level < 17 ? "WARNING"
+           : e->level < 18 ? "ERROR"
+                           : "CRITICAL";
+}
+
+static void key_date(struct json *j, uint64_t wall_ns)
+{
+    struct buf text = {0};
+    buf_time(&text, wall_ns);
+    if (text.len) buf_cut(&text, text.len - 1);
+    buf_printf(&text, "%03u+00:00", (unsigned)(wall_ns / 1000 % 1000)); /* the agent insists on a fraction */
+    jsonw_key_str(j, "date", buf_text(&text));
+    buf_free(&text);
+}
+
+static void put_log_tags(struct json *j, const metrics_event_t *e)
+{
+    struct buf text = {0};
+    jsonw_key(j, "ddtags");
+    jsonw_array(j);
+    for (size_t i = 0; i < e->tag_count; i++) {
+        buf_reset(&text);
+        buf_printf(&text, "%s:%s", e->tags[i].key, e->tags[i].value);
+        jsonw_str(j, buf_text(&text));
+    }
+    jsonw_array_end(j);
+    buf_free(&text);
+}
+
+/* Members of a record that are its own; a field of such a name gets another one. */
+static bool is_member(const char *key)
+{
+    static const char *const members[] = {"date",    "ddsource", "ddtags",   "level",   "message",
+                                          "service", "host",     "trace_id", "span_id", NULL};
+    size_t i = 0;
+    while (members[i] && strcmp(members[i], key)) i++;
+    return members[i] != NULL;
+}
+
+static void put_log_field(struct json *j, const metrics_event_field_t *f)
+{
+    struct buf key = {0};
+    buf_printf(&key, "%s%s", f->key, is_member(f->key) ? "_" : "");
+    jsonw_key(j, buf_text(&key));
+    switch (f->type) {
+    case METRICS_EVENT_INT: jsonw_i64(j, f->i); break;
+    case METRICS_EVENT_DOUBLE: jsonw_f64(j, f->f); break;
+    case METRICS_EVENT_BOOL: jsonw_bool(j, f->i); break;
+    default: jsonw_str(j, f->text); break;
+    }
+    buf_free(&key);
+}
+
+static void key_id(struct json *j, const char *key, const unsigned char *id, size_t n)
+{
+    struct buf text = {0};
+    event_hex(&text, id, n);
+    jsonw_key_str(j, key, buf_text(&text));
+    buf_free(&text);
+}
+
+static void put_log_record(struct buf *out, const metrics_event_t *e)
+{
+    struct json j;
+    jsonw_begin(&j, out);
+    jsonw_object(&j);
+    key_date(&j, e->wall_ns);
+    jsonw_key_str(&j, "ddsource", e->name);
+    put_log_tags(&j, e);
+    jsonw_key_str(&j, "level", level_of(e));
+    jsonw_key(&j, "message");
+    jsonw_object(&j);
+    jsonw_key_str(&j, "msg", e->message);
+    jsonw_object_end(&j);
+    jsonw_key_str(&j, "service", e->name);
+    if (e->has_ids) key_id(&j, "trace_id", e->ids.trace_id, sizeof e->ids.trace_id);
+    if (e->has_ids) key_id(&j, "span_id", e->ids.span_id, sizeof e->ids.span_id);
+    for (size_t i = 0; i < e->field_count; i++)
+        if (event_field_is_tag(&e->fields[i])) put_log_field(&j, &e->fields[i]);
+    jsonw_object_end(&j);
+}
+
+/* A member is the record's hash, its time, our host, and its number: one that is sent again replaces itself. */
+static void put_log(struct buf *out, const metrics_event_t *e, uint64_t host, size_t number)
+{
+    struct buf record = {0};
+    put_log_record(&record, e);
+    buf_u64(out, e->wall_ns / 1000000000);
+    buf_char(out, '\0');
+    put_member(out, (uint64_t[]){mix(FNV_BEGIN, buf_text(&record)), e->wall_ns, host}, number);
+    buf_char(out, '\0');
+    buf_mem(out, buf_text(&record), record.len + 1);
+    if (!buf_ok(&record)) out->failed = true;
+    buf_free(&record);
+}
+
+static size_t encode_logs(const struct event_batch *batch, struct payload *out)
+{
+    const struct chouette *c = batch->session;
+    const struct chouette_settings *s = batch->settings;
+    for (size_t i = batch->from; i < batch->to; i++)
+        put_log(&out->scratch, event_view_get(batch->view, i), c->host, batch->view->numbers[i]);
+    out->points = batch->to - batch->from;
+    out->channel = CHANNEL_LOGS;
+    if (buf_ok(&out->scratch)) put_commands(out, s->log_queue);
+    return out->points;
+}
+
+static size_t chouette_encode_events(const struct event_batch *batch, struct payload *payloads)
+{
+    return batch->type == METRICS_EVENT_LOG ? encode_logs(batch, payloads)
+                                            : points_encode_events(batch, payloads);
+}
+
+/* The agent takes records away: one that is sent again after that counts twice. */
+static const struct backend_events chouette_events = {
+    .types = EVENT_BIT(METRICS_EVENT_LOG) | EVENT_BIT(METRICS_EVENT_POINT),
+    .additive = EVENT_BIT(METRICS_EVENT_LOG) | EVENT_BIT(METRICS_EVENT_POINT),
+    .most_items = CHOUETTE_POINTS,
+    .encode = chouette_encode_events};
 
 /* --- The way there --- */
 
@@ -287,11 +426,11 @@ static void *link_open(const void *settings, struct buf *why)
 }
 
 /* Redis holds everything in memory, and without an agent nothing ever leaves the queue. */
-static bool has_room(struct link *l, struct answer *answer)
+static bool has_room(struct link *l, const char *queue, struct answer *answer)
 {
     struct buf key = {0}, commands = {0};
     int64_t length = -1;
-    buf_printf(&key, "%s.keys", l->settings->queue);
+    buf_printf(&key, "%s.keys", queue);
     put_words(&commands, (const char *[]){"ZCARD", buf_text(&key)}, 2);
     redis_exchange(l->redis, &commands, 1, &length, 1, answer);
     buf_free(&key);
@@ -302,8 +441,8 @@ static bool has_room(struct link *l, struct answer *answer)
     }
     if (length < l->settings->queue_limit) return true;
     answer->outcome = OUTCOME_RETRY;
-    buf_printf(&answer->why, "the queue %s.keys holds %lld records already: is the agent running?",
-               l->settings->queue, (long long)length);
+    buf_printf(&answer->why, "the queue %s.keys holds %lld records already: is the agent running?", queue,
+               (long long)length);
     return false;
 }
 
@@ -311,7 +450,8 @@ static void link_send(void *arg, const struct payload *payload, struct answer *a
 {
     struct link *l = arg;
     int64_t added[2] = {-1, -1};
-    if (!has_room(l, answer)) return;
+    bool logs = payload->channel == CHANNEL_LOGS;
+    if (!has_room(l, logs ? l->settings->log_queue : l->settings->queue, answer)) return;
     redis_exchange(l->redis, &payload->body, 4, added, 2, answer);
     if (answer->outcome != OUTCOME_SENT || (added[0] >= 0 && added[1] >= 0)) return;
     answer->outcome = OUTCOME_RETRY;
@@ -386,4 +526,5 @@ const struct backend backend_chouette = {
     .session = &chouette_session,
     .encode = points_encode,
     .points = &chouette_points,
+    .events = &chouette_events,
 };

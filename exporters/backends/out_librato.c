@@ -15,7 +15,7 @@
 #include "attribute.h"
 #include "host.h"
 #include "json.h"
-#include "points.h"
+#include "points_event.h"
 #include "transport_http.h"
 
 #include <ctype.h>
@@ -440,6 +440,71 @@ static void prepare_session(void *session, const void *settings, void *link, con
     }
 }
 
+/* --- Events: an annotation is a request of its own --- */
+
+static void put_links(struct json *j, const metrics_event_t *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->field_count; i++) {
+        const metrics_event_field_t *f = &e->fields[i];
+        if (f->type != METRICS_EVENT_LINK) continue;
+        if (!n++) {
+            jsonw_key(j, "links");
+            jsonw_array(j);
+        }
+        jsonw_object(j);
+        jsonw_key_str(j, "rel", f->key);
+        jsonw_key_str(j, "href", f->text);
+        jsonw_object_end(j);
+    }
+    if (n) jsonw_array_end(j);
+}
+
+static void put_annotation(struct buf *out, const metrics_event_t *e, const char *source)
+{
+    struct json j;
+    jsonw_begin(&j, out);
+    jsonw_object(&j);
+    jsonw_key_str(&j, "title", e->title);
+    if (*source) jsonw_key_str(&j, "source", source);
+    if (*e->description) jsonw_key_str(&j, "description", e->description);
+    jsonw_key_u64(&j, "start_time", e->wall_ns / 1000000000);
+    if (e->end_wall_ns) jsonw_key_u64(&j, "end_time", e->end_wall_ns / 1000000000);
+    put_links(&j, e);
+    jsonw_object_end(&j);
+}
+
+static size_t encode_annotation(const struct event_batch *batch, struct payload *out)
+{
+    const metrics_event_t *e = event_view_get(batch->view, batch->from);
+    const struct librato_settings *s = batch->settings;
+    const struct librato *l = batch->session;
+    struct points scratch = {0};
+    out->items = 1;
+    if (!*e->title) {
+        if (batch->notes) buf_printf(batch->notes, "%s: an annotation without a title\n", e->name);
+        out->left_out = 1;
+        return 0;
+    }
+    put_annotation(&out->body, e, *e->source ? e->source : s->source ? s->source : l->host);
+    buf_printf(&out->path, "/v1/annotations/%s", clean(&scratch, e->name, ".:-_", LIBRATO_NAME));
+    if (scratch.failed) out->body.failed = true;
+    put_auth(out, s);
+    points_free(&scratch);
+    return 1;
+}
+
+static size_t librato_encode_events(const struct event_batch *batch, struct payload *payloads)
+{
+    return batch->type == METRICS_EVENT_ANNOTATION ? encode_annotation(batch, payloads)
+                                                   : points_encode_events(batch, payloads);
+}
+
+static const struct backend_events librato_events = {
+    .types = EVENT_BIT(METRICS_EVENT_ANNOTATION) | EVENT_BIT(METRICS_EVENT_POINT),
+    .additive = EVENT_BIT(METRICS_EVENT_ANNOTATION) | EVENT_BIT(METRICS_EVENT_POINT),
+    .encode = librato_encode_events};
+
 /* --- Answers --- */
 
 /* AppOptics: {"measurements": {"summary": {"total": 6, "accepted": 5, "failed": 1}}, "errors": [...]}. */
@@ -517,4 +582,5 @@ const struct backend backend_librato = {
     .judge = librato_judge,
     .encode = points_encode,
     .points = &librato_points,
+    .events = &librato_events,
 };

@@ -14,13 +14,10 @@
 #include "attribute.h"
 #include "host.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unictype.h>
-#include <unistr.h>
 
 static const char *const modes[] = {"direct", "proxy", NULL};
 static const char *const counters[] = {"total", "delta", NULL};
@@ -49,6 +46,8 @@ static const struct option wavefront_options[] = {
     LINES_TCP("tcp", METRICS, "PROXY:2878: plain lines on a socket instead of HTTP (mode proxy)"),
     LINES_TCP("tcp_distributions", DISTRIBUTIONS,
               "PROXY:40000: a separate port for distributions; by default the same"),
+    LINES_TCP("tcp_traces", WAVEFRONT_TRACES,
+              "PROXY:30000: the port for spans and their logs; by default the same, which refuses them"),
     {.name = "token",
      .type = OPTION_SECRET,
      WAVEFRONT(token),
@@ -102,18 +101,22 @@ static const struct option wavefront_options[] = {
     {.name = "application",
      .type = OPTION_STRING,
      WAVEFRONT(application),
-     .help = "send a heartbeat for this application every five minutes"},
-    {.name = "service", .type = OPTION_STRING, WAVEFRONT(service), .help = "service in the heartbeat"},
+     .help =
+         "of spans that do not name one, and of a heartbeat every five minutes; without it there is none"},
+    {.name = "service",
+     .type = OPTION_STRING,
+     WAVEFRONT(service),
+     .help = "service of the heartbeat, and of spans that do not name one"},
     {.name = "cluster",
      .type = OPTION_STRING,
      WAVEFRONT(cluster),
      .def = "none",
-     .help = "cluster in the heartbeat"},
+     .help = "cluster of the heartbeat, and of spans"},
     {.name = "shard",
      .type = OPTION_STRING,
      WAVEFRONT(shard),
      .def = "none",
-     .help = "shard in the heartbeat"},
+     .help = "shard of the heartbeat, and of spans"},
     BACKEND_ATTRIBUTES("sum, min, max, mean, p50, p95, p99, rates"),
     HTTP_COMPRESSION("gzip"),
     {.name = NULL},
@@ -242,122 +245,39 @@ static void wavefront_map(struct points *out, const struct view *view, const str
 
 /* --- Points to lines --- */
 
-static const struct wavefront_limits {
-    size_t name, source, tags, key, value;
-} wavefront_limits[] = {{256, 128, 20, 64, 255}, {1023, 1023, 100, 253, 255}};
-
-static size_t delta_prefix(const char *name)
-{
-    return !strncmp(name, "\xe2\x88\x86", 3) ? 3 : !strncmp(name, "\xce\x94", 2) ? 2 : 0;
-}
-
-static bool is_plain(unsigned char c)
-{
-    return c && c < 128 && (isalnum(c) || strchr(",-._", c));
-}
-
-/* Letters, digits, comma, dash, point, underscore; any other character becomes a dash, but for a leading ~ or
- * delta sign, and a ~ after that. */
-static void put_name(struct buf *out, const char *name, bool delta)
-{
-    size_t sign = delta_prefix(name);
-    buf_char(out, '"');
-    if (sign)
-        buf_mem(out, name, sign);
-    else if (delta)
-        buf_str(out, "\xe2\x88\x86");
-    name += sign;
-    if (*name == '~') buf_char(out, *name++);
-    while (*name) {
-        size_t plain = 0;
-        while (is_plain((unsigned char)name[plain])) plain++;
-        buf_mem(out, name, plain);
-        name += plain;
-        if (!*name) break;
-        /* One dash for a character, however many bytes it has. */
-        if (((unsigned char)*name++ & 0xc0) != 0x80) buf_char(out, '-');
-    }
-    buf_char(out, '"');
-}
-
-/* The bytes of the blank at the beginning of a text, 0 if it begins with anything else. Receivers cut these off:
- * Unicode's blanks, the separators 28 to 31, and 4, which ends a line for them. */
-static size_t blank_at(const char *text)
-{
-    ucs4_t c;
-    int n = u8_strmbtouc(&c, (const uint8_t *)text);
-    return n > 0 && (uc_is_property_white_space(c) || (c >= 28 && c <= 31) || c == 4) ? (size_t)n : 0;
-}
-
-/* A text without the blanks at both ends. */
-static const char *trim(const char *text, size_t *n)
-{
-    for (size_t blank; (blank = blank_at(text));) text += blank;
-    *n = 0;
-    for (size_t at = 0, blank; text[at]; at += blank ? blank : 1)
-        if (!(blank = blank_at(text + at))) *n = at + 1;
-    return text;
-}
-
-static bool is_blank(const char *text)
-{
-    size_t n;
-    trim(text, &n);
-    return n == 0;
-}
-
-/* Quotes and newlines are escaped. A backslash at the end would escape the closing quote. */
-static size_t put_text(struct buf *out, const char *text, size_t most)
-{
-    size_t n;
-    text = trim(text, &n);
-    if (n > most) n = most;
-    buf_char(out, '"');
-    for (size_t i = 0; i < n; i++) {
-        size_t plain = strcspn(text + i, "\"\n\4");
-        if (plain > n - i) plain = n - i;
-        buf_mem(out, text + i, plain);
-        i += plain;
-        if (i == n) break;
-        /* For a receiver, 4 ends a line. */
-        buf_str(out, text[i] == '"' ? "\\\"" : text[i] == '\n' ? "\\n" : " ");
-    }
-    if (n && text[n - 1] == '\\') buf_char(out, ' ');
-    buf_char(out, '"');
-    return n;
-}
+const struct wavefront_limits wavefront_limits[] = {{256, 128, 20, 64, 255}, {1023, 1023, 100, 253, 255}};
 
 static bool put_tail(struct buf *out, const struct point *p, const struct wavefront_settings *s,
                      const struct wavefront *session, struct buf *why)
 {
     const struct wavefront_limits *limit = &wavefront_limits[s->limits];
-    const char *source = p->source && !is_blank(p->source)   ? p->source
-                         : s->source && !is_blank(s->source) ? s->source
-                                                             : session->host;
+    const char *source = p->source && !wavefront_is_blank(p->source)   ? p->source
+                         : s->source && !wavefront_is_blank(s->source) ? s->source
+                                                                       : session->host;
     size_t tags = 0;
     buf_str(out, " source=");
-    if (put_text(out, source, SIZE_MAX) > limit->source) {
+    if (wavefront_put_text(out, source, SIZE_MAX) > limit->source) {
         buf_printf(why, "its source is longer than %zu characters", limit->source);
         return false;
     }
     for (size_t i = 0; i < p->tag_count; i++) {
         const char *key = p->tags[i].key, *value = p->tags[i].value;
         size_t room = limit->value - 1 > strlen(key) ? limit->value - 1 - strlen(key) : 0, length;
-        if (is_blank(value)) continue; /* it would be refused */
+        if (wavefront_is_blank(value)) continue; /* it would be refused */
         if (strlen(key) > limit->key || !room) {
             buf_printf(why, "its tag %s is longer than %zu characters", key, limit->key);
             return false;
         }
-        trim(value, &length);
+        wavefront_trim(value, &length);
         if (length > room) { /* cut, two series could become one */
             buf_printf(why, "its tag %s has a value of %zu characters; the other side accepts %zu", key,
                        length, room);
             return false;
         }
         buf_char(out, ' ');
-        put_name(out, strcmp(key, "source") ? key : "_source", false);
+        wavefront_put_name(out, strcmp(key, "source") ? key : "_source", false);
         buf_char(out, '=');
-        put_text(out, value, room);
+        wavefront_put_text(out, value, room);
         tags++;
     }
     if (tags > limit->tags) {
@@ -371,8 +291,8 @@ static bool put_tail(struct buf *out, const struct point *p, const struct wavefr
 static bool put_metric(struct buf *out, const struct point *p, const struct wavefront_settings *s,
                        const struct wavefront *session, struct buf *why)
 {
-    bool delta = p->type == POINT_DELTA || delta_prefix(p->name);
-    put_name(out, p->name, delta);
+    bool delta = p->type == POINT_DELTA || wavefront_sign(p->name);
+    wavefront_put_name(out, p->name, delta);
     buf_char(out, ' ');
     buf_float(out, point_number(p));
     if (p->time_ns) buf_printf(out, " %llu", (unsigned long long)(p->time_ns / 1000000000));
@@ -403,7 +323,7 @@ static bool put_distribution(struct buf *out, const struct point *p, char granul
         }
     }
     buf_char(out, ' ');
-    put_name(out, p->name, false);
+    wavefront_put_name(out, p->name, false);
     if (!counted) buf_str(why, "it has no centroids");
     return counted && put_tail(out, p, s, session, why);
 }
@@ -437,16 +357,17 @@ static bool wavefront_add(struct payload *payloads, const struct point *p, const
     const struct wavefront_settings *s = settings;
     bool distribution = p->type == POINT_DISTRIBUTION;
     struct payload *out = &payloads[distribution ? DISTRIBUTIONS : METRICS];
-    size_t name = strlen(p->name) - delta_prefix(p->name);
+    size_t name = strlen(p->name) - wavefront_sign(p->name);
     /* If nothing was added, nothing is sent, and nothing is missing. */
-    bool nothing = !distribution && (p->type == POINT_DELTA || delta_prefix(p->name)) && point_number(p) <= 0;
+    bool nothing =
+        !distribution && (p->type == POINT_DELTA || wavefront_sign(p->name)) && point_number(p) <= 0;
     if (nothing && p->extra && point_number(p) < 0) {
         buf_str(why, "a delta counter cannot decrease: leave it out");
         return false;
     }
     if (nothing) return true;
     bool good = name > 0 && name <= wavefront_limits[s->limits].name;
-    if (good && is_blank(p->name + delta_prefix(p->name))) {
+    if (good && wavefront_is_blank(p->name + wavefront_sign(p->name))) {
         buf_str(why, "its name is blank");
         return false;
     }
@@ -492,8 +413,7 @@ static void wavefront_end(struct payload *payloads, const void *settings, const 
         buf_str(&payloads[i].path, paths[i]);
         payloads[i].channel = i;
         payloads[i].content_type = "application/octet-stream";
-        const char *token = w->bearer ? w->bearer : s->token;
-        if (backend_given(token)) http_auth_bearer(&payloads[i], token);
+        wavefront_auth(&payloads[i], s, w);
     }
 }
 
@@ -556,4 +476,5 @@ const struct backend backend_wavefront = {
     .judge = wavefront_judge,
     .encode = points_encode,
     .points = &wavefront_points,
+    .events = &wavefront_events,
 };

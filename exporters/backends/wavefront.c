@@ -129,5 +129,11 @@ static void prepare_session(void *session, const void *settings, void *link, con
     answer->outcome = OUTCOME_SENT;
 }
 
+void wavefront_auth(struct payload *payload, const struct wavefront_settings *s, const struct wavefront *w)
+{
+    const char *token = w->bearer ? w->bearer : s->token;
+    if (backend_given(token)) http_auth_bearer(payload, token);
+}
+
 const struct backend_session wavefront_session = {
     .open = open_session, .prepare = prepare_session, .expire = expire_session, .close = close_session};

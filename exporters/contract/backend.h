@@ -23,6 +23,7 @@
 struct batch;
 struct view;
 struct event_batch;
+struct event_view;
 struct backend_points;
 struct backend_pages;
 
@@ -96,6 +97,9 @@ struct backend_events {
      * of things written that the other side counts. The rest is as for encode() below: payload->items, left_out,
      * failed buffers. Pure: the same batch gives the same bytes. */
     size_t (*encode)(const struct event_batch *batch, struct payload *payloads);
+    /* In place of the session's prepare(), before a chunk's first payload. NULL = that one, with an empty view. */
+    void (*prepare)(void *session, const void *settings, void *link, struct event_view *view,
+                    struct answer *answer);
 };
 
 struct backend {

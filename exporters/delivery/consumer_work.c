@@ -288,7 +288,10 @@ static void consumer_send(struct consumer *c)
 static bool consumer_session(struct consumer *c, struct complain *loss, backend_talk_fn *talk)
 {
     struct answer answer = {.outcome = OUTCOME_SENT};
-    talk(c->session, c->settings, c->link, &c->work.view, &answer);
+    if (c->work.of_events && c->backend->events->prepare)
+        c->backend->events->prepare(c->session, c->settings, c->link, &c->work.events, &answer);
+    else
+        talk(c->session, c->settings, c->link, &c->work.view, &answer);
     uint64_t now = clock_mono(c->options.clock);
     bool on = answer.outcome == OUTCOME_SENT;
     if (on) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_events.c - chunks of events come into a log and are given out, one cursor's after the other. */
+#include "log_events.h"
+
 #include "log_inside.h"
 
 #include <stdlib.h>

@@ -14,8 +14,8 @@
 #ifndef EXPORTERS_LOG_INSIDE_H
 #define EXPORTERS_LOG_INSIDE_H
 
+#include "event_view.h"
 #include "log.h"
-#include "log_events.h"
 #include "store.h"
 
 #include <pthread.h>

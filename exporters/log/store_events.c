@@ -21,22 +21,12 @@ int store_write_place(struct store *s, const struct store_op *op)
     return store_step(s, OP_PLACE);
 }
 
-/* The next row of a query that was prepared with that code; *code says what became of it. */
-static bool next_row(sqlite3_stmt *q, int *code)
-{
-    if (*code) return false;
-    *code = sqlite3_step(q);
-    bool row = *code == SQLITE_ROW;
-    if (row || *code == SQLITE_DONE) *code = SQLITE_OK;
-    return row;
-}
-
 static int read_chunks(struct store *s, const struct store_finder *finder)
 {
     sqlite3_stmt *q;
     int code =
         sqlite3_prepare_v2(s->db, "SELECT seq, wall, checksum, bytes FROM chunks ORDER BY seq", -1, &q, NULL);
-    while (next_row(q, &code)) {
+    while (store_next(q, &code)) {
         struct store_entry e = {.seq = store_column(q, 0),
                                 .wall_ns = store_column(q, 1),
                                 .bytes = sqlite3_column_blob(q, 3),
@@ -52,7 +42,7 @@ static int read_places(struct store *s, const struct store_finder *finder)
 {
     sqlite3_stmt *q;
     int code = sqlite3_prepare_v2(s->db, "SELECT number, position FROM places", -1, &q, NULL);
-    while (next_row(q, &code)) finder->place(finder->arg, (uint32_t)store_column(q, 0), store_column(q, 1));
+    while (store_next(q, &code)) finder->place(finder->arg, (uint32_t)store_column(q, 0), store_column(q, 1));
     sqlite3_finalize(q);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static const char *const schema[] = {
     "PRAGMA journal_mode = WAL",
@@ -155,4 +156,19 @@ int store_step(struct store *s, int statement)
     sqlite3_reset(q);
     sqlite3_clear_bindings(q);
     return code == SQLITE_DONE ? SQLITE_OK : code ? code : SQLITE_ERROR;
+}
+
+bool store_next(sqlite3_stmt *q, int *code)
+{
+    if (*code) return false;
+    *code = sqlite3_step(q);
+    bool row = *code == SQLITE_ROW;
+    if (row || *code == SQLITE_DONE) *code = SQLITE_OK;
+    return row;
+}
+
+uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n)
+{
+    uLong crc = crc32(0, (const Bytef *)&seq, sizeof seq);
+    return crc32_z(crc, bytes, n);
 }

@@ -133,6 +133,12 @@ void store_file_remove(const char *path);
 /* Runs a prepared statement (a type of op, or ST_...) and forgets what was bound to it. */
 int store_step(struct store *s, int statement);
 
+/* The next row of a query that was prepared with that code. False at the end and after an error; *code says which. */
+bool store_next(sqlite3_stmt *q, int *code);
+
+/* What the column `checksum` holds. Pure. */
+uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n);
+
 /* --- store_recover.c --- */
 
 /*
@@ -144,9 +150,6 @@ int store_recover(struct store *s, bool durable, struct buf *why);
 /* --- store_rows.c --- */
 
 enum { STORE_ENTRY_COLUMNS = 7 };
-
-/* What the column `checksum` holds. */
-uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n);
 
 /* What the column `queued` says. */
 void store_entry_flags(struct store_entry *entry, uint64_t flags);

@@ -7,17 +7,6 @@
 #include <string.h>
 #include <zlib.h>
 
-/* The next row of a query that was prepared with that code. False at the end and after an
- * error; *code says which. */
-static bool next_row(sqlite3_stmt *q, int *code)
-{
-    if (*code) return false;
-    *code = sqlite3_step(q);
-    bool row = *code == SQLITE_ROW;
-    if (row || *code == SQLITE_DONE) *code = SQLITE_OK;
-    return row;
-}
-
 /* --- Entries --- */
 
 /* Bits of the column `queued`. */
@@ -27,12 +16,6 @@ void store_entry_flags(struct store_entry *e, uint64_t flags)
 {
     e->queued = flags & STORE_QUEUED;
     e->replaced = flags & STORE_REPLACED;
-}
-
-uint64_t store_checksum(uint64_t seq, const void *bytes, size_t n)
-{
-    uLong crc = crc32(0, (const Bytef *)&seq, sizeof seq);
-    return crc32_z(crc, bytes, n);
 }
 
 static int write_entry(struct store *s, const struct store_entry *e)
@@ -54,7 +37,7 @@ static int read_entries(struct store *s, const struct store_finder *finder)
     int code = sqlite3_prepare_v2(
         s->db, "SELECT seq, epoch, wall, interval, queued, checksum, bytes FROM entries ORDER BY seq", -1, &q,
         NULL);
-    while (next_row(q, &code)) {
+    while (store_next(q, &code)) {
         struct store_entry e = {.seq = store_column(q, 0),
                                 .epoch = store_column(q, 1),
                                 .wall_ns = store_column(q, 2),
@@ -215,7 +198,7 @@ static int read_account(struct store *s, struct store_cursor *c)
     sqlite3_stmt *q;
     int code = sqlite3_prepare_v2(s->db, "SELECT what, n FROM accounts WHERE name = ?1", -1, &q, NULL);
     if (!code) sqlite3_bind_text(q, 1, c->name, -1, SQLITE_TRANSIENT);
-    while (next_row(q, &code)) {
+    while (store_next(q, &code)) {
         if (sqlite3_column_type(q, 1) == SQLITE_BLOB) {
             store_unseal(c, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
             continue;
@@ -232,7 +215,7 @@ static int read_cursors(struct store *s, const struct store_finder *finder)
     sqlite3_stmt *q;
     int code =
         sqlite3_prepare_v2(s->db, "SELECT name, at, position, of, base, stamp FROM cursors", -1, &q, NULL);
-    while (next_row(q, &code)) {
+    while (store_next(q, &code)) {
         struct store_cursor c = {.name = (const char *)sqlite3_column_text(q, 0),
                                  .at = store_column(q, 1),
                                  .position = store_column(q, 2),

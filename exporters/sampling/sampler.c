@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLER_LOOK (1 * CLOCK_SECOND)  /* how often it looks for segments */
-#define SAMPLER_POLL (CLOCK_SECOND / 10) /* how often it looks at the rings of events, at first */
+#define SAMPLER_LOOK       (1 * CLOCK_SECOND) /* how often it looks for segments */
+#define SAMPLER_POLL_LEAST (CLOCK_SECOND / 500)
+#define SAMPLER_POLL       (CLOCK_SECOND / 10) /* how often it looks at the rings of events, at first */
 
 struct sampler *sampler_new(const struct sampler_options *options)
 {
@@ -174,20 +175,31 @@ static void sampler_sample(struct sampler *s)
     s->options.hooks.sampled(s->options.hooks.arg);
 }
 
-/* Rings that fill up faster than an interval lasts. Returns how long until the next look. */
-static uint64_t sampler_poll(struct sampler *s, uint64_t now)
+/* Drains the rings that are filling. True if there were some. */
+static bool sampler_drain(struct sampler *s)
 {
     bool any = false;
-    if (now < s->poll_at) return s->poll_at - now;
     for (struct source *source = s->sources; source; source = source->next)
         if (!source->ended && source_is_filling(source))
             any |= source_drain(source, s->options.clock, s->options.meta);
     if (any && s->options.hooks.drained) s->options.hooks.drained(s->options.hooks.arg);
+    return any;
+}
+
+/* Rings that fill up faster than an interval lasts. In a burst it looks more often. Returns how long until the next
+ * look. */
+static uint64_t sampler_poll(struct sampler *s, uint64_t now)
+{
+    if (now < s->poll_at) return s->poll_at - now;
+    bool busy = sampler_drain(s);
     pthread_mutex_lock(&s->lock);
-    uint64_t interval = s->poll_interval;
+    uint64_t most = s->poll_interval;
     pthread_mutex_unlock(&s->lock);
-    s->poll_at = now + interval;
-    return interval;
+    s->poll_pause = busy ? s->poll_pause / 2 : s->poll_pause * 2;
+    if (s->poll_pause < SAMPLER_POLL_LEAST) s->poll_pause = SAMPLER_POLL_LEAST;
+    if (s->poll_pause > most) s->poll_pause = most;
+    s->poll_at = clock_mono(s->options.clock) + s->poll_pause;
+    return s->poll_at - now;
 }
 
 uint64_t sampler_step(struct sampler *s)

@@ -27,7 +27,8 @@ struct sampler {
     uint64_t poll_interval;
 
     /* Of the sampler's thread: */
-    uint64_t poll_at;        /* monotonic */
+    uint64_t poll_at; /* monotonic */
+    uint64_t poll_pause;
     struct rest *looked;     /* files of logs that were looked at; of sampler_recover.c */
     struct complain waiting; /* for the segments that are not there */
     struct complain rests;   /* logs of earlier exporters that cannot be read */

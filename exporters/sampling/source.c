@@ -105,7 +105,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
     bool good = s && s->fresh && source_open_log(s, log, ledger, error);
     if (good) source_join(s, log->memory);
-    if (good) source_events_begin(s);
+    if (good) source_events_begin(&s->events, s->leader, s->fresh, s->log, s->path);
     if (s && !good) source_free(&s);
     return s;
 }
@@ -206,6 +206,18 @@ bool source_sample(struct source *source, const metrics_clock_t *clock, struct m
     return true;
 }
 
+bool source_is_filling(struct source *source)
+{
+    return source_events_fill(&source->events);
+}
+
+bool source_drain(struct source *source, const metrics_clock_t *clock, struct meta *meta)
+{
+    bool some = source_events_drain(&source->events, clock, meta);
+    if (some) source->quiet = 0;
+    return some;
+}
+
 bool source_was_replaced(const struct source *source)
 {
     return source->replaced ||
@@ -223,7 +235,7 @@ void source_end(struct source *source)
 {
     if (source->fresh) fresh_forget(source->fresh);
     if (source->log) log_part(source->log);
-    source_events_end(source);
+    source_events_end(&source->events);
     if (source->leader) metrics_leader_release(&source->leader);
     source->ended = true;
 }

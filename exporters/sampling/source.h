@@ -53,6 +53,12 @@ uint64_t source_tick(struct source *source);
  * interval stays open. `meta` may be NULL. */
 bool source_sample(struct source *source, const metrics_clock_t *clock, struct meta *meta);
 
+/* True if a ring of events is so full that it must not wait until the interval ends. */
+bool source_is_filling(struct source *source);
+
+/* Moves all events that wait in the rings into the log. True if there were some. `meta` may be NULL. */
+bool source_drain(struct source *source, const metrics_clock_t *clock, struct meta *meta);
+
 /* True if the file was replaced or removed. */
 bool source_was_replaced(const struct source *source);
 

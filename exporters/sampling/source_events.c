@@ -8,27 +8,29 @@
 
 #include "leader.h"
 #include "log_events.h"
-#include "source.h"
 
 #include <stdlib.h>
 
 #define SOURCE_FILLING 0.5
 
-void source_events_begin(struct source *s)
+void source_events_begin(struct source_events *e, metrics_leader_t *leader, struct fresh *fresh,
+                         struct log *log, const char *path)
 {
-    struct source_events *e = &s->events;
-    e->reader = metrics_events_open(metrics_leader_reader(s->leader), METRICS_EVENTS_DRAIN, NULL);
+    e->leader = leader;
+    e->fresh = fresh;
+    e->log = log;
+    e->path = path;
+    e->reader = metrics_events_open(metrics_leader_reader(leader), METRICS_EVENTS_DRAIN, NULL);
     e->place_count = e->reader ? metrics_events_positions(e->reader, NULL, 0) : 0;
     e->places = calloc(e->place_count + 1, sizeof *e->places);
     if (!e->places) metrics_events_close(&e->reader);
-    if (!e->reader || log_places(s->log, e->places, e->place_count) != e->place_count) return;
+    if (!e->reader || log_places(log, e->places, e->place_count) != e->place_count) return;
     metrics_events_seek(e->reader, e->places, e->place_count);
     e->owed = true;
 }
 
-void source_events_end(struct source *s)
+void source_events_end(struct source_events *e)
 {
-    struct source_events *e = &s->events;
     metrics_events_close(&e->reader);
     event_packer_free(&e->packer);
     buf_free(&e->chunk);
@@ -36,70 +38,67 @@ void source_events_end(struct source *s)
     e->places = NULL;
 }
 
-bool source_is_filling(struct source *s)
+bool source_events_fill(struct source_events *e)
 {
-    if (!s->events.reader) return false;
-    fresh_hold(s->fresh);
-    double fill = metrics_events_poll(s->events.reader);
-    fresh_let(s->fresh);
+    if (!e->reader) return false;
+    fresh_hold(e->fresh);
+    double fill = metrics_events_poll(e->reader);
+    fresh_let(e->fresh);
     return fill >= SOURCE_FILLING;
 }
 
 /* Everything that waits becomes a chunk. False, with the reason, if the rings cannot be read. */
-static bool take(struct source *s, metrics_error_t *error)
+static bool take(struct source_events *e, metrics_error_t *error)
 {
-    struct source_events *e = &s->events;
     const metrics_event_t *event;
-    fresh_hold(s->fresh);
+    fresh_hold(e->fresh);
     bool good = metrics_events_take(e->reader, error) == 0;
     while (good && (event = metrics_events_next(e->reader))) event_pack(&e->packer, event);
-    fresh_let(s->fresh);
+    fresh_let(e->fresh);
     buf_reset(&e->chunk);
     if (event_packer_size(&e->packer)) event_packer_take(&e->packer, &e->chunk);
     return good;
 }
 
 /* The room of what the log has is given back to the writers, now or the next time. */
-static void give_back(struct source *s)
+static void give_back(struct source_events *e)
 {
-    struct source_events *e = &s->events;
-    if (!e->owed || !log_has_events(s->log)) return;
-    fresh_hold(s->fresh);
-    metrics_leader_drained(s->leader, e->places, e->place_count);
-    fresh_let(s->fresh);
+    if (!e->owed || !log_has_events(e->log)) return;
+    fresh_hold(e->fresh);
+    metrics_leader_drained(e->leader, e->places, e->place_count);
+    fresh_let(e->fresh);
     e->owed = false;
 }
 
-static bool append(struct source *s, const metrics_clock_t *clock)
+static bool append(struct source_events *e, const metrics_clock_t *clock)
 {
-    struct source_events *e = &s->events;
     uint64_t now[e->place_count + 1];
     metrics_events_positions(e->reader, now, e->place_count);
     if (!memcmp(now, e->places, e->place_count * sizeof *now)) return true;
-    bool good = buf_ok(&e->chunk) && log_append_events(s->log, e->chunk.data, e->chunk.len, clock_wall(clock),
+    bool good = buf_ok(&e->chunk) && log_append_events(e->log, e->chunk.data, e->chunk.len, clock_wall(clock),
                                                        now, e->place_count);
     if (good) memcpy(e->places, now, e->place_count * sizeof *now);
     e->owed |= good;
     return good;
 }
 
-bool source_drain(struct source *s, const metrics_clock_t *clock, struct meta *meta)
+static void complain_or_not(struct source_events *e, uint64_t now, bool good, const char *why)
 {
-    struct source_events *e = &s->events;
+    if (good)
+        complain_over(&e->trouble, now, "takes events again", "segment", e->path);
+    else
+        complain(&e->trouble, now, "cannot take events", "segment", e->path, why);
+}
+
+bool source_events_drain(struct source_events *e, const metrics_clock_t *clock, struct meta *meta)
+{
     metrics_error_t error = {0};
     if (!e->reader) return false;
-    bool read = take(s, &error), good = read && append(s, clock);
+    bool read = take(e, &error), good = read && append(e, clock);
     /* What the log could not take is still in the rings. */
     if (read && !good) metrics_events_seek(e->reader, e->places, e->place_count);
-    uint64_t now = clock_mono(clock);
-    if (good)
-        complain_over(&e->trouble, now, "takes events again", "segment", s->path);
-    else
-        complain(&e->trouble, now, "cannot take events", "segment", s->path,
-                 read ? "out of memory" : error.text);
-    give_back(s);
+    complain_or_not(e, clock_mono(clock), good, read ? "out of memory" : error.text);
+    give_back(e);
     if (meta && metrics_events_taken(e->reader)) meta_events(meta, metrics_events_stats(e->reader));
-    bool some = good && e->chunk.len;
-    if (some) s->quiet = 0;
-    return some;
+    return good && e->chunk.len;
 }

@@ -7,15 +7,20 @@
 #ifndef EXPORTERS_SOURCE_EVENTS_H
 #define EXPORTERS_SOURCE_EVENTS_H
 
-#include "complain.h"
 #include "event_chunk.h"
+#include "complain.h"
+#include "fresh.h"
+#include "meta.h"
 
-struct source;
-struct meta;
+typedef struct metrics_leader metrics_leader_t; /* leader.h */
 
 /* Zero at first. */
 struct source_events {
-    metrics_events_t *reader; /* NULL without memory, or without a leader */
+    metrics_leader_t *leader; /* of the segment */
+    struct fresh *fresh;      /* whose hold on the leader's reader is needed */
+    struct log *log;
+    const char *path;
+    metrics_events_t *reader; /* NULL without memory, and without a leader */
     struct event_packer packer;
     struct buf chunk;
     uint64_t *places; /* those that the log has */
@@ -24,16 +29,17 @@ struct source_events {
     struct complain trouble;
 };
 
-/* Begins where the log says that it has read to. */
-void source_events_begin(struct source *source);
+/* Begins where the log says that it has read to. What is given must outlive source_events_end(). */
+void source_events_begin(struct source_events *e, metrics_leader_t *leader, struct fresh *fresh,
+                         struct log *log, const char *path);
 
 /* Frees what there is. The leader is still there. */
-void source_events_end(struct source *source);
+void source_events_end(struct source_events *e);
 
 /* True if a ring is so full that it must not wait until the interval ends. */
-bool source_is_filling(struct source *source);
+bool source_events_fill(struct source_events *e);
 
 /* Moves all events that wait in the rings into the log. True if there were some. `meta` may be NULL. */
-bool source_drain(struct source *source, const metrics_clock_t *clock, struct meta *meta);
+bool source_events_drain(struct source_events *e, const metrics_clock_t *clock, struct meta *meta);
 
 #endif

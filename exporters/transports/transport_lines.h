@@ -15,7 +15,7 @@
 #include "address.h"
 #include "transport_http.h"
 
-enum { LINES_CHANNELS = PAYLOADS };
+enum { LINES_CHANNELS = 3 };
 
 struct lines_settings {
     struct http_settings http; /* its time limits are those of TCP, too */

@@ -50,7 +50,7 @@ foreign_includes() {
         name=$(sed -E 's/.*"([^"]*\/)?([^"]+)".*/\2/' <<<"$line")
         [[ $own = *" $name "* ]] || printf '%s\n' "$line"
     done
-    grep_in '^ *# *include *<mtx/' exporters | grep -vE '<mtx/(metrics|snapshot|error)\.h>'
+    grep_in '^ *# *include *<mtx/' exporters | grep -vE '<mtx/(metrics|snapshot|error|events_read)\.h>'
 }
 long_functions() {
     local out

@@ -337,6 +337,14 @@ static void golden_events(const struct config_backend *b, const struct selection
         !event_chunk_open(&chunk, bytes.data, bytes.len, true))
         UNIT_FAIL("no chunk of events was recorded\n");
     REQUIRE(event_view_open(&view, sel, &chunk, 0));
+    buf_reset(&said);
+    if (b->type->events->prepare) {
+        struct answer answer = {.outcome = OUTCOME_DROP};
+        b->type->events->prepare(session, b->settings, NULL, &view, &answer);
+        CHECK_EQ_I64(answer.outcome, OUTCOME_SENT);
+        answer_free(&answer);
+    }
+    buf_mem(&text, buf_text(&said), said.len);
     struct event_batch batch = {.view = &view, .settings = b->settings, .session = session};
     size_t most = b->type->events->most_items ? b->type->events->most_items : SIZE_MAX;
     for (; batch.from < view.n; batch.from += payloads[0].items ? payloads[0].items : batch.to - batch.from) {

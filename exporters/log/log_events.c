@@ -12,15 +12,18 @@
 bool log_set_place(struct log *log, size_t i, uint64_t position)
 {
     struct log_events *e = &log->events;
+    bool more_than_before = i >= e->place_count;
     if (i >= LOG_PLACES) return false;
-    if (i >= e->place_count) {
+    if (more_than_before) {
         uint64_t *more = realloc(e->places, (i + 1) * sizeof *more);
         if (!more) return false;
         memset(more + e->place_count, 0, (i + 1 - e->place_count) * sizeof *more);
         e->places = more;
         e->place_count = i + 1;
     }
-    if (log->store && e->places[i] != position) store_put_place(log->store, (uint32_t)i, position);
+    /* The last one says how many there are, even if it is 0. */
+    if (log->store && (more_than_before || e->places[i] != position))
+        store_put_place(log->store, (uint32_t)i, position);
     e->places[i] = position;
     return true;
 }

@@ -2,6 +2,7 @@
 """Promises: the collection agent can read every record in Redis, they add up to the exact totals, and a Redis
 that is away, full, read-only or slow loses nothing. The Redis is a real one; what the agent does with records is played
 by its documented rules."""
+import datetime
 import json
 import os
 import re
@@ -84,6 +85,32 @@ class Redis:
                 self.sets.setdefault(key, set()).update(r["value"])
             else:
                 self.violations.append(f"type {r['type']} of {r['value']!r}")
+
+    def log_lines(self, queue="chouette:logs:wrapped"):
+        """Takes all log records as the agent does, and says what it would choke on."""
+        script = ("local k = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') local r = {} "
+                  "for i = 1, #k, 2 do r[#r + 1] = cjson.encode({k[i], k[i + 1], redis.call('HGET', KEYS[2], k[i]) or ''}) end "
+                  "redis.call('DEL', KEYS[1], KEYS[2]) return r")
+        out = []
+        for line in self.cli("EVAL", script, "2", f"{queue}.keys", f"{queue}.values").splitlines():
+            if not line:
+                continue
+            member, score, text = json.loads(line)
+            if not self.is_new(member, text):
+                continue
+            r = json.loads(text, parse_constant=lambda c: self.violations.append(f"{c} poisons the batch"))
+            if not {"date", "ddsource", "ddtags", "level", "message", "service"} <= set(r) or "msg" not in r["message"]:
+                self.violations.append(f"members {set(r)}")
+            if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", r["date"]):
+                self.violations.append(f"date {r['date']}")
+            elif abs(datetime.datetime.fromisoformat(r["date"]).timestamp() - float(score)) >= 1:
+                self.violations.append(f"date {r['date']} under {score}")
+            if not isinstance(r["ddtags"], list) or not all(isinstance(t, str) for t in r["ddtags"]):
+                self.violations.append(f"ddtags {r['ddtags']}")
+            if r["level"] not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+                self.violations.append(f"level {r['level']}")
+            out.append(r)
+        return out
 
     def is_new(self, member, text):
         """False: this record was drained before, and is left out here (the agent would count it again)."""

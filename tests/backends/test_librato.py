@@ -16,6 +16,7 @@ class Librato(fake.Service):
         super().__init__(context)
         self.sums, self.seen, self.described = {}, {}, {}
         self.absolute, self.gauges, self.duplicates = {}, {}, 0
+        self.annotations, self.values = [], {}
 
     def is_data(self, r):
         return r.method == "POST"
@@ -30,6 +31,8 @@ class Librato(fake.Service):
             need(self.described.setdefault(name.group(1), r.json()) == r.json(), f"{name.group(1)} is described in other words")
             return 204, b"", ()
         need(r.method == "POST", r.method)
+        if r.path.startswith("/v1/annotations/"):
+            return self.annotation(r.path.removeprefix("/v1/annotations/"), r.json())
         if r.path == "/v1/measurements":
             return self.measurements(r.json())
         need(r.path == "/v1/metrics", r.path)
@@ -65,7 +68,17 @@ class Librato(fake.Service):
                 need(m.get("min", m["sum"]) <= m.get("max", m["sum"]), f"{m}")
             else:
                 self.gauges[key] = m["value"]
+                self.values[key, m["time"]] = m["value"]
         return 202, b'{"measurements": {"summary": {"total": 1, "accepted": 1, "failed": 0}}}', ()
+
+    def annotation(self, stream, a):
+        need(re.fullmatch(r"[A-Za-z0-9.:_-]{1,255}", stream), stream)
+        need({"title"} <= set(a) <= {"title", "source", "description", "start_time", "end_time", "links"} and a["title"], f"{a}")
+        need(isinstance(a["start_time"], int) and a.get("end_time", a["start_time"]) >= a["start_time"], f"{a}")
+        for link in a.get("links", []):
+            need({"rel", "href"} <= set(link) <= {"rel", "href", "label"} and link["href"], f"{link}")
+        self.annotations.append((stream, a))
+        return 201, json.dumps({"id": len(self.annotations), **a}).encode(), ()
 
     def metrics(self, body):
         need(set(body) == {"gauges", "counters"}, f"{set(body)}")

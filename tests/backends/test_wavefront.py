@@ -36,11 +36,38 @@ def read_tail(line, at):
     return tuple(sorted(tags.items()))
 
 
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+IDS = re.compile(f" traceId=({UUID}) spanId=({UUID})((?: (?:parent|followsFrom)={UUID})*)")
+
+
+def read_span(line):
+    """(name, trace, span, tags) of a span's line. Repeated keys are allowed; there is one of each here."""
+    name, at = read_text(line, 0)
+    need(name.strip() and len(name) <= 128, f"a name of 1 to 128 characters: {line!r}")
+    need(line.startswith(' source="', at), f"the source of {line!r}")
+    source, at = read_text(line, at + 8)
+    ids = IDS.match(line, at)
+    need(ids and 0 < len(source) <= 128, f"ids in {line!r}")
+    at, tags = ids.end(), {}
+    while line.startswith(' "', at):
+        key, at = read_text(line, at + 1)
+        need(line[at] == "=", f"a = at {at} of {line!r}")
+        value, at = read_text(line, at + 1)
+        need(re.fullmatch(r"[A-Za-z0-9,._-]{1,128}", key) and value.strip() and not key.isdigit(), f"tag {key}={value}")
+        need(key not in tags, f"{key} twice in {line!r}")
+        tags[key] = value
+    times = re.fullmatch(r" (\d{13}|\d{16}) (\d+)", line[at:])
+    need(times and int(times.group(2)) < int(times.group(1)), f"start and duration in {line!r}")
+    need(len(tags) <= 20, f"{len(tags)} tags")
+    return name, ids.group(1), ids.group(2), tags
+
+
 class Lines:
     """What a receiver makes of lines."""
 
     def __init__(self):
         self.last, self.deltas, self.counts, self.seen, self.duplicates, self.violations = {}, {}, {}, {}, 0, []
+        self.spans, self.span_logs, self.events, self.values = {}, {}, [], {}
         self.lock = threading.Lock()
 
     def once(self, key, time, value):
@@ -61,6 +88,7 @@ class Lines:
         key, value = (bare, read_tail(line, match.end())), float(match.group(1))
         if not delta:
             self.last[key] = value
+            self.values[key, int(match.group(2))] = value
         elif self.once(key, match.group(2), value):
             need(value > 0, f"a delta above zero: {line!r}")
             self.deltas[key] = self.deltas.get(key, 0) + value
@@ -75,11 +103,26 @@ class Lines:
         if self.once(("!" + match.group(1), key), match.group(2), match.group(3)):
             self.counts[key] = self.counts.get(key, 0) + sum(int(n) for n, _ in pairs)
 
+    def read_span_logs(self, line):
+        said = json.loads(line)
+        need(set(said) == {"traceId", "spanId", "logs", "span"} and len(line) <= 32768, f"{set(said)}")
+        name, trace, span, tags = read_span(said["span"].removesuffix("\n"))
+        need((trace, span) == (said["traceId"], said["spanId"]) and tags["_spanLogs"] == "true", f"{said['span']}")
+        for log in said["logs"]:
+            need(set(log) == {"timestamp", "fields"} and 10**15 < log["timestamp"] < 10**16, f"{log}")
+            need(log["fields"] and all(isinstance(v, str) for v in log["fields"].values()), f"{log}")
+        self.span_logs[trace, span] = said["logs"]
+
     def read(self, text, kind=None):
         for line in text.split("\n"):
             if not line:
                 continue
-            if line[0] == "!":
+            if kind == "trace":
+                name, trace, span, tags = read_span(line)
+                self.spans[trace, span] = name, tags
+            elif kind == "spanLogs":
+                self.read_span_logs(line)
+            elif line[0] == "!":
                 need(kind in (None, "histogram"), f"a distribution among metrics: {line!r}")
                 self.distribution(line)
             else:
@@ -94,7 +137,20 @@ class Wavefront(fake.Service, Lines):
         self.token, self.logins, self.life = "sesame", 0, 3600
 
     def is_data(self, r):
-        return r.path == "/report"
+        return r.path in ("/report", "/api/v2/event")
+
+    def event(self, r):
+        """One event for each request."""
+        need(r.headers.get("content-type") == "application/json", "the content type")
+        if r.headers.get("authorization") != f"Bearer {self.token}":
+            return 401, b"", ()
+        e = r.json()
+        need(set(e) - {"tags"} == {"name", "annotations", "hosts", "startTime", "endTime"}, f"{set(e)}")
+        need(e["name"].strip() and 0 < e["startTime"] < e["endTime"], f"{e}")
+        texts = [*e["annotations"].values(), *e["hosts"], *e.get("tags", [])]
+        need(all(isinstance(t, str) and t.strip() for t in texts), f"{e}")
+        self.events.append(e)
+        return 200, b"{}", ()
 
     def accept(self, r):
         if r.path.startswith("/csp/"):
@@ -107,7 +163,10 @@ class Wavefront(fake.Service, Lines):
             self.logins += 1
             self.token = f"bearer-{self.logins}"
             return 200, json.dumps({"access_token": self.token, "expires_in": self.life}).encode(), ()
-        need(r.method == "POST" and r.path == "/report" and r.query in ("f=wavefront", "f=histogram"), f"{r.path}?{r.query}")
+        if r.path == "/api/v2/event":
+            return self.event(r)
+        kinds = "f=wavefront", "f=histogram", "f=trace", "f=spanLogs"
+        need(r.method == "POST" and r.path == "/report" and r.query in kinds, f"{r.path}?{r.query}")
         need(r.headers.get("content-type") == "application/octet-stream", "the content type")
         need(r.headers.get("content-encoding") == "gzip", "gzip")
         if r.headers.get("authorization") != f"Bearer {self.token}":

@@ -106,9 +106,9 @@ static void drain(struct rig *r)
 
 static void append(struct rig *r)
 {
-    uint64_t places[2] = {r->wall_ns, 7};
+    uint64_t places[4] = {r->wall_ns, 0, 7, 0};
     drain(r);
-    CHECK(log_append_events(r->log, r->chunk.data, r->chunk.len, r->wall_ns, places, 2));
+    CHECK(log_append_events(r->log, r->chunk.data, r->chunk.len, r->wall_ns, places, 4));
     r->wall_ns += CLOCK_SECOND;
 }
 
@@ -284,7 +284,7 @@ UNIT(log_events, thinning_of_the_first)
 UNIT(log_events, restart)
 {
     struct rig r;
-    uint64_t places[3];
+    uint64_t places[5];
     rig_open(&r, &wide, true);
     points(&r, "p", 0, 5);
     append(&r);
@@ -294,9 +294,9 @@ UNIT(log_events, restart)
     CHECK_NEAR(deliver(&r, 2), 0, 0);
     end(&r);
     begin(&r, &wide, true);
-    CHECK_EQ_U64(log_places(r.log, places, 3), 2);
+    CHECK_EQ_U64(log_places(r.log, places, 5), 4);
     CHECK_EQ_U64(places[0], 2 * CLOCK_SECOND);
-    CHECK_EQ_U64(places[1], 7);
+    CHECK_EQ_U64(places[2], 7);
     struct ledger_account a = account(&r, LEDGER_POINTS);
     CHECK_EQ_U64(a.taken, 10);
     CHECK_EQ_U64(a.queued, 8);

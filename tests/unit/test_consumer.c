@@ -3,7 +3,11 @@
 
 #include "../fixture.h"
 #include "consumer.h"
+#include "event_view.h"
+#include "log_events.h"
 #include "say.h"
+
+#include <mtx/events.h>
 
 /* --- A backend that writes the changes of totals as text, and a transport whose answers are scripted --- */
 
@@ -64,6 +68,16 @@ static size_t fake_encode(const struct batch *batch, struct payload *payload)
     rows_free(&rows);
     return batch->to - batch->from;
 }
+static size_t fake_encode_events(const struct event_batch *batch, struct payload *payload)
+{
+    for (size_t i = batch->from; i < batch->to; i++) {
+        const metrics_event_t *e = event_view_get(batch->view, i);
+        buf_printf(&payload->body, "%s:%g%s ", e->name, e->value, e->message);
+    }
+    return batch->to - batch->from;
+}
+static struct backend_events fake_events = {
+    .types = EVENT_BIT(METRICS_EVENT_LOG) | EVENT_BIT(METRICS_EVENT_POINT), .encode = fake_encode_events};
 static const struct transport fake_transport = {
     .name = "fake", .open = fake_open, .send = fake_send, .close = fake_close};
 static const struct option no_rows[] = {{.name = NULL}};
@@ -72,7 +86,8 @@ static struct backend fake = {.name = "fake",
                               .settings_size = sizeof(struct backend_common),
                               .wants = {.totals = METRICS_INTERVAL, .sampled = METRICS_RECENT},
                               .transport = &fake_transport,
-                              .encode = fake_encode};
+                              .encode = fake_encode,
+                              .events = &fake_events};
 
 struct rig {
     struct fixture f;
@@ -586,4 +601,125 @@ UNIT(consumer, lasting_losses_are_logged_rarely)
         rig_close(&r);
         fake.wants.additive = false;
     }
+}
+
+/* --- Events --- */
+
+/* Takes what was recorded into the log, as the sampler does. */
+static void rig_drain(struct rig *r)
+{
+    static metrics_events_t *events;
+    struct event_packer packer = {.kind_count = 0};
+    struct buf chunk = {0};
+    const metrics_event_t *e;
+    uint64_t place = 1;
+    events = metrics_events_open(metrics_leader_reader(r->f.leader), METRICS_EVENTS_DRAIN, NULL);
+    CHECK_EQ_I64(metrics_events_take(events, NULL), 0);
+    while ((e = metrics_events_next(events))) event_pack(&packer, e);
+    event_packer_take(&packer, &chunk);
+    CHECK(log_append_events(r->log, chunk.data, chunk.len, clock_wall(&r->f.clock), &place, 1));
+    metrics_events_close(&events);
+    event_packer_free(&packer);
+    buf_free(&chunk);
+}
+
+static void rig_events(struct rig *r, int points, int lines_n)
+{
+    for (int i = 0; i < points; i++) metrics_point(metrics_points(r->f.registry, "jobp"), i);
+    for (int i = 0; i < lines_n; i++)
+        metrics_log(metrics_logger(r->f.registry, "jobl"), METRICS_LOG_INFO, "x%d", i);
+    metrics_point(metrics_points(r->f.registry, "other"), 9);
+    metrics_annotate_title(metrics_annotations(r->f.registry, "job"), "not taken");
+    rig_drain(r);
+}
+
+static struct ledger_account rig_signal(struct rig *r, enum ledger_signal signal)
+{
+    struct ledger_page pages[LEDGER_BACKENDS];
+    ledger_read(r->ledger, pages);
+    if (!ledger_balanced(&pages[0].account[signal])) UNIT_FAIL("the ledger is not balanced\n");
+    return pages[0].account[signal];
+}
+
+/* Each once, in payloads of one type; only what passes the filter and is taken. Snapshots and chunks take turns. */
+UNIT(consumer, events)
+{
+    struct rig r;
+    rig_open(&r, NULL, 0);
+    rig_append(&r, 5);
+    rig_append(&r, 7);
+    rig_events(&r, 2, 1);
+    rig_run(&r);
+    CHECK_STR(sent, "jobs=5 jobs2=1 jobl:0x0 jobp:0 jobp:1 jobs=7 jobs2=1 ");
+    CHECK_EQ_U64(sends, 4);
+    CHECK_EQ_U64(rig_signal(&r, LEDGER_POINTS).delivered, 2);
+    CHECK_EQ_U64(rig_signal(&r, LEDGER_LOGS).delivered, 1);
+    CHECK_EQ_U64(rig_signal(&r, LEDGER_ANNOTATIONS).taken, 0);
+    CHECK(consumer_idle(r.consumer));
+    rig_close(&r);
+}
+
+/* The same again after a pause; halves until the culprit is alone, which is dropped. */
+UNIT(consumer, events_refused)
+{
+    struct rig r;
+    rig_open(&r, (const enum outcome[]){OUTCOME_RETRY, OUTCOME_BAD, OUTCOME_SENT, OUTCOME_BAD, OUTCOME_BAD},
+             5);
+    rig_events(&r, 4, 0);
+    rig_run(&r);
+    CHECK_EQ_U64(bytes_seen[0], bytes_seen[1]);
+    CHECK_STR(sent, "jobp:0 jobp:1 jobp:3 ");
+    struct ledger_account a = rig_signal(&r, LEDGER_POINTS);
+    CHECK_EQ_U64(a.dropped[LEDGER_REFUSED], 1);
+    CHECK_EQ_U64(a.delivered, 3);
+    CHECK_EQ_U64(a.retries, 1);
+    CHECK(strstr(lines, "events were refused") != NULL);
+    rig_close(&r);
+}
+
+/* Where a second copy counts twice, the configuration decides. */
+UNIT(consumer, events_ambiguous)
+{
+    struct rig r;
+    rig_open(&r, (const enum outcome[]){OUTCOME_RETRY}, 1);
+    fake_events.additive = EVENT_BIT(METRICS_EVENT_POINT);
+    r.settings.on_ambiguous = BACKEND_AMBIGUOUS_DROP;
+    ambiguous = true;
+    rig_events(&r, 2, 1);
+    rig_run(&r);
+    CHECK_STR(sent, "jobl:0x0 jobp:0 jobp:1 "); /* a log line is not additive here: it is sent again */
+    CHECK_EQ_U64(rig_signal(&r, LEDGER_LOGS).retries, 1);
+    rig_close(&r);
+    rig_open(&r, (const enum outcome[]){OUTCOME_RETRY}, 1);
+    r.settings.on_ambiguous = BACKEND_AMBIGUOUS_DROP;
+    ambiguous = true;
+    rig_events(&r, 2, 0);
+    rig_run(&r);
+    CHECK_EQ_U64(rig_signal(&r, LEDGER_POINTS).dropped[LEDGER_AMBIGUOUS], 2);
+    fake_events.additive = 0;
+    rig_close(&r);
+}
+
+/* A consumer that ends in the middle of a chunk leaves the rest to its successor. */
+UNIT(consumer, events_resumed)
+{
+    struct rig r;
+    struct buf why = {0};
+    rig_open(&r, (const enum outcome[]){OUTCOME_SENT, OUTCOME_RETRY}, 2);
+    fake_events.most_items = 2;
+    rig_events(&r, 5, 0);
+    consumer_step(r.consumer);
+    consumer_step(r.consumer);
+    CHECK_STR(sent, "jobp:0 jobp:1 ");
+    consumer_free(&r.consumer);
+    struct consumer_options o = {&r.backend, &r.tags, r.ledger, NULL, &r.wake, &r.f.clock, 42};
+    r.consumer = consumer_new(&o, &why);
+    REQUIRE(r.consumer);
+    CHECK(consumer_follow(r.consumer, r.log));
+    rig_run(&r);
+    CHECK_STR(sent, "jobp:0 jobp:1 jobp:2 jobp:3 jobp:4 ");
+    CHECK_EQ_U64(rig_signal(&r, LEDGER_POINTS).delivered, 5);
+    fake_events.most_items = 0;
+    buf_free(&why);
+    rig_close(&r);
 }

@@ -48,7 +48,7 @@ int match_globs(const struct cli *cli, const struct cmd_list *patterns, struct m
     return code;
 }
 
-static bool match_tag(const metrics_tag_t *wanted, const metrics_tag_t *tags, size_t n)
+bool match_tag(const metrics_tag_t *wanted, const metrics_tag_t *tags, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!strcmp(wanted->key, tags[i].key))
@@ -56,13 +56,16 @@ static bool match_tag(const metrics_tag_t *wanted, const metrics_tag_t *tags, si
     return false;
 }
 
+bool match_name(const struct match *match, const char *name)
+{
+    return !match->glob_count || pattern_any((char *const *)match->globs, match->glob_count, name);
+}
+
 bool match_reading(const struct match *match, const metrics_reading_t *reading)
 {
     size_t n;
     const metrics_tag_t *tags = metrics_reading_tags(reading, &n);
-    if (match->glob_count &&
-        !pattern_any((char *const *)match->globs, match->glob_count, metrics_reading_name(reading)))
-        return false;
+    if (!match_name(match, metrics_reading_name(reading))) return false;
     for (size_t i = 0; i < match->tag_count; i++)
         if (!match_tag(&match->tags[i], tags, n)) return false;
     return true;

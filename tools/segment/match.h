@@ -4,7 +4,7 @@
  * those with one are tags (all of them), whose values may be patterns.
  *
  * A struct match points into the command line and owns nothing. A function that returns int has printed what
- * was wrong and returns the exit code. match_reading() is pure; the others are for one thread.
+ * was wrong and returns the exit code. match_reading(), match_name() and match_tag() are pure; the others are for one thread.
  */
 #ifndef TOOLS_MATCH_H
 #define TOOLS_MATCH_H
@@ -29,6 +29,10 @@ int match_parse(const struct cli *cli, int from, struct match *match);
 int match_globs(const struct cli *cli, const struct cmd_list *patterns, struct match *match);
 
 bool match_reading(const struct match *match, const metrics_reading_t *reading);
+
+/* Parts of it: whether one of the patterns matches the name; whether one of n tags is the one that is wanted. */
+bool match_name(const struct match *match, const char *name);
+bool match_tag(const metrics_tag_t *wanted, const metrics_tag_t *tags, size_t n);
 
 /* Prints that nothing matched, perhaps with the name that was meant; returns CLI_NO. */
 int match_none(const struct cli *cli, const struct match *match, const metrics_snapshot_t *snapshot);

@@ -151,13 +151,14 @@ static bool is_old(const struct log *log, const struct log_chunk *k, uint64_t wa
     return most && wall_ns > k->wall_ns && wall_ns - k->wall_ns > most;
 }
 
-/* What a backend is being sent stays until that is over, and the newest chunk comes on top of the bounds. */
+/* What a backend is being sent stays until that is over, and the newest chunk comes on top of the size. */
 void log_thin_events(struct log *log, uint64_t wall_ns)
 {
     uint64_t most = log->limits.events_size;
-    for (struct log_chunk **at = &log->events.first; *at && (*at)->next;) {
+    for (struct log_chunk **at = &log->events.first; *at;) {
         struct log_chunk *k = *at;
-        if (!(most && log->events.bytes > most) && !is_old(log, k, wall_ns)) return;
+        bool much = most && log->events.bytes > most && k->next;
+        if (!much && !is_old(log, k, wall_ns)) return;
         if (k->references > 1) {
             at = &k->next;
             continue;

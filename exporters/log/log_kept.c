@@ -34,6 +34,7 @@ void log_expire(struct log *log, uint64_t wall_ns)
 {
     pthread_mutex_lock(&log->lock);
     log_drop_expired(log, wall_ns);
+    log_thin_events(log, wall_ns);
     log_mirror_commit(log);
     pthread_mutex_unlock(&log->lock);
 }

@@ -331,6 +331,26 @@ UNIT(log_events, attach_again)
     rig_close(&r);
 }
 
+/* What waits for a backend that does not come back is dropped by its age, also if nothing is appended any more. */
+UNIT(log_events, age)
+{
+    struct rig r;
+    struct log_limits brief = wide;
+    brief.events_age_ns = 5 * CLOCK_SECOND;
+    rig_open(&r, &brief, true);
+    points(&r, "p", 0, 5);
+    append(&r);
+    log_detach(r.log, r.cursor);
+    selection_free(&r.sel);
+    log_expire(r.log, 6 * CLOCK_SECOND);
+    CHECK_EQ_U64(log_size(r.log).chunks, 1);
+    log_expire(r.log, 7 * CLOCK_SECOND);
+    CHECK_EQ_U64(log_size(r.log).chunks, 0);
+    CHECK_EQ_U64(account(&r, LEDGER_POINTS).dropped[LEDGER_THINNED], 5);
+    attach(&r, &taker);
+    rig_close(&r);
+}
+
 /* A backend that goes leaves nothing. */
 UNIT(log_events, drop)
 {

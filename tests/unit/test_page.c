@@ -56,8 +56,9 @@ static void rig_open_with(struct rig *r, const char *options)
                                 {ignore_source, ignore_source, ignore, ignore, ignore, ignore_busy, NULL}};
     r->sampler = sampler_new(&o);
     char *paths[] = {r->f.path};
-    CHECK(sampler_configure(r->sampler, &(struct option_list){paths, 1}, UINT64_C(10000000000),
-                            &(struct source_log){.limits = {1 << 20, UINT64_MAX}, .memory = true}));
+    CHECK(sampler_configure(
+        r->sampler, &(struct option_list){paths, 1}, UINT64_C(10000000000),
+        &(struct source_log){.limits = {.size = 1 << 20, .age_ns = UINT64_MAX}, .memory = true}));
     buf_printf(&text, "backends: [{type: prometheus%s}]\n", options);
     r->config = config_parse("test", text.data, text.len, no_env, &mistakes);
     if (!r->config) UNIT_FAIL("%s\n", buf_text(&mistakes));

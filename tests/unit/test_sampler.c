@@ -2,13 +2,18 @@
 #include "unit.h"
 
 #include "../fixture.h"
+#include "log_events.h"
 #include "sampler.h"
 #include "say.h"
+
+#include <mtx/events.h>
+
+#include <sched.h>
 
 static const uint64_t second = 1000000000;
 
 struct seen {
-    int began, ended, sampled, busy;
+    int began, ended, sampled, drained, busy;
     struct source *source;
 };
 static void began(void *arg, struct source *source)
@@ -30,6 +35,10 @@ static void sampled(void *arg)
 {
     ((struct seen *)arg)->sampled++;
 }
+static void drained(void *arg)
+{
+    ((struct seen *)arg)->drained++;
+}
 static void looked(void *arg, bool busy)
 {
     ((struct seen *)arg)->busy = busy;
@@ -50,7 +59,7 @@ struct rig {
 static void configure(struct rig *r, const char *path, uint64_t interval)
 {
     char *items[] = {(char *)(uintptr_t)path};
-    struct source_log log = {.limits = {1 << 20, UINT64_MAX}, .memory = true};
+    struct source_log log = {.limits = {.size = 1 << 20, .age_ns = UINT64_MAX}, .memory = true};
     CHECK(sampler_configure(r->sampler, &(struct option_list){items, 1}, interval, &log));
 }
 
@@ -62,7 +71,7 @@ static void rig_open(struct rig *r)
     fixture_create(&r->f);
     r->ledger = ledger_new();
     struct sampler_options o = {
-        &r->f.clock, r->ledger, NULL, {began, ended, sampling, sampled, sampled, looked, &r->seen}};
+        &r->f.clock, r->ledger, NULL, {began, ended, sampling, sampled, drained, looked, &r->seen}};
     r->sampler = sampler_new(&o);
     REQUIRE(r->sampler);
 }
@@ -188,7 +197,7 @@ UNIT(sampler, one_leads)
     rig_open(&r);
     struct seen other = {0};
     struct sampler_options o = {
-        &r.f.clock, r.ledger, NULL, {began, ended, sampling, sampled, sampled, looked, &other}};
+        &r.f.clock, r.ledger, NULL, {began, ended, sampling, sampled, drained, looked, &other}};
     struct sampler *second_one = sampler_new(&o);
     struct sampler *first = r.sampler;
     configure(&r, r.f.path, 10 * second);
@@ -254,5 +263,79 @@ UNIT(sampler, fresh)
     metrics_snapshot_release(&a);
     metrics_snapshot_release(&b);
     metrics_snapshot_release(&c);
+    rig_close(&r);
+}
+
+static void record(struct rig *r, int n)
+{
+    for (int i = 0; i < n; i++) metrics_point(metrics_points(r->f.registry, "p"), i);
+}
+
+/* All that is recorded goes into the ring of one CPU. */
+static void stay_here(void)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)sched_getcpu(), &one);
+    CHECK_EQ_I64(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+/* Events are taken when an interval ends, when a ring is half full, at once if that happens again and again, and at
+ * the end. */
+UNIT(sampler, drains)
+{
+    struct rig r;
+    rig_open(&r);
+    configure(&r, r.f.path, 10 * second);
+    sampler_step(r.sampler);
+    struct log *log = r.seen.source->log;
+    CHECK(log_reserve(log, "b"));
+    stay_here();
+    record(&r, 5);
+    pass(&r, 10 * second);
+    CHECK_EQ_I64(r.seen.drained, 0);
+    CHECK_EQ_U64(log_size(log).chunks, 1);
+    pass(&r, 10 * second);
+    CHECK_EQ_U64(log_size(log).chunks, 1); /* nothing came: nothing is appended */
+    int before = r.seen.sampled;
+    r.f.ahead += 10 * second - clock_wall(&r.f.clock) % (10 * second) + second; /* no interval ends soon */
+    pass(&r, second);
+    before = r.seen.sampled;
+    for (int i = 1; i <= 5; i++) {
+        record(&r, 900); /* of 48 bytes each: more than half of 64 KiB */
+        pass(&r, i == 1 ? second / 5 : second / 20);
+        CHECK_EQ_I64(r.seen.drained, i);
+    }
+    CHECK_EQ_I64(r.seen.sampled, before);
+    CHECK_EQ_U64(log_size(log).chunks, 6);
+    record(&r, 5);
+    sampler_finish(r.sampler);
+    CHECK_EQ_U64(log_size(log).chunks, 7);
+    rig_close(&r);
+}
+
+/* What is recorded in a segment that was replaced is taken until its writers are still. */
+UNIT(sampler, drains_what_was_replaced)
+{
+    struct rig r;
+    rig_open(&r);
+    configure(&r, r.f.path, second);
+    sampler_step(r.sampler);
+    struct source *old = r.seen.source;
+    CHECK(log_reserve(old->log, "b"));
+    unlink(r.f.path);
+    pass(&r, 3 * second);
+    CHECK(old->replaced);
+    for (int i = 0; i < 20; i++) {
+        record(&r, 1);
+        pass(&r, second);
+    }
+    CHECK(!old->ended);
+    CHECK(log_size(old->log).chunks >= 20);
+    record(&r, 1);
+    uint64_t had = log_size(old->log).chunks;
+    pass(&r, 20 * second);
+    CHECK(old->ended);
+    CHECK_EQ_U64(log_size(old->log).chunks, had + 1);
     rig_close(&r);
 }

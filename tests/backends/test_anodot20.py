@@ -36,12 +36,12 @@ class Anodot(fake.Service):
                 continue
             kind = p.pop("target_type")
             key = p.pop("what"), tuple(sorted((k, v) for k, v in p.items() if k != "ver"))
-            need(self.last.get(key, 0) <= s["timestamp"], f"{key} goes back in time")
-            self.last[key] = s["timestamp"]
             if (key, kind, s["timestamp"]) in self.seen:  # all properties together are the identity
                 need(self.seen[key, kind, s["timestamp"]] == s["value"], f"sent again with another number: {s}")
                 self.duplicates += 1
                 continue
+            need(self.last.get(key, 0) <= s["timestamp"], f"{key} goes back in time: {s}")
+            self.last[key] = s["timestamp"]
             self.seen[key, kind, s["timestamp"]] = s["value"]
             if kind == "counter":
                 self.sums[key] = self.sums.get(key, 0) + s["value"]

@@ -14,6 +14,7 @@ class Apptuit(fake.Service):
     def __init__(self, context=None):
         super().__init__(context)
         self.last = {}  # (metric, tags) -> value
+        self.values = {}  # (metric, tags, time) -> value
         self.refuse = set()
 
     def accept(self, r):
@@ -35,6 +36,7 @@ class Apptuit(fake.Service):
                 continue
             tags = tuple(sorted((k, v) for k, v in p["tags"].items() if k != "host"))
             self.last[p["metric"], tags] = p["value"]
+            need(self.values.setdefault((p["metric"], tags, p["timestamp"]), p["value"]) == p["value"], f"another value at {p}")
         if errors:
             body = {"success": len(points) - len(errors), "failed": len(errors), "errors": errors}
             return 400, json.dumps(body).encode(), ()

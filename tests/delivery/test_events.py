@@ -23,6 +23,8 @@ sys.path[:0] = [f"{HERE}/../backends", HERE]
 import harness  # noqa: E402
 import storm  # noqa: E402
 from harness import check, equal  # noqa: E402
+from test_anodot20 import Anodot  # noqa: E402
+from test_apptuit import Apptuit  # noqa: E402
 from test_chouette import Redis  # noqa: E402
 from test_librato import Librato  # noqa: E402
 from test_wavefront import Wavefront  # noqa: E402
@@ -92,6 +94,44 @@ class StormyWavefront(storm.Storm, Wavefront):
         return f"{{type: wavefront, url: '{self.url}', token: sesame, {RETRY}}}"
 
 
+class StormyApptuit(storm.Storm, Apptuit):
+    types = {"points"}
+
+    def __init__(self, dice):
+        super().__init__()
+        self.begin_storm("apptuit", dice)
+
+    def what(self, r):
+        return [f"{p['metric']} {p['tags']} {p['timestamp']}" for p in r.json()]
+
+    def received(self):
+        points = {(int(dict(tags)["worker"]), t - FIRST): v for (name, tags, t), v in self.values.items() if name == "load_point"}
+        check(all(v == i for (_, i), v in points.items()), "no torn point")
+        return {"points": set(points)}
+
+    def config(self):
+        return f"{{type: apptuit, url: '{self.url}', token: sesame, {RETRY}}}"
+
+
+class StormyAnodot(storm.Storm, Anodot):
+    types = {"points"}
+
+    def __init__(self, dice):
+        super().__init__()
+        self.begin_storm("anodot20", dice)
+
+    def what(self, r):
+        return [f"{s['properties']} {s['timestamp']}" for s in r.json()]
+
+    def received(self):
+        points = {(int(dict(key[1])["worker"]), t - FIRST): v for (key, _, t), v in self.seen.items() if key[0] == "load_point"}
+        check(all(v == i for (_, i), v in points.items()), "no torn point")
+        return {"points": set(points)}
+
+    def config(self):
+        return f"{{type: anodot20, url: '{self.url}', token: open sesame, {RETRY}}}"
+
+
 class StormyRedis(Redis):
     types = {"logs", "points"}
 
@@ -127,7 +167,7 @@ class Round:
     def __init__(self, seed):
         dice = storm.dice_of(seed)
         self.dice, self.life = next(dice), 0
-        makers = [StormyLibrato, StormyWavefront] + ([StormyRedis] if shutil.which("redis-server") else [])
+        makers = [StormyLibrato, StormyWavefront, StormyApptuit, StormyAnodot] + ([StormyRedis] if shutil.which("redis-server") else [])
         self.services = [make(next(dice)) for make in makers]
         self.bench = harness.Bench("\n  - ".join(s.config() for s in self.services))
         self.out = open(f"{self.bench.work}/emit", "w")

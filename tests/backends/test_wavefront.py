@@ -3,8 +3,10 @@
 socket whose other end hangs up now and then."""
 import base64
 import json
+import os
 import re
 import socketserver
+import subprocess
 import threading
 import urllib.parse
 
@@ -62,6 +64,27 @@ def read_span(line):
     return name, ids.group(1), ids.group(2), tags
 
 
+def read_event(line):
+    """An @Event line as the JSON of an event."""
+    match = re.match(r"@Event (\d{13}) (\d{13}) ", line)
+    need(match and match.group(1) < match.group(2), f"start and end in {line!r}")
+    name, at = read_text(line, match.end())
+    annotations, hosts, tags = {}, [], []
+    need(name.strip(), f"a name in {line!r}")
+    while at < len(line):
+        key = re.compile(r" ([A-Za-z0-9_]+)=").match(line, at)
+        need(key, f"an annotation at {at} of {line!r}")
+        value, at = read_text(line, key.end())
+        need(value.strip(), f"{key.group(1)} of {line!r}")
+        if key.group(1) in ("host", "tag"):
+            (hosts if key.group(1) == "host" else tags).append(value)
+        else:
+            need(key.group(1) not in annotations, f"{key.group(1)} twice in {line!r}")
+            annotations[key.group(1)] = value
+    return {"name": name, "annotations": annotations, "hosts": hosts, "startTime": int(match.group(1)),
+            "endTime": int(match.group(2)), "tags": tags}
+
+
 class Lines:
     """What a receiver makes of lines."""
 
@@ -117,7 +140,10 @@ class Lines:
         for line in text.split("\n"):
             if not line:
                 continue
-            if kind == "trace":
+            if line.startswith("@Event "):
+                need(kind in (None, "event"), f"an event among {kind}")
+                self.events.append(read_event(line))
+            elif kind == "trace":
                 name, trace, span, tags = read_span(line)
                 self.spans[trace, span] = name, tags
             elif kind == "spanLogs":
@@ -184,7 +210,8 @@ class Wavefront(fake.Service, Lines):
 class Proxy(Lines):
     """Lines on a socket. Hangs up after each so many connections' worth of reads, as a proxy does when idle."""
 
-    def __init__(self):
+    def __init__(self, kind=None):
+        """kind: "trace" for the port of spans, where span logs are objects."""
         super().__init__()
         outer = self
         self.connections = self.hangups = 0
@@ -199,7 +226,8 @@ class Proxy(Lines):
                         with outer.lock:
                             try:
                                 need(line.endswith(b"\n"), "a whole line")
-                                outer.read(line.decode())
+                                text = line.decode()
+                                outer.read(text, "spanLogs" if kind and text[0] == "{" else kind)
                             except Violation as violation:
                                 outer.violations.append(str(violation))
                 except TimeoutError:
@@ -247,6 +275,44 @@ def totals(found):
     return compare
 
 
+def proxy_events():
+    """Events and points to the proxy's usual port, spans to the one for them; without it they are left out, and counted."""
+    service, traces = Proxy(), Proxy("trace")
+    with harness.Bench(tcp(service).replace("counters: delta", f"tcp_traces: '127.0.0.1:{traces.port}', application: shop, exclude: ['mtx.*']")) as b:
+        load = subprocess.Popen([f"{harness.BUILD}/tests/delivery/emit", "2", "20000"], env=b.env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        harness.children.append(load)
+        harness.until(10, lambda: os.path.exists(b.segment))
+        b.start()
+        b.intervals(2)
+        load.terminate()
+        n = sum(int(line.split("\t")[1]) for line in load.communicate()[0].splitlines())
+        b.stop()
+    harness.check(n > 20, f"there were events: {n}")
+    harness.equal(len(traces.spans), n, "proxy: spans")
+    harness.equal({tags["application"] + tags["cluster"] for _, tags in traces.spans.values()}, {"shopnone"}, "proxy: whose spans")
+    harness.equal(len([1 for (name, _), _ in service.values if name == "load.point"]), n, "proxy: points")
+    harness.check(len(service.events) >= n // 10, f"proxy: {len(service.events)} events")
+    harness.equal({e["annotations"]["type"] for e in service.events}, {"load.deploys"}, "proxy: their stream")
+    harness.equal(service.violations[:3] + traces.violations[:3], [], "proxy: violations")
+    service.stop()
+    traces.stop()
+
+    service = Proxy()
+    with harness.Bench(tcp(service).replace("counters: delta", "exclude: ['mtx.*'], events: [spans]")) as b:
+        load = subprocess.Popen([f"{harness.BUILD}/tests/delivery/emit", "1", "20000"], env=b.env, stdout=subprocess.DEVNULL, start_new_session=True)
+        harness.children.append(load)
+        harness.until(10, lambda: os.path.exists(b.segment))
+        b.start()
+        harness.check(harness.until(10, lambda: "events are left out" in b.log()), "proxy: spans without a port for them are reported")
+        load.terminate()
+        load.wait()
+        b.stop()
+        harness.check(re.search(r"delivered=0 merged=0 dropped=[1-9]\d* signal=spans", b.log()), f"and counted: {b.log()[-300:]}")
+        harness.check("signal=points" not in b.log(), "nothing but spans was taken")
+    harness.equal(service.violations[:3], [], "proxy: nothing wrong was sent")
+    service.stop()
+
+
 def main():
     harness.answers("wavefront", Wavefront, config, lambda s, name: s.total(name))
     harness.split_and_poison(Wavefront, config, lambda s, name: s.total(name))
@@ -254,6 +320,8 @@ def main():
     harness.example_server(Wavefront, config, totals(lambda s: s.last), seconds=4)
     harness.example_server(Wavefront, deltas, totals(lambda s: s.deltas), seconds=4)
     harness.example_server(Proxy, tcp, totals(lambda s: s.deltas), seconds=4)
+
+    proxy_events()
 
     # The proxy closes an idle connection; what comes next is not lost.
     service = Proxy()

@@ -8,6 +8,7 @@ was in flight at a kill, or had lost its answer.
     MTX_SEED=N                         the same again
 """
 import collections
+import contextlib
 import json
 import os
 import random
@@ -163,6 +164,12 @@ class StormyRedis(Redis):
         return f"{{type: chouette, host: 127.0.0.1, port: {self.door.port}, {RETRY}}}"
 
 
+def received(service):
+    """What has arrived, by type, while nothing more comes."""
+    with getattr(service, "lock", contextlib.nullcontext()):
+        return service.received()
+
+
 class Round:
     def __init__(self, seed):
         dice = storm.dice_of(seed)
@@ -212,7 +219,7 @@ class Round:
         return out
 
     def complete(self):
-        got = [s.received() for s in self.services]
+        got = [received(s) for s in self.services]
         return all(len(one[t]) + self.gone[t] >= len(self.every[t]) for one in got for t in one)
 
     def end(self):
@@ -239,7 +246,7 @@ class Round:
         log = self.bench.log()
         equal(self.gone["damaged"] + self.gone["killed"], 0, "no event is damaged")
         for s in self.services:
-            for kind, got in s.received().items():
+            for kind, got in received(s).items():
                 every = self.every[kind]
                 check(got <= every, f"{s.book.name}: nothing that was not emitted: {sorted(got - every)[:3]}")
                 equal(len(got) + self.gone[kind], len(every), f"{s.book.name}: {kind}: all that had room ({self.gone[kind]} had none)")

@@ -54,7 +54,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
-        self.life = self.server.service.life
+        service = self.server.service
+        with service.lock:
+            self.life = service.life
+            service.open.add(self.client_address[1])
+            service.met.add(self.client_address[1])
+
+    def finish(self):
+        try:
+            super().finish()
+        finally:
+            with self.server.service.lock:
+                self.server.service.open.discard(self.client_address[1])
 
     def log_message(self, *_):
         pass
@@ -111,6 +122,7 @@ class Service:
         self.requests, self.violations, self.tricks = [], [], []
         self.life = 0  # which run of the exporter: a connection belongs to the one that was there when it was made
         self.busy = 0  # requests that are being answered
+        self.open, self.met = set(), set()  # the clients' ports: of connections that are open; of all
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.service = self
         if context:
@@ -130,6 +142,14 @@ class Service:
     def next_trick(self, request):
         """What answers this request, in place of accept(); None: accept() does. Called under the lock."""
         return self.tricks.pop(0) if self.tricks and self.is_data(request) else None
+
+    def has_heard_all(self, patience):
+        """Waits until all that clients which have ended had sent was read: connections are accepted in turn, and end after
+        their last request. False if some client is still there."""
+        with socket.create_connection(("127.0.0.1", self.port)) as probe:
+            mine = probe.getsockname()[1]
+            patience(lambda: mine in self.met)
+        return patience(lambda: not self.open)
 
     def script(self, *tricks):
         with self.lock:

@@ -191,6 +191,10 @@ class Round:
                                     stdout=subprocess.PIPE, stderr=errors, text=True)
 
     def settle(self):
+        """What an exporter that has ended had sent was read, in its own life."""
+        for s in self.services:
+            if hasattr(s, "has_heard_all"):
+                check(s.has_heard_all(lambda condition: harness.until(10, condition)), f"{s.book.name} has heard all")
         time.sleep(0.02)
         harness.until(5, lambda: not any(s.busy for s in self.services))
 

@@ -204,6 +204,26 @@ check "SIGTERM ends it" ends_well $fourth
 check "--once" status 0 sh -c "'$exporter' --once >$work/once 2>/dev/null"
 check "--once prints the table" says "huge" "$work/once"
 check "--once prints the page" says "huge_total 18446744073709551615" "$work/once"
+
+# Events are taken by --once, too, and only once.
+export MTX_SEGMENT=$segment.events
+setsid "$MTX_BUILD/tests/delivery/emit" 1 50000 >"$work/emitted" &
+emitter=$!
+pids+=($emitter)
+recorded() { [ "$("$MTX_BUILD/tools/mtxctl" events --once --type logs 2>/dev/null | wc -l)" -gt 4 ]; }
+check "events are recorded" until_true 10 recorded
+check "the emitter ends" ends_well $emitter
+lines() { # lines WANT PATTERN FILE
+    local got
+    got=$(grep -cE "$2" "$3")
+    [ "$got" = "$1" ] || { echo "$got lines, not $1" && return 1; }
+}
+n=$(cut -f2 "$work/emitted")
+check "--once with events" status 0 sh -c "'$exporter' --once >$work/events 2>/dev/null"
+check "--once takes log lines" lines "$n" '^[0-9-]+ [0-9:.]+ INFO +load\.log: 0 [0-9]+$' "$work/events"
+check "--once takes spans" lines "$n" ' SPAN +load\.span 1ms ' "$work/events"
+check "--once again" status 0 sh -c "'$exporter' --once >$work/again 2>/dev/null"
+check "nothing comes twice" lines 0 ' load\.' "$work/again"
 exec 9>&-
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

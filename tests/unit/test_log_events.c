@@ -184,6 +184,7 @@ UNIT(log_events, damage)
     struct rig r;
     struct event_chunk chunk;
     size_t refused = 0;
+    metrics_event_decoder_t *decoder = metrics_event_decoder_new();
     rig_open(&r, &wide, false);
     points(&r, "p", 0, 3);
     metrics_log(metrics_logger(r.f.registry, "l"), METRICS_LOG_INFO, "line");
@@ -192,11 +193,13 @@ UNIT(log_events, damage)
         r.chunk.data[at] = (char)(r.chunk.data[at] ^ 0x55);
         bool good = event_chunk_open(&chunk, r.chunk.data, r.chunk.len, true);
         refused += !good;
+        for (size_t i = 0; good && i < chunk.n; i++) CHECK(event_chunk_get(&chunk, i, decoder) != NULL);
         if (good) event_chunk_free(&chunk);
         CHECK(!event_chunk_open(&chunk, r.chunk.data, at, true));
         r.chunk.data[at] = (char)(r.chunk.data[at] ^ 0x55);
     }
     CHECK(refused > 50);
+    metrics_event_decoder_free(&decoder);
     rig_close(&r);
 }
 

@@ -280,6 +280,18 @@ static void stay_here(void)
     CHECK_EQ_I64(sched_setaffinity(0, sizeof one, &one), 0);
 }
 
+/* How long until something was drained between two intervals for the n-th time. */
+static uint64_t until_drained(struct rig *r, int n)
+{
+    uint64_t from = r->f.ahead;
+    for (int i = 0; i < 1000 && r->seen.drained < n; i++) {
+        uint64_t next = sampler_step(r->sampler), now = clock_mono(&r->f.clock);
+        if (r->seen.drained < n) r->f.ahead += next > now ? next - now : 1000;
+    }
+    CHECK_EQ_I64(r->seen.drained, n);
+    return r->f.ahead - from;
+}
+
 /* Events are taken when an interval ends, when a ring is half full, at once if that happens again and again, and at
  * the end. */
 UNIT(sampler, drains)
@@ -301,11 +313,13 @@ UNIT(sampler, drains)
     r.f.ahead += 10 * second - clock_wall(&r.f.clock) % (10 * second) + second; /* no interval ends soon */
     pass(&r, second);
     before = r.seen.sampled;
-    for (int i = 1; i <= 5; i++) {
+    uint64_t took[5];
+    for (int i = 0; i < 5; i++) {
         record(&r, 900); /* of 48 bytes each: more than half of 64 KiB */
-        pass(&r, i == 1 ? second / 5 : second / 20);
-        CHECK_EQ_I64(r.seen.drained, i);
+        took[i] = until_drained(&r, i + 1);
     }
+    CHECK(took[0] <= second / 8);
+    CHECK(took[4] < second / 50);
     CHECK_EQ_I64(r.seen.sampled, before);
     CHECK_EQ_U64(log_size(log).chunks, 6);
     record(&r, 5);
@@ -337,5 +351,23 @@ UNIT(sampler, drains_what_was_replaced)
     pass(&r, 20 * second);
     CHECK(old->ended);
     CHECK_EQ_U64(log_size(old->log).chunks, had + 1);
+    rig_close(&r);
+}
+
+/* A segment that is no longer asked for is drained a last time. */
+UNIT(sampler, drains_before_it_leaves)
+{
+    struct rig r;
+    rig_open(&r);
+    configure(&r, r.f.path, 10 * second);
+    sampler_step(r.sampler);
+    struct source *source = r.seen.source;
+    CHECK(log_reserve(source->log, "b"));
+    record(&r, 5);
+    struct log *log = log_retain(source->log);
+    configure(&r, "/dev/shm/mtx-none.seg", 10 * second);
+    sampler_step(r.sampler);
+    CHECK_EQ_U64(log_size(log).chunks, 1);
+    log_release(&log);
     rig_close(&r);
 }

@@ -40,6 +40,7 @@ static bool consumer_take_snapshot(struct consumer *c, struct feed *f)
     w->feed = f;
     w->next.stamp = consumer_stamp(c, h->wall_ns, w->next.last_stamp);
     view_begin(&w->view, w->next.replaced ? &c->replaced : &c->selection, w->next.stamp, h->interval_ns);
+    log_begun(f->log, f->cursor, &w->next);
     if (!view_segment(&w->view, f->segment) || !view_add(&w->view, w->next.snapshot, w->next.base)) {
         consumer_let_go(c);
         return false;

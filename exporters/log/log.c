@@ -140,6 +140,13 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
     return next->snapshot != NULL;
 }
 
+void log_begun(struct log *log, int cursor, const struct log_next *next)
+{
+    pthread_mutex_lock(&log->lock);
+    log_note_begun(log, &log->cursors[cursor], next);
+    pthread_mutex_unlock(&log->lock);
+}
+
 /* The position moves on, as the account already did. */
 static void log_advance(struct log *log, struct log_cursor *c, struct log_next *next, size_t n)
 {

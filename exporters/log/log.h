@@ -185,6 +185,9 @@ struct log_next {
  */
 bool log_next(struct log *log, int cursor, struct log_next *next);
 
+/* The receiver has set next->stamp, and is about to send it: no other log will use that time for another interval. */
+void log_begun(struct log *log, int cursor, const struct log_next *next);
+
 /* What happened to readings: so many were delivered, as so many points, so many dropped for a reason, and so many
  * left out (LEDGER_LEFT_OUT). */
 struct log_outcome {

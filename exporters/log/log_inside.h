@@ -303,8 +303,9 @@ void log_gap_load(struct log *log, const char *backend, const char *text);
 
 /* --- log_note.c --- */
 
-/* Notes in the segment what this cursor was just sent: readings of the entry it is at, under that time, or all of
+/* Notes in the segment what this cursor is being sent from now on, or was just sent: readings of the entry it is at, under that time, or all of
  * its base, counted from that one. */
+void log_note_begun(struct log *log, const struct log_cursor *c, const struct log_next *next);
 void log_note_partly(struct log *log, const struct log_cursor *c, uint64_t stamp);
 void log_note_whole(struct log *log, const struct log_cursor *c, const metrics_snapshot_t *from);
 

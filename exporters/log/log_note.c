@@ -10,8 +10,8 @@
  * intervals between `before` and `from` were sent, at most through `some`: a log whose base is older than that
  * does not know them.
  *
- * `stamp` is the time, in seconds, under which the last interval was sent: a log that does not know it would use
- * it again.
+ * `stamp` is the time, in seconds, under which the last interval was sent, or is being sent (then that is `partly`):
+ * a log that does not know it would use it again.
  */
 #include "log_inside.h"
 
@@ -22,7 +22,7 @@
 
 struct note {
     uint64_t from, through, before, some, stamp;
-    uint64_t partly, of, readings; /* of the interval whose number ends in these 16 bits */
+    uint64_t partly, of, readings; /* of the interval whose number ends in these 16 bits; of is 0: of none */
 };
 #define NOTE_24 UINT64_C(0xffffff)
 
@@ -51,7 +51,7 @@ static void note_set(const struct log *log, const struct log_cursor *c, const st
     uint64_t words[LOG_NOTE_WORDS] = {n->from << 32 | n->through, n->before, 0, n->some << 32};
     if (!log->memory.get || n->through > UINT32_MAX) return;
     if (n->stamp <= UINT32_MAX) words[3] |= n->stamp;
-    if (n->readings && n->of <= NOTE_24) words[2] = n->partly << 48 | n->of << 24 | n->readings;
+    if (n->of && n->of <= NOTE_24) words[2] = n->partly << 48 | n->of << 24 | n->readings;
     log->memory.set(log->memory.arg, c->name, words);
 }
 
@@ -65,6 +65,21 @@ static uint64_t base_epoch(const metrics_snapshot_t *base)
 static void note_stamp(struct note *n, uint64_t stamp)
 {
     if (stamp / CLOCK_SECOND > n->stamp) n->stamp = stamp / CLOCK_SECOND;
+}
+
+void log_note_begun(struct log *log, const struct log_cursor *c, const struct log_next *next)
+{
+    struct note n;
+    const struct log_entry *e = log_at(log, next->through);
+    if (!log->memory.get || !c->name || !e) return;
+    note_get(log, c->name, &n);
+    if (e->epoch <= n.through) return;
+    note_stamp(&n, next->stamp);
+    uint64_t partly = e->epoch & 0xffff;
+    if (n.partly != partly) n.readings = 0;
+    n.partly = partly;
+    if (!n.readings) n.of = 1;
+    note_set(log, c, &n);
 }
 
 void log_note_partly(struct log *log, const struct log_cursor *c, uint64_t stamp)
@@ -96,7 +111,7 @@ void log_note_whole(struct log *log, const struct log_cursor *c, const metrics_s
     const metrics_snapshot_header_t *h = metrics_snapshot_header(c->base);
     note_get(log, c->name, &n);
     note_stamp(&n, c->last_stamp);
-    n.readings = 0;
+    n.readings = n.of = 0;
     if (h->epoch < n.through) {
         if (h->epoch > n.before) n.before = h->epoch;
     } else if (!from && !h->first_export) {
@@ -207,7 +222,7 @@ uint64_t log_last_stamp(const struct log *log, const struct log_cursor *c, const
 {
     struct note n;
     if (note_get(log, c->name, &n) <= 0 || e->epoch <= n.through) return c->last_stamp;
-    bool goes_on = n.readings && (e->epoch & 0xffff) == n.partly;
+    bool goes_on = n.of && (e->epoch & 0xffff) == n.partly;
     uint64_t stamp = n.stamp * CLOCK_SECOND;
     return goes_on || stamp < c->last_stamp ? c->last_stamp : stamp;
 }

@@ -535,7 +535,7 @@ static int recall(void *arg, const char *backend, uint64_t words[LOG_NOTE_WORDS]
 {
     (void)backend;
     memcpy(words, arg, LOG_NOTE_WORDS * sizeof *words);
-    return words[0] != 0;
+    return (words[0] | words[1] | words[2] | words[3]) != 0;
 }
 static void note(void *arg, const char *backend, const uint64_t words[LOG_NOTE_WORDS])
 {
@@ -633,6 +633,38 @@ static uint64_t reader_stamp(struct reader *r, uint64_t stamp)
     next.stamp = stamp;
     log_done(r->log, r->cursor, &next);
     return last;
+}
+
+/* Breaks if an exporter that is killed while it sends leaves no trace of the time: the log that sends the interval again
+ * uses the same one, another log a later one. */
+UNIT(log, the_stamp_of_what_was_begun_is_known)
+{
+    const uint64_t second = 1000000000;
+    struct rig rig;
+    struct log_next next;
+    uint64_t words[LOG_NOTE_WORDS] = {0};
+    rig_open(&rig, NULL);
+    struct reader *r = rig_live(&rig, true, words);
+    rig_append(&rig, 5);
+    REQUIRE(log_next(rig.log, r->cursor, &next));
+    next.stamp = 10 * second;
+    log_begun(rig.log, r->cursor, &next);
+    log_undo(rig.log, r->cursor, &next);
+    REQUIRE(log_next(rig.log, r->cursor, &next));
+    CHECK_EQ_U64(next.last_stamp, 0);
+    log_undo(rig.log, r->cursor, &next);
+    rig_stop(&rig);
+    r = rig_live(&rig, false, words);
+    rig_append(&rig, 0);
+    REQUIRE(log_next(rig.log, r->cursor, &next));
+    CHECK_EQ_U64(next.last_stamp, 10 * second);
+    log_undo(rig.log, r->cursor, &next);
+    rig_stop(&rig);
+    r = rig_live(&rig, true, words);
+    REQUIRE(log_next(rig.log, r->cursor, &next));
+    CHECK_EQ_U64(next.last_stamp, 0);
+    log_undo(rig.log, r->cursor, &next);
+    rig_close(&rig);
 }
 
 /* Breaks if a log that is new, or older, sends an interval under the second of the last one; and if what waited in

@@ -61,6 +61,7 @@ struct log_memory {
     void *arg;
     uint64_t log;  /* the number of the log to which the last interval was appended; 0 = none */
     uint64_t last; /* that interval; 0 = none */
+    uint64_t wall; /* the time of the call; 0 = not known */
 };
 
 /*

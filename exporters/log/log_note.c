@@ -217,14 +217,24 @@ static void log_believe(struct log *log, struct log_cursor *c)
     log_learn(log, c, &n);
 }
 
+/* What still waits in the log that was used last goes out under its own time, which is not later than when this one
+ * took its place: rounded up, as a service may do. */
+static uint64_t foreign_stamp(const struct log *log, const struct log_entry *e)
+{
+    const struct log_memory *m = &log->memory;
+    bool first = m->last && m->log != log->owner.number && e->epoch > m->last;
+    return first ? (m->wall + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND : 0;
+}
+
 /* What waits from before, and what goes on after it was sent in part, keep their own times. */
 uint64_t log_last_stamp(const struct log *log, const struct log_cursor *c, const struct log_entry *e)
 {
     struct note n;
-    if (note_get(log, c->name, &n) <= 0 || e->epoch <= n.through) return c->last_stamp;
+    uint64_t stamp = c->last_stamp, foreign = foreign_stamp(log, e);
+    if (foreign > stamp) stamp = foreign;
+    if (note_get(log, c->name, &n) <= 0 || e->epoch <= n.through) return stamp;
     bool goes_on = n.of && (e->epoch & 0xffff) == n.partly;
-    uint64_t stamp = n.stamp * CLOCK_SECOND;
-    return goes_on || stamp < c->last_stamp ? c->last_stamp : stamp;
+    return goes_on || n.stamp * CLOCK_SECOND < stamp ? stamp : n.stamp * CLOCK_SECOND;
 }
 
 /* --- Joining --- */

@@ -83,14 +83,15 @@ static void source_set_note(void *leader, const char *backend, const uint64_t wo
     metrics_leader_set_note(leader, backend, words);
 }
 
-static void source_join(struct source *s, bool said)
+static void source_join(struct source *s, const metrics_clock_t *clock, bool said)
 {
     log_join(s->log,
              &(struct log_memory){.get = source_get_note,
                                   .set = source_set_note,
                                   .arg = s->leader,
                                   .log = metrics_leader_log(s->leader),
-                                  .last = metrics_leader_last(s->leader)},
+                                  .last = metrics_leader_last(s->leader),
+                                  .wall = clock_wall(clock)},
              said);
 }
 
@@ -104,7 +105,7 @@ struct source *source_open(const char *path, const metrics_clock_t *clock, const
     if (s && s->leader) source_prove(s);
     if (s && s->leader) s->fresh = fresh_new(metrics_leader_reader(s->leader), clock);
     bool good = s && s->fresh && source_open_log(s, log, ledger, error);
-    if (good) source_join(s, log->memory);
+    if (good) source_join(s, clock, log->memory);
     if (good) source_events_begin(&s->events, s->leader, s->fresh, s->log, s->path);
     if (s && !good) source_free(&s);
     return s;

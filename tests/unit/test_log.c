@@ -553,6 +553,8 @@ static void copy_file(const char *from, const char *to)
     fclose(out);
 }
 
+static uint64_t joined; /* when */
+
 /* An exporter begins, whose log is in the file, or in memory. */
 static struct reader *rig_live(struct rig *r, bool file, uint64_t words[LOG_NOTE_WORDS])
 {
@@ -562,7 +564,7 @@ static struct reader *rig_live(struct rig *r, bool file, uint64_t words[LOG_NOTE
         r->ledger = ledger_new();
         r->log = log_new(&wide, r->ledger);
     }
-    struct log_memory memory = {recall, note, words, 0, metrics_leader_last(r->f.leader)};
+    struct log_memory memory = {recall, note, words, 0, metrics_leader_last(r->f.leader), joined};
     log_join(r->log, &memory, true);
     return rig_attach(r, "r");
 }
@@ -690,5 +692,23 @@ UNIT(log, the_last_stamp_of_another_log_is_known)
     rig_append(&rig, 0);
     CHECK_EQ_U64(reader_stamp(r, 20 * second), 10 * second);
     CHECK_EQ_U64(reader_stamp(r, 50 * second), 40 * second);
+    rig_close(&rig);
+}
+
+/* Breaks if a log takes the second of what another one took and has not sent yet: that one will be sent under it. */
+UNIT(log, the_second_of_what_waits_elsewhere_is_taken)
+{
+    const uint64_t second = 1000000000;
+    struct rig rig;
+    uint64_t words[LOG_NOTE_WORDS] = {0};
+    rig_open(&rig, NULL);
+    rig_live(&rig, true, words);
+    rig_append(&rig, 5); /* waits */
+    rig_stop(&rig);
+    joined = 15 * second + second / 2;
+    struct reader *r = rig_live(&rig, false, words);
+    rig_append(&rig, 0);
+    CHECK_EQ_U64(reader_stamp(r, 17 * second), 16 * second);
+    joined = 0;
     rig_close(&rig);
 }

@@ -410,6 +410,7 @@ static void choose_themes(struct world *w)
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
     w->logs_move = w->themes & THEME_MEMORY;
+    if (w->logs_move) audit_logs_move();
     shared->disk.journal = w->themes & THEME_POWER;
 }
 
@@ -433,6 +434,7 @@ static void finish(struct world *w)
     struct setup setup = {.backends = world_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
     if (setup.log == SETUP_MEMORY) setup.log = SETUP_FILE;
     shared->lives[0] = (struct shared_life){0};
+    world_logs_elsewhere(w, &setup);
     world_start(w, 0, &setup);
     for (int i = 0; i < 2; i++) {
         do_add(w);

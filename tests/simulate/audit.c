@@ -36,6 +36,11 @@ void audit_drops(unsigned backend, bool drops)
     book.backends[backend].drops = drops;
 }
 
+void audit_logs_move(void)
+{
+    book.logs_move = true;
+}
+
 void audit_lost(struct line *line, double n)
 {
     line->owed -= n;

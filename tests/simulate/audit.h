@@ -26,6 +26,10 @@ void audit_begin(void);
 void audit_backend(unsigned backend, const struct told_protocol *protocol);
 void audit_drops(unsigned backend, bool drops);
 
+/* Logs lie now here, now there. If several intervals of a second wait in one of them, they go out under the following
+ * seconds, which another one may have used meanwhile: two intervals may have one time. */
+void audit_logs_move(void);
+
 /* --- What happens to segments --- */
 
 /* A new segment at a place, by its incarnation; it is the one that the next calls mean. Returns the letter of its series. */

@@ -74,6 +74,7 @@ struct book {
     double counted[AUDIT_PLACES][AUDIT_SERIES];
     uint64_t requests;
     bool beside[2]; /* each life */
+    bool logs_move;
     unsigned violations;
 };
 extern struct book book;

@@ -39,8 +39,8 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
 {
     struct receipt *was = line_find(l, t);
     if (r->beside && t->value == 0) return;
-    if (!was || was->beside) {
-        line_add(l, r);
+    if (!was) line_add(l, r);
+    if (!was || (book.logs_move && !was->unsure)) { /* if it is the same one, more is told than was counted */
         l->told += t->value;
         return;
     }
@@ -55,10 +55,9 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
 }
 
 /* What is told of two moments must agree, in whatever order it comes: totals only grow, and so do a world's levels. */
-static void told_compare(const struct book_backend *b, const struct told *t, const struct receipt *now,
-                         const struct receipt *was)
+static void told_compare(const struct book_backend *b, const struct told *t, const struct receipt *was)
 {
-    if (was->time == t->time && (was->beside || now->beside)) return;
+    if (was->time == t->time && book.logs_move) return;
     bool falls = was->time < t->time ? was->value > t->value
                  : was->time > t->time ? was->value < t->value
                                        : was->value != t->value || !was->unsure;
@@ -71,11 +70,11 @@ static void told_compare(const struct book_backend *b, const struct told *t, con
  * segment may still come beside those of its successor. */
 static void told_value(struct book_backend *b, struct line *l, const struct told *t, const struct receipt *r)
 {
-    if (r->letter < l->letter || t->replaced) return;
+    if (r->letter < l->letter || t->replaced || r->beside) return;
     if (r->letter > l->letter) l->n = l->last_time = 0;
     struct receipt *same = NULL;
     for (size_t i = 0; i < l->n; i++) {
-        told_compare(b, t, r, &l->receipts[i]);
+        told_compare(b, t, &l->receipts[i]);
         if (l->receipts[i].time == t->time) same = &l->receipts[i];
     }
     if (same)

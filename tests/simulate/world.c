@@ -288,6 +288,12 @@ static void world_launch(struct world *w, unsigned i, const struct setup *setup,
     world_listen(w, i);
 }
 
+void world_logs_elsewhere(struct world *w, const struct setup *setup)
+{
+    for (unsigned p = 0; p < AUDIT_PLACES; p++)
+        if (w->log_of[p] && w->log_of[p] != 1 + setup->log) audit_forgiven((int)p, world_backends(w));
+}
+
 void world_start(struct world *w, unsigned i, const struct setup *setup)
 {
     story_do("exporter %d starts: %s", (int)w->exporters + 1, setup_words(setup, w->services));

@@ -50,6 +50,9 @@ unsigned world_backends(const struct world *w);
 /* Starts one in that place of w->lives. */
 void world_start(struct world *w, unsigned i, const struct setup *setup);
 
+/* What waits in logs that lie elsewhere waits on. */
+void world_logs_elsewhere(struct world *w, const struct setup *setup);
+
 /* --once, beside whatever runs; it has ended when this returns. The place must be free. */
 void world_once(struct world *w, unsigned i, const struct setup *setup);
 

@@ -360,7 +360,8 @@ struct segment_note {
     uint64_t sent;    /* intervals after a << 32 | through b were sent, in one word: it changes at once */
     uint64_t before;  /* so were all through this one; 0 = see `sent` */
     uint64_t partly;  /* an interval mod 2^16 << 48 | its readings << 24 | how many were sent; 0 = of none */
-    uint64_t some;    /* of what is between `before` and a, some were sent, at most through c; sent last under the
+    uint64_t
+        some; /* of what is between `before` and a, some were sent, at most through c; sent last under the
                          time d, in seconds since 1970: c << 32 | d */
 };
 struct segment_delivery {

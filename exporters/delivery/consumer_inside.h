@@ -66,8 +66,8 @@ struct consumer {
     /* Of `stop`, `reopen`, `sending`, `abandoned`, `lag` and `retired`. Nothing else is locked under it. */
     pthread_mutex_t flags;
     bool stop, reopen;
-    bool sending;   /* the thread waits for an answer, and does not touch `work` meanwhile */
-    bool abandoned; /* nor after that: the owner has settled what was under way, and the process ends */
+    bool sending;       /* the thread waits for an answer, and does not touch `work` meanwhile */
+    bool abandoned;     /* nor after that: the owner has settled what was under way, and the process ends */
     struct log_lag lag; /* what consumer_lag() returned last */
     enum consumer_retired { CONSUMER_STAYS, CONSUMER_HANDS_OVER, CONSUMER_GOES } retired;
 

@@ -56,7 +56,8 @@ enum store_opened log_open(const struct log_limits *limits, struct ledger *ledge
  */
 enum { LOG_NOTE_WORDS = 4 };
 struct log_memory {
-    int (*get)(void *arg, const char *backend, uint64_t words[LOG_NOTE_WORDS]); /* 1, 0 without, -1 = was lost */
+    int (*get)(void *arg, const char *backend,
+               uint64_t words[LOG_NOTE_WORDS]); /* 1, 0 without, -1 = was lost */
     void (*set)(void *arg, const char *backend, const uint64_t words[LOG_NOTE_WORDS]);
     void *arg;
     uint64_t log;  /* the number of the log to which the last interval was appended; 0 = none */

@@ -58,7 +58,7 @@ static struct setup some_setup(struct world *w)
         s.max_lag = (unsigned)dice_between(&w->dice, 1000, 1002); /* a change */
     if (w->themes & THEME_MERGING) {
         s.max_lag = (unsigned)dice_below(&w->dice, 4);
-        s.log_kib = once_in(w, 2) ? 64 : 0;
+        s.log_kib = once_in(w, 2) ? (unsigned)dice_between(&w->dice, 2, 64) : 0;
     }
     return s;
 }
@@ -238,7 +238,9 @@ static bool do_mood(struct world *w)
     s->lasts = s->mood >= MOOD_KILLS ? 1 : (unsigned)dice_between(&w->dice, 1, 4);
     s->then = w->themes & THEME_KILLS && s->mood < MOOD_KILLS && once_in(w, 3) ? MOOD_KILLS_LATE : MOOD_GOOD;
     s->calm = s->then ? (unsigned)((w->seed + s->lasts) % 3) : 0;
+    s->fatal = w->themes & THEME_KILLS && once_in(w, 3) ? (unsigned)dice_between(&w->dice, 1, 60) : 0;
     story_do("%s: to the next %u requests it %s", s->protocol->type, s->lasts, mood_words(s->mood));
+    if (s->fatal) story_then("%u steps after the last of them, the exporter is killed", s->fatal);
     if (s->then) story_then("then, after %u more, it %s", s->calm, mood_words(s->then));
     return true;
 }
@@ -421,6 +423,7 @@ static void heal(struct world *w)
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++) {
         w->services[b].lasts = 0;
         w->services[b].then = MOOD_GOOD;
+        w->services[b].fatal = 0;
         if (w->services[b].protocol) service_return(&w->services[b]);
     }
     for (unsigned p = 0; p < AUDIT_PLACES; p++)

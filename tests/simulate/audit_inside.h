@@ -13,7 +13,8 @@ struct receipt {
     unsigned life;
     uint64_t request; /* the number of the request that told it */
     bool unsure;      /* it may come again */
-    bool beside;      /* from an exporter that ran beside another one, and does not know which seconds that one uses */
+    bool
+        beside; /* from an exporter that ran beside another one, and does not know which seconds that one uses */
 };
 
 /* One series at one backend. */

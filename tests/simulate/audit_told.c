@@ -58,12 +58,13 @@ static void told_delta(struct book_backend *b, struct line *l, const struct told
 static void told_compare(const struct book_backend *b, const struct told *t, const struct receipt *was)
 {
     if (was->time == t->time && book.logs_move) return;
-    bool falls = was->time < t->time ? was->value > t->value
+    bool falls = was->time < t->time   ? was->value > t->value
                  : was->time > t->time ? was->value < t->value
                                        : was->value != t->value || !was->unsure;
     if (falls)
-        audit_complain("%s was told that %s is %.0f at %ld after it was %.0f at %ld", b->protocol->type, t->name,
-                       t->value, (long)(t->time - 1800000000), was->value, (long)(was->time - 1800000000));
+        audit_complain("%s was told that %s is %.0f at %ld after it was %.0f at %ld", b->protocol->type,
+                       t->name, t->value, (long)(t->time - 1800000000), was->value,
+                       (long)(was->time - 1800000000));
 }
 
 /* A total or a level. What comes late, since it waited in another log, comes under its own time. Those of an earlier
@@ -137,7 +138,8 @@ void audit_told(unsigned backend, unsigned life, const struct told_list *list, b
 {
     struct book_backend *b = &book.backends[backend];
     bool again = answer == AUDIT_UNSURE && !b->drops, never = answer == AUDIT_NEVER && list->n == 1;
-    struct receipt r = {.life = life, .request = ++book.requests, .unsure = again, .beside = book.beside[life]};
+    struct receipt r = {
+        .life = life, .request = ++book.requests, .unsure = again, .beside = book.beside[life]};
     b->last_request[life] = r.request;
     b->last_unsure[life] = answer == AUDIT_UNSURE;
     tally_told(b, life, list, answer, partly);

@@ -91,6 +91,7 @@ static struct config *load(const char *path)
     if (config && !config_sound(config, &mistakes)) config_free(&config);
     if (!config) say(SAY_ERROR, "the configuration is invalid", "reason", buf_text(&mistakes), NULL);
     buf_free(&mistakes);
+    if (config && shared_mine->log) config->log.size = shared_mine->log;
     return config;
 }
 

@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "shared.h"
 #include "story.h"
 
 #include <stdio.h>
@@ -140,11 +141,14 @@ static bool service_data(struct service *s, struct http_connection *c, const str
         http_answer(c, 400, "{}", false);
         return true;
     }
+    bool last = s->lasts == 1;
     enum mood mood = service_mood(s);
     int partly = mood == MOOD_PARTLY && list.n ? (int)(list.n / 2) : -1;
     service_tell_story(s, &list, mood);
     http_taken(c, request);
     audit_told(s->backend, number, &list, moods[mood].applies, moods[mood].answer, partly);
+    if (last && s->fatal) shared->lives[number].kill_at = shared->lives[number].steps + s->fatal;
+    if (last) s->fatal = 0;
     service_answer(s, c, mood, partly, life);
     return mood != MOOD_KILLS && mood != MOOD_KILLS_LATE;
 }

@@ -51,6 +51,7 @@ struct service {
     unsigned lasts; /* so many more requests */
     enum mood then; /* for one more, if it is not MOOD_GOOD */
     unsigned calm;  /* requests in between that are answered well */
+    unsigned fatal; /* so many steps after the last of them the exporter is killed; 0: it is not */
 };
 
 void service_open(struct service *s, unsigned backend, const struct told_protocol *protocol,

@@ -24,6 +24,7 @@ struct shared_disk {
 struct shared_life {
     uint64_t steps;   /* places come to where it may be killed */
     uint64_t kill_at; /* it kills itself when steps gets there; 0 = never */
+    uint64_t log;     /* size of its log, less than a configuration may say; 0 = as that says */
     bool shuffle;     /* threads take turns at each lock, too */
 };
 

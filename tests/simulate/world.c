@@ -280,10 +280,12 @@ static void world_launch(struct world *w, unsigned i, const struct setup *setup,
                              .seed = dice_next(&w->dice),
                              .alone = world_let_go,
                              .arg = w};
-    *r = (struct running){.setup = *setup, .memory = setup->log == SETUP_MEMORY ? ~0u : 0, .ordinal = ++w->exporters};
+    *r = (struct running){
+        .setup = *setup, .memory = setup->log == SETUP_MEMORY ? ~0u : 0, .ordinal = ++w->exporters};
     setup_write(setup, w->services, w->folder, world_config);
     audit_lives(i, once && world_lives(w, 1 - i));
     shared->lives[i].steps = 0;
+    shared->lives[i].log = (uint64_t)setup->log_kib << 10;
     if (!life_start(&r->life, &plan)) abort();
     world_listen(w, i);
 }
@@ -320,6 +322,7 @@ void world_reload(struct world *w, unsigned i, const struct setup *setup)
     unsigned removed = r->setup.backends & ~setup->backends;
     story_do("SIGHUP for exporter %d: %s", (int)r->ordinal, setup_words(setup, w->services));
     setup_write(setup, w->services, w->folder, world_config);
+    shared->lives[i].log = (uint64_t)setup->log_kib << 10;
     unsigned left = setup_places(&r->setup) & ~setup_places(setup);
     enum setup_place log = r->setup.log;
     r->setup = *setup;

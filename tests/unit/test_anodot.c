@@ -18,7 +18,8 @@ static struct answer judged(int status, const char *body)
  * drop: the service may have accepted it. */
 UNIT(anodot, the_answer_of_somebody_else_is_ambiguous)
 {
-    static const char *const bodies[] = {"", "<html>Welcome to the hotel</html>", "{\"ok\": true}", "[]", "{\"errors\": 3}"};
+    static const char *const bodies[] = {"", "<html>Welcome to the hotel</html>", "{\"ok\": true}", "[]",
+                                         "{\"errors\": 3}"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct answer answer = judged(200, bodies[i]);
         CHECK_EQ_I64(answer.outcome, OUTCOME_RETRY);

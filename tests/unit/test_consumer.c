@@ -17,9 +17,9 @@ static char sent[65536];
 static size_t sends, refused, bytes_seen[64];
 static int status; /* of the answers, 0: none came */
 static bool ambiguous;
-static char tag_seen[64]; /* of the item that was encoded last */
+static char tag_seen[64];   /* of the item that was encoded last */
 static uint64_t stamp_seen; /* of the batch that was encoded last */
-static bool no_jobs2;     /* there is no form for it */
+static bool no_jobs2;       /* there is no form for it */
 
 static void *fake_open(const void *settings, struct buf *why)
 {

@@ -40,8 +40,9 @@ struct consumer *consumer_new(const struct consumer_options *options, struct buf
 void consumer_free(struct consumer **consumer);
 
 /*
- * Begin to follow the log of the segment at `path` (a reference is kept), or leave it; the cursor stays in the log if `keep` says so,
- * else what is queued is dropped as removed. Thread-safe, and neither waits for the backend: a payload that is under way is finished first, by the consumer's thread.
+ * Begin to follow the log of the segment at `path` (a reference is kept), or leave it; the cursor stays in the log if
+ * `keep` says so, else what is queued is dropped as removed. Thread-safe, and neither waits for the backend: a payload
+ * that is under way is finished first, by the consumer's thread.
  * While a predecessor of the same name still has the cursor, the snapshots wait for it to let go.
  * consumer_follow() is false if the log has no cursor left, or without memory.
  */

@@ -34,7 +34,7 @@ static int wavefront_login(struct talk *t, const struct wavefront_settings *s)
     return code;
 }
 
-static int wavefront_sign(struct talk *t, struct payload *request)
+static int wavefront_token(struct talk *t, struct payload *request)
 {
     const struct wavefront_settings *s = (const void *)t->settings.common;
     bool platform = backend_given(s->csp_api_token) || backend_given(s->csp_app_id);
@@ -60,7 +60,7 @@ static void wavefront_reason(const json_t *answer, struct buf *why)
 }
 
 const struct talk_service wavefront_service = {
-    .backend = "wavefront", .sign = wavefront_sign, .reason = wavefront_reason, .later = wavefront_later};
+    .backend = "wavefront", .sign = wavefront_token, .reason = wavefront_reason, .later = wavefront_later};
 
 bool wavefront_is_proxy(const struct job *job)
 {

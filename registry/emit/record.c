@@ -16,7 +16,7 @@ enum {
 
 static void add(struct metrics__out *o, const void *bytes, size_t n)
 {
-    if (o->used <= o->room && n <= o->room - o->used) memcpy(o->bytes + o->used, bytes, n);
+    if (n && o->used <= o->room && n <= o->room - o->used) memcpy(o->bytes + o->used, bytes, n);
     o->used += n;
 }
 

@@ -21,6 +21,7 @@
 
 #include "bench.h"
 #include "leader.h"
+#include "ops_events.h"
 
 enum { EIGHT = 8 };
 
@@ -190,6 +191,13 @@ struct bench_op bench_ops[] = {
     OP(find_many, BENCH_PROCESS),
     OP(find_inc, BENCH_PROCESS),
     OP(find_macro, BENCH_PROCESS),
+    {.name = "ring_put_128", .run = bench_ring_put_128, .two = BENCH_PROCESS},
+    {.name = "ring_put_512", .run = bench_ring_put_512, .two = BENCH_PROCESS},
+    {.name = "event_128", .run = bench_event_128, .two = BENCH_PROCESS},
+    {.name = "event_512", .run = bench_event_512, .two = BENCH_PROCESS},
+    {.name = "span_two_tags", .run = bench_span_two_tags, .two = BENCH_PROCESS},
+    {.name = "log_line", .run = bench_log_line, .two = BENCH_PROCESS},
+    {.name = "log_filtered", .run = bench_log_filtered, .two = BENCH_PROCESS},
 };
 const int bench_op_count = sizeof bench_ops / sizeof *bench_ops;
 
@@ -261,6 +269,7 @@ void bench_open(const char *path)
         snprintf(name, sizeof name, "series.with.a.longer.name%05d", i);
         metrics_counter_inc(metrics_counter(r, name));
     }
+    bench_events_open(path, r);
     b.shared = (uint64_t *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     metrics_error_t error;
     if (metrics_status(r, &error) || metrics_status(b.leaderless, &error)) {

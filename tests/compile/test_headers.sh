@@ -73,10 +73,55 @@ int work(metrics_registry_t *r, const char *city)
     return metrics_status(r, &error);
 }
 C
+read -r -d '' events <<'C'
+#define METRICS_SYSLOG
+#include <mtx/syslog.h>
+#include <mtx/events_read.h>
+int work(metrics_registry_t *r, const char *city, char *header);
+int work(metrics_registry_t *r, const char *city, char *header)
+{
+    static const char *const name[] = {"a", "k", "v"};
+    metrics_spans_t *s = metrics_spans(r, "checkout", "service", "shop");
+    metrics_logger_t *l = metrics_logger(r, "shop");
+    metrics_annotations_t *a = metrics_annotations(r, "deploys");
+    metrics_points_t *p = metrics_points(r, "depth", "k", city);
+    metrics_trace_t t;
+    metrics_span_t apart;
+    metrics_annotation_t live;
+    metrics_field_t fields[2];
+    METRICS_SPAN_SCOPE(s);
+    metrics_spans_v(r, name, 3);
+    metrics_trace_current(&t), metrics_trace_set(&t), metrics_trace_new(&t), metrics_trace_rate(0.5);
+    if (metrics_traceparent_parse(city, &t)) metrics_traceparent_format(&t, header);
+    fields[0] = metrics_field_text("k", city), fields[1] = metrics_field_link("details", "https://example.com");
+    metrics_span_start(s);
+    metrics_span_fail(s);
+    metrics_span_begin_under(&apart, s, metrics_span_trace(s));
+    metrics_span_end(&apart, fields, 2);
+    metrics_span_begin(&apart, s), metrics_span_cancel(&apart);
+    metrics_span_stop(s, metrics_field_text("city", city), metrics_field_int("n", 3), metrics_field_double("x", 1.5),
+                      metrics_field_bool("b", 1), metrics_field_parent(&t), metrics_field_follows(&t),
+                      metrics_field_moment(metrics_now(), "k", "v"));
+    metrics_span_record(s, &t, t.span_id, 1, 2, 0, fields, 2);
+    metrics_log(l, METRICS_LOG_INFO, "%d from %s", 1, city);
+    metrics_log_fields(l, METRICS_LOG_ERROR, "plain");
+    metrics_log_fields(l, METRICS_LOG_ERROR, "with fields", metrics_field_int("n", 3), metrics_field_bool("b", 0));
+    metrics_log_threshold(METRICS_LOG_WARNING);
+    live.size = sizeof live, live.title = city, live.description = live.source = 0;
+    live.start_wall_ns = live.end_wall_ns = 0, live.fields = fields, live.field_count = 1;
+    metrics_annotate(a, &live), metrics_annotate_title(a, "2.1");
+    metrics_point(p, 1.5), metrics_point_at(p, METRICS_POINT_COUNTER, 1, 5, fields, 1);
+    METRICS_LOG(METRICS_LOG_INFO, "shop", "%d", 7);
+    METRICS_ANNOTATE("2.1 is live", "deploys", "service", "shop");
+    METRICS_POINT(3.5, "depth");
+    openlog("shop", LOG_PID, LOG_USER), syslog(LOG_ERR, "%s", city), setlogmask(LOG_UPTO(LOG_INFO)), closelog();
+    return metrics_log_enabled(METRICS_LOG_DEBUG);
+}
+C
 in_function() { printf '#include <mtx/metrics.h>\nvoid f(metrics_registry_t *r, const char *s);\nvoid f(metrics_registry_t *r, const char *s)\n{\n(void)r, (void)s;\n%s\n}\n' "$1"; }
 
 for language in c c++; do
-    for header in metrics snapshot error; do
+    for header in metrics events syslog snapshot events_read error; do
         good "$language <mtx/$header.h> alone" $language -Wno-unused <<<"#include <mtx/$header.h>
             typedef int nothing_else;"
     done
@@ -85,6 +130,17 @@ for language in c c++; do
     nm "$work/out.o" | grep -i ' u ' | grep metrics >"$work/log"
     [ ! -s "$work/log" ]
     verdict $? "$language METRICS_OFF: still needs the library"
+    for level in -O0 -O2; do good "$language $level events" $language $level <<<"$events"; done
+    good "$language events with METRICS_OFF" $language -O0 -DMETRICS_OFF <<<"$events"
+    nm "$work/out.o" | grep -i ' u ' | grep -E 'metrics|syslog|openlog' >"$work/log"
+    [ ! -s "$work/log" ]
+    verdict $? "$language METRICS_OFF: events still need the library"
+    bad "$language a format that does not fit" 'format' $language \
+        < <(in_function 'metrics_log(metrics_logger(r, "l"), METRICS_LOG_INFO, "%d", s);' | sed 's/metrics.h/events.h/')
+    bad "$language a span stopped without a start" 'metrics__span_t' $language \
+        < <(in_function 'metrics_spans_t *t = metrics_spans(r, "t"); metrics_span_stop(t);' | sed 's/metrics.h/events.h/')
+    bad "$language a variable as a service" 'expected|before .s.' $language \
+        < <(in_function 'METRICS_LOG(METRICS_LOG_INFO, s, "x");' | sed 's/metrics.h/events.h/')
     bad "$language a variable as a name" 'expected|before .s.' $language < <(in_function 'METRICS_INC(s);')
     bad "$language a variable as a tag" 'expected|before .s.' $language < <(in_function 'METRICS_INC("orders", "city", s);')
     bad "$language an odd number of tag arguments" 'pairs of tag key and value' $language \

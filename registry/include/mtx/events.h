@@ -388,12 +388,17 @@ void *metrics__site_resolve_points(struct metrics__site *, const char *const *, 
 
 #else /* METRICS_OFF */
 
+static inline char *metrics__same(char *text)
+{
+    return text;
+}
+
 #define metrics_trace_current(out)                     (METRICS__USED(out), (void)0)
 #define metrics_trace_set(...)                         METRICS__USED(__VA_ARGS__)
 #define metrics_trace_new(...)                         METRICS__USED(__VA_ARGS__)
 #define metrics_trace_rate(...)                        METRICS__USED(__VA_ARGS__)
 #define metrics_traceparent_parse(value, out)          (METRICS__USED(value, out), -1 - metrics__zero())
-#define metrics_traceparent_format(trace, buf)         (METRICS__USED(trace), (buf))
+#define metrics_traceparent_format(trace, buf)         (METRICS__USED(trace), metrics__same(buf))
 #define metrics_span_begin(...)                        METRICS__USED(__VA_ARGS__)
 #define metrics_span_begin_under(...)                  METRICS__USED(__VA_ARGS__)
 #define metrics_span_end(...)                          METRICS__USED(__VA_ARGS__)

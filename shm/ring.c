@@ -47,6 +47,11 @@ static uint64_t make_rings(segment_t *seg, uint64_t bytes)
     return none;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* What is in the segment may change at any moment: the sizes that count are those of the copy. */
 static int bind_rings(segment_t *seg, uint64_t at, struct rings *out)
 {
@@ -66,6 +71,8 @@ static int bind_rings(segment_t *seg, uint64_t at, struct rings *out)
                   .lanes = cpus ? seg->lanes_cpu : 0},
         .size = sizes.ring_bytes,
         .cell_count = sizes.cells,
+        .most =
+            least(layout_event_most(sizes.ring_bytes), layout_event_most(sizes.cells * SEGMENT_RING_CELL)),
         .kinds = e->kinds,
         .seg = seg,
     };
@@ -202,7 +209,7 @@ static __attribute__((cold, noinline)) void put_again(const struct rings *r, uns
 
 void ring_put(const struct rings *r, unsigned class, const void *record, uint64_t length)
 {
-    if (__builtin_expect(length > rings_most(r), 0)) {
+    if (__builtin_expect(length > r->most, 0)) {
         ring_refuse(r, class);
         return;
     }

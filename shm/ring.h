@@ -15,6 +15,7 @@ struct rings {
     struct metrics__cells cells; /* the ring of lane l at base + l * stride; the atomic one at atomic */
     uint64_t size;               /* bytes of a lane's data */
     uint64_t cell_count;         /* of the atomic ring */
+    uint64_t most;               /* bytes of the longest record that every ring takes */
     uint64_t *kinds;             /* segment_events.kinds */
     segment_t *seg;
 };
@@ -40,12 +41,5 @@ void ring_put(const struct rings *r, unsigned class, const void *record, uint64_
 
 /* [S] Count a record that cannot be put, whatever room there is. */
 void ring_refuse(const struct rings *r, unsigned class);
-
-/* The longest record that every ring takes. Pure. */
-static inline uint64_t rings_most(const struct rings *r)
-{
-    uint64_t lanes = layout_event_most(r->size), cells = layout_event_most(r->cell_count * SEGMENT_RING_CELL);
-    return lanes < cells ? lanes : cells;
-}
 
 #endif

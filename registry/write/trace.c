@@ -15,8 +15,9 @@ static uint64_t rate = UINT64_MAX; /* a new trace is sampled if its draw is not 
 
 bool metrics__trace_is_set(const metrics_trace_t *trace)
 {
-    static const uint8_t none[16];
-    return memcmp(trace->trace_id, none, sizeof trace->trace_id) != 0;
+    uint64_t id[2];
+    memcpy(id, trace->trace_id, sizeof id);
+    return (id[0] | id[1]) != 0;
 }
 
 void metrics_trace_current(metrics_trace_t *out)

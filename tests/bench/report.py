@@ -92,6 +92,11 @@ GOALS = [
     ("timer, start and stop", "timer", 1, TWO, 1.5),
     ("find, hot name and 2 tags", "find_hot", 1, XADD, 4),
     ("one-line macro form", "find_macro", 1, ("counter_inc", 1), 1.2),
+    ("event of 128 bytes into a ring", "ring_put_128", 1, XADD, 2),
+    ("... 2 processes", "ring_put_128", 2, ("ring_put_128", 1), 1.2),
+    ("event of 512 bytes into a ring", "ring_put_512", 1, XADD, 6),
+    ("event of 128 bytes, clock read and call included", "event_128", 1, XADD, 6),
+    ("span, start and stop, two tags", "span_two_tags", 1, TWO, 1.75),
     ("snapshot of 10,000 counters, per series and lane", "snapshot_cell", 1, XADD, 0.5),
     ("Prometheus page, per line", "page_line", 1, XADD, 10),
 ]

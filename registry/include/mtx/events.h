@@ -18,7 +18,8 @@
  *
  * The promises, the words about safety and the rules for names are those of <mtx/metrics.h>. In particular: everything
  * that does not register or open is async-signal-safe, never waits, never allocates memory and leaves errno alone. It
- * takes as much stack as the event is long, and 1 KiB.
+ * takes as much stack as the event is long, and 1 KiB. It makes no system call, but in a thread without a CPU's ring (no
+ * restartable sequences), which blocks its signals for a moment and, the first time, claims a process slot.
  *
  * Texts of events are UTF-8; bytes that are not are shown as '?'. A NULL text counts as "". An event may have
  * METRICS_FIELDS_MAX fields and about 32 KiB (half of what `event_bytes` of metrics_open() gives a ring, 64 KiB at

@@ -123,7 +123,7 @@ static void wrong_contents(void)
     refused(test_path, "wrong magic number", METRICS_E_FORMAT, "magic");
     fresh();
     poke(offsetof(struct segment_header, major), &major, sizeof major);
-    refused(test_path, "another major version", METRICS_E_VERSION, "format 9.0");
+    refused(test_path, "another major version", METRICS_E_VERSION, "format 9.1");
     fresh();
     poke(offsetof(struct segment_header, byte_order), &foreign, sizeof foreign);
     refused(test_path, "another byte order", METRICS_E_ARCH, "byte order");

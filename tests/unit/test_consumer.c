@@ -712,8 +712,8 @@ UNIT(consumer, events_resumed)
     consumer_step(r.consumer);
     CHECK_STR(sent, "jobp:0 jobp:1 ");
     consumer_free(&r.consumer);
-    struct consumer_options o = {&r.backend, &r.tags, r.ledger, NULL, &r.wake, &r.f.clock, 42,
-                                 SEGMENT_TAG_NONE};
+    struct consumer_options o = {&r.backend, &r.tags,    r.ledger, NULL,
+                                 &r.wake,    &r.f.clock, 42,       SEGMENT_TAG_NONE};
     r.consumer = consumer_new(&o, &why);
     REQUIRE(r.consumer);
     CHECK(consumer_follow(r.consumer, r.log, "/dev/shm/shop.seg"));

@@ -26,7 +26,7 @@ static struct {
     metrics_logger_t *logger;
     struct metrics__cells cells; /* the rings, for the bare copy */
     uint64_t size;
-    char text128[128], text512[512]; /* of which a record is as long as its name says */
+    char text128[128], text512[512]; /* with it, a point's record is as long as the name says */
 } e;
 
 /* The ring of the CPU that this thread is pinned to. */

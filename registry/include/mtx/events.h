@@ -298,7 +298,7 @@ enum metrics_log_level {
 
 /*
  * Record a line, unless its level is below the process's threshold. A line of a thread in a trace has the trace's ids.
- * metrics_log() understands printf's conversions but for %n, %ls, %lc and arguments by number, and %m (as syslog());
+ * metrics_log() understands printf's conversions, and %m as syslog() does; not %n, %ls, %lc, and arguments by number;
  * numbers have a point whatever the locale. Of a double's digits, those from the 15th on may differ from printf's.
  * metrics_log_fields(logger, level, message, field ...) takes a message as it is, and fields.
  * Safety: thread-safe; process-safe; async-signal-safe.

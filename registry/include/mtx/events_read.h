@@ -154,9 +154,9 @@ const metrics_event_t *metrics_events_next(metrics_events_t *events);
 typedef struct metrics_events_stats {
     uint64_t events[METRICS_EVENT_TYPES]; /* returned by metrics_events_next() */
     uint64_t bytes;                       /* of their records */
-    uint64_t damaged; /* records that are invalid, and rings of which the rest had to be left out */
-    uint64_t killed;  /* records of processes that were killed while they wrote them, without a CPU lane */
-    uint64_t missed;  /* not with DRAIN: how often a ring had gone on too far */
+    uint64_t damaged;                     /* invalid records, and rings whose rest had to be left out */
+    uint64_t killed; /* records of processes that were killed while they wrote them, without a CPU lane */
+    uint64_t missed; /* not with DRAIN: how often a ring had gone on too far */
     uint64_t dropped[METRICS_EVENT_TYPES]; /* total of the segment: there was no room */
     uint64_t
         refused[METRICS_EVENT_TYPES]; /* total of the segment: too long, too many fields, no process slot */

@@ -18,11 +18,6 @@
 
 enum { RSEQ_FULL = 4 }; /* beside those of rseq_ops.h: nothing was stored, for lack of room */
 
-/* tests/crash and tests/multi may widen the section; it must leave all registers as they were. */
-#ifndef RSEQ_RING_PAUSE
-#define RSEQ_RING_PAUSE ""
-#endif
-
 #if defined(__x86_64__)
 
 /*
@@ -61,7 +56,7 @@ RSEQ_INLINE int rseq_put(const struct metrics__cells *c, uint64_t size, const vo
                                                      "6: movups (%[end], %%rcx), %%xmm15\n\t"
                                                      "movups %%xmm15, (%%rdi, %%rcx)\n\t"
                                                      "addq $16, %%rcx\n\t"
-                                                     "jnz 6b\n\t" RSEQ_RING_PAUSE
+                                                     "jnz 6b\n\t"
                                                      "movq %%rdx, (%%rax)\n\t" METRICS__RSEQ_END
                  :
                  : [rs] "r"(c->rseq), [lanes] "rm"(c->lanes), [stride] "rm"(c->stride), [base] "rm"(c->base),
@@ -116,7 +111,7 @@ RSEQ_INLINE int rseq_put(const struct metrics__cells *c, uint64_t size, const vo
                                                      "add x13, x13, #16\n\t"
                                                      "cmp x13, %[length]\n\t"
                                                      "b.lo 6b\n\t"
-                                                     "add x17, x17, %[length]\n\t" RSEQ_RING_PAUSE
+                                                     "add x17, x17, %[length]\n\t"
                                                      "stlr x17, [x16]\n\t" METRICS__RSEQ_END
                  :
                  : RSEQ_INPUTS(c, 0), [mask] "r"(size - SEGMENT_EVENT_ALIGN), [size] "r"(size),

@@ -60,7 +60,10 @@ int main(void)
     come_and_go(100);
     size_t before = mallinfo2().uordblks;
     come_and_go(n);
-    EXPECT_EQ(mallinfo2().uordblks, before, "bytes that the process has allocated");
+    size_t after = mallinfo2().uordblks;
+    /* Not the same to the byte: what the allocator keeps for the next call counts as in use. */
+    EXPECT(after < before + 4096, "allocated by the process: %zu bytes, and %zu after %d series", before,
+           after, n);
     for (int i = 0; i < NAMES; i++) counter(i, 0, false);
     EXPECT_EQ(multi_number("conn.bytes", "conn-0", "count"), n / NAMES + 100 / NAMES + 1, "the total of one");
     double early = one_after_the_other(NAMES, n / 50), late = one_after_the_other(NAMES + n / 50, n);

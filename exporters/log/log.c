@@ -143,6 +143,7 @@ bool log_next(struct log *log, int cursor, struct log_next *next)
 void log_begun(struct log *log, int cursor, const struct log_next *next)
 {
     pthread_mutex_lock(&log->lock);
+    log->cursors[cursor].begun_stamp = next->stamp;
     log_note_begun(log, &log->cursors[cursor], next);
     pthread_mutex_unlock(&log->lock);
 }

@@ -2,6 +2,7 @@
 /* log_cursor.c - the cursors of a log: made, moved on, left, ended. */
 #include "log_inside.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,11 @@ struct log_cursor *log_cursor_named(struct log *log, const char *name)
         if (!c->name && !empty) empty = c;
     }
     if (!empty) return NULL;
-    *empty = (struct log_cursor){
-        .name = strdup(name), .at = log->next_seq, .base_seq = STORE_NO_BASE, .dirty = true};
+    *empty = (struct log_cursor){.name = strdup(name),
+                                 .at = log->next_seq,
+                                 .base_seq = STORE_NO_BASE,
+                                 .last_stamp = log->ended_stamp,
+                                 .dirty = true};
     empty->events.at = log->events.next_seq;
     return empty->name ? empty : NULL;
 }
@@ -62,6 +66,25 @@ void log_detach(struct log *log, int cursor)
     pthread_mutex_unlock(&log->lock);
 }
 
+#define LOG_ENDED_FACT "ended"
+
+/* A backend that leaves and comes back gets no second interval under a time that it knows. */
+static void log_cursor_remember(struct log *log, const struct log_cursor *c)
+{
+    char text[24];
+    uint64_t last = c->begun_stamp > c->last_stamp ? c->begun_stamp : c->last_stamp;
+    if (last <= log->ended_stamp) return;
+    log->ended_stamp = last;
+    if (!log->store) return;
+    snprintf(text, sizeof text, "%" PRIx64, last);
+    store_put_fact(log->store, LOG_ENDED_FACT, text);
+}
+
+void log_cursor_load(struct log *log, const char *fact, const char *text)
+{
+    if (!strcmp(fact, LOG_ENDED_FACT)) log->ended_stamp = strtoull(text, NULL, 16);
+}
+
 void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason reason)
 {
     for (struct log_entry *e = log->first; e; e = e->next) {
@@ -74,6 +97,7 @@ void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason r
     if (c->loaded && c->account_here.queued) log_lose(log, c, reason, c->account_here.queued);
     log_drop_events(log, c, reason);
     uint64_t base = c->base_seq;
+    log_cursor_remember(log, c);
     log_mirror_drop(log, c->name);
     log_cursor_clear(c);
     log_mirror_rebase(log, base);

@@ -85,6 +85,7 @@ struct log_cursor {
     metrics_snapshot_t *sum;       /* what the entry at `at` is read as, if older ones were merged into it */
     metrics_snapshot_t *base;
     uint64_t last_stamp;                /* see struct log_next */
+    uint64_t begun_stamp;               /* of the interval that was begun last */
     uint64_t base_seq;                  /* STORE_NO_BASE without one */
     uint64_t gaps[LOG_GAPS];            /* deltas of such an entry do not count from one before it; 0: none */
     bool sent;                          /* part of its queue was sent, says the segment, and is not counted */
@@ -112,6 +113,7 @@ struct log {
     bool replaced;            /* see log_set_replaced(): so is what is appended from now on */
     bool spent;               /* the file is removed with the log: its segment is gone */
     uint64_t damaged;         /* records left out when it was loaded */
+    uint64_t ended_stamp;     /* the last time under which a cursor that has ended was sent something */
     uint64_t rewrite_at;      /* monotonic: after a failure, when the whole file is tried again */
     struct log_events events;
     struct log_cursor cursors[LOG_CURSORS];
@@ -212,6 +214,9 @@ void log_pass(struct log *log, struct log_cursor *c, uint64_t through, metrics_s
 
 /* Frees what a cursor has. */
 void log_cursor_clear(struct log_cursor *c);
+
+/* Takes over the last time of cursors that have ended, if the file's fact is about that. */
+void log_cursor_load(struct log *log, const char *fact, const char *text);
 
 /* Ends a cursor: what is queued for it is dropped for that reason. */
 void log_cursor_drop(struct log *log, struct log_cursor *c, enum ledger_reason reason);

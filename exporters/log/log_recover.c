@@ -106,6 +106,7 @@ static void load_fact(void *arg, const char *name, const char *text)
     struct loading *l = arg;
     log_owner_load(&l->log->owner, name, text);
     log_gap_load(l->log, name, text);
+    log_cursor_load(l->log, name, text);
 }
 
 /* What each backend takes of it is counted when the backend attaches. */

@@ -502,6 +502,34 @@ UNIT(log, two_do_not_share_a_file)
     rig_close(&rig);
 }
 
+/* Breaks if a backend that left the configuration, also in the middle of an interval, and comes back, now or with the next
+ * exporter, is sent a time again. */
+UNIT(log, the_last_stamp_outlives_its_cursor)
+{
+    struct rig rig;
+    struct log_next next;
+    rig_open(&rig, NULL);
+    rig_start(&rig);
+    struct reader *r = rig_attach(&rig, "r");
+    rig_append(&rig, 1);
+    REQUIRE(log_next(rig.log, r->cursor, &next));
+    next.stamp = 7000;
+    log_begun(rig.log, r->cursor, &next);
+    log_undo(rig.log, r->cursor, &next);
+    log_drop(rig.log, r->cursor, LEDGER_REMOVED);
+    for (int i = 0; i < 2; i++) {
+        r = rig_attach(&rig, "r");
+        rig_append(&rig, 2 + (uint64_t)i);
+        REQUIRE(log_next(rig.log, r->cursor, &next));
+        CHECK_EQ_U64(next.last_stamp, 7000);
+        log_undo(rig.log, r->cursor, &next);
+        log_drop(rig.log, r->cursor, LEDGER_REMOVED);
+        rig_stop(&rig);
+        rig_start(&rig);
+    }
+    rig_close(&rig);
+}
+
 /* Breaks if a backend that was killed sends a time again that it has sent: the stamp of a snapshot is
  * known when the next one is given out, by a successor, too, and not that of one that was given back. */
 UNIT(log, the_last_stamp_is_known)

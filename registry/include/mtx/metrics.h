@@ -546,6 +546,10 @@ static inline int metrics__zero(void)
 {
     return 0;
 }
+static inline int metrics__constant(int value)
+{
+    return value;
+}
 #define METRICS__LIST(F, REGISTRY, ...) \
     (METRICS__USED(REGISTRY, __VA_ARGS__), F((metrics_registry_t *)0, (const char *const *)0, 0))
 #define metrics_open(options, error)           (METRICS__USED(options, error), (metrics_registry_t *)0)

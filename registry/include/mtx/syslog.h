@@ -50,7 +50,7 @@ int metrics_setlogmask(int mask);
 #define metrics_closelog()                           ((void)0)
 #define metrics_syslog(...)                          METRICS__USED(__VA_ARGS__)
 #define metrics_vsyslog(priority, format, arguments) METRICS__USED(priority, format)
-#define metrics_setlogmask(mask)                     (METRICS__USED(mask), 255 - metrics__zero())
+#define metrics_setlogmask(mask)                     (METRICS__USED(mask), metrics__constant(255))
 #endif
 
 #ifdef METRICS_SYSLOG

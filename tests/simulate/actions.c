@@ -24,7 +24,8 @@ enum theme {
     THEME_MERGING = 1 << 10,   /* logs so small, or max_lag so short, that intervals are merged */
     THEME_POWER = 1 << 11,     /* the power fails */
     THEME_CLOCK = 1 << 12,     /* the wall clock is set */
-    THEME_COUNT = 13
+    THEME_PARTS = 1 << 13,     /* services take small requests only, so that an interval needs several */
+    THEME_COUNT = 14
 };
 
 static bool once_in(struct world *w, uint64_t n)
@@ -221,6 +222,21 @@ static bool do_reload(struct world *w)
     return true;
 }
 
+/* A backend leaves and comes back. */
+static bool do_blink(struct world *w)
+{
+    int i = some_exporter(w);
+    unsigned left = 1u << dice_below(&w->dice, AUDIT_BACKENDS);
+    if (i < 0 || !(w->lives[i].setup.backends & ~left)) return false;
+    struct setup setup = w->lives[i].setup;
+    setup.backends &= ~left;
+    world_reload(w, (unsigned)i, &setup);
+    if (!world_lives(w, (unsigned)i)) return true;
+    setup.backends = world_backends(w);
+    world_reload(w, (unsigned)i, &setup);
+    return true;
+}
+
 /* --- Services --- */
 
 static struct service *some_service(struct world *w)
@@ -242,6 +258,18 @@ static bool do_mood(struct world *w)
     story_do("%s: to the next %u requests it %s", s->protocol->type, s->lasts, mood_words(s->mood));
     if (s->fatal) story_then("%u steps after the last of them, the exporter is killed", s->fatal);
     if (s->then) story_then("then, after %u more, it %s", s->calm, mood_words(s->then));
+    return true;
+}
+
+static bool do_limit(struct world *w)
+{
+    struct service *s = some_service(w);
+    if (!s) return false;
+    s->limit = (unsigned)dice_below(&w->dice, 4);
+    if (s->limit)
+        story_do("%s takes at most %u points at once", s->protocol->type, s->limit);
+    else
+        story_do("%s takes any number of points at once", s->protocol->type);
     return true;
 }
 
@@ -281,6 +309,15 @@ static bool do_fill(struct world *w)
     story_do(fails ? "writes to the disk fail" : "the disk is full");
     shared->disk.full = !fails;
     shared->disk.failing = fails;
+    return true;
+}
+
+static bool do_fail_some(struct world *w)
+{
+    struct shared_disk *d = &shared->disk;
+    d->good = (unsigned)dice_below(&w->dice, 40);
+    d->bad = (unsigned)dice_between(&w->dice, 1, 4);
+    story_do("after %u writes, %u writes to the disk fail", d->good, d->bad);
     return true;
 }
 
@@ -369,12 +406,15 @@ static const struct action {
     {do_kill, 2, THEME_KILLS},
     {do_kill_soon, 3, THEME_KILLS},
     {do_reload, 4, THEME_RELOADS},
+    {do_blink, 2, THEME_RELOADS},
+    {do_limit, 6, THEME_PARTS},
     {do_mood, 8, THEME_SERVICES},
     {do_leave, 4, THEME_SERVICES},
     {do_return, 4, THEME_SERVICES},
     {do_hang_up, 1, THEME_SERVICES},
     {do_fill, 3, THEME_DISK},
     {do_free, 3, THEME_DISK},
+    {do_fail_some, 4, THEME_DISK},
     {do_close_disk, 1, THEME_DISK},
     {do_delete, 4, THEME_SEGMENTS},
     {do_forget, 1, THEME_MEMORY},
@@ -409,6 +449,8 @@ static void choose_themes(struct world *w)
     if (once_in(w, w->themes & THEME_SEGMENTS ? 2 : 3)) w->themes |= THEME_SERVICES;
     if (once_in(w, 4)) w->themes |= THEME_KILLS;
     if (w->themes & THEME_UNREADABLE && once_in(w, 2)) w->themes |= THEME_STATE;
+    if (w->themes & THEME_PARTS) w->themes |= THEME_SERVICES | THEME_KILLS;
+    if (w->themes & THEME_PARTS && once_in(w, 2)) w->themes |= once_in(w, 2) ? THEME_SEGMENTS : THEME_DISK;
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
     w->logs_move = w->themes & THEME_MEMORY;
@@ -424,6 +466,7 @@ static void heal(struct world *w)
         w->services[b].lasts = 0;
         w->services[b].then = MOOD_GOOD;
         w->services[b].fatal = 0;
+        w->services[b].limit = 0;
         if (w->services[b].protocol) service_return(&w->services[b]);
     }
     for (unsigned p = 0; p < AUDIT_PLACES; p++)

@@ -143,11 +143,24 @@ static bool file_has_room(sqlite3_file *f, int n, sqlite3_int64 at)
     return !shared->disk.full || at + n <= length;
 }
 
+/* After some good writes, some fail. */
+static bool disk_fails(void)
+{
+    struct shared_disk *d = &shared->disk;
+    if (d->failing || !d->bad) return d->failing;
+    if (d->good) {
+        d->good--;
+        return false;
+    }
+    d->bad--;
+    return true;
+}
+
 static int file_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 at)
 {
     shared_step();
     bool room = file_has_room(f, n, at);
-    if (shared->disk.failing || !room) return room ? SQLITE_IOERR_WRITE : SQLITE_FULL;
+    if (disk_fails() || !room) return room ? SQLITE_IOERR_WRITE : SQLITE_FULL;
     if (shared->disk.journal) file_note(f, n, at);
     int code = CALL(f, xWrite, bytes, n, at);
     shared_step();

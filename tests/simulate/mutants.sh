@@ -67,6 +67,7 @@ mutant rest-deleted exporters/sampling/source.c 's/if \(s->log && s->replaced &&
 mutant unanswered-not-recorded exporters/delivery/consumer_work.c 's/    if \(unanswered\) consumer_retry/    if (0 \&\& unanswered) consumer_retry/'
 mutant once-sends-totals exporters/view/view.c 's/ && h->epoch;/;/'
 mutant holes-not-known exporters/log/log_note.c 's/\{n->before, n->some, /{n->before, 0, /'
+mutant ended-time-forgotten exporters/log/log_cursor.c 's/    log->ended_stamp = last;\n/    (void)last;\n/; s/    store_put_fact[^\n]*\n//'
 mutant foreign-time-used exporters/log/log_note.c 's/return goes_on \|\| n.stamp \* CLOCK_SECOND < stamp/return goes_on || true/'
 mutant changed-backend-begins-anew exporters/exporter_reload.c 's/consumer_retire\(p->consumer, successor && successor->consumer\)/consumer_retire(p->consumer, false)/; s/const struct part \*successor/__attribute__((unused)) const struct part *successor/'
 

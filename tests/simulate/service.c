@@ -141,8 +141,8 @@ static bool service_data(struct service *s, struct http_connection *c, const str
         http_answer(c, 400, "{}", false);
         return true;
     }
-    bool last = s->lasts == 1;
-    enum mood mood = service_mood(s);
+    bool large = s->limit && list.n > s->limit, last = !large && s->lasts == 1;
+    enum mood mood = large ? MOOD_TOO_LARGE : service_mood(s);
     int partly = mood == MOOD_PARTLY && list.n ? (int)(list.n / 2) : -1;
     service_tell_story(s, &list, mood);
     http_taken(c, request);

@@ -14,10 +14,12 @@ enum { SHARED_LIVES = 2 };
 
 /* What the disk does; only what goes through SQLite notices. */
 struct shared_disk {
-    bool full;    /* a write that makes a file longer, or touches a page that was not there, finds no room */
-    bool closed;  /* no file can be opened */
-    bool failing; /* writes fail */
-    bool journal; /* unsynced writes are kept, for a loss of power */
+    bool full;     /* a write that makes a file longer, or touches a page that was not there, finds no room */
+    bool closed;   /* no file can be opened */
+    bool failing;  /* writes fail */
+    unsigned good; /* after so many writes, */
+    unsigned bad;  /* so many fail; 0: none */
+    bool journal;  /* unsynced writes are kept, for a loss of power */
 };
 
 /* One exporter. */

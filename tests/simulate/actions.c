@@ -25,7 +25,8 @@ enum theme {
     THEME_POWER = 1 << 11,     /* the power fails */
     THEME_CLOCK = 1 << 12,     /* the wall clock is set */
     THEME_PARTS = 1 << 13,     /* services take small requests only, so that an interval needs several */
-    THEME_COUNT = 14
+    THEME_APART = 1 << 14,     /* two exporters at once, each with a segment, with the same state_dir */
+    THEME_COUNT = 15
 };
 
 static bool once_in(struct world *w, uint64_t n)
@@ -52,7 +53,11 @@ static enum setup_place some_log(struct world *w)
 
 static struct setup some_setup(struct world *w)
 {
-    struct setup s = {.backends = some_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
+    struct setup s = {.backends = some_backends(w),
+                      .drops = w->drops,
+                      .places = 3,
+                      .log = some_log(w),
+                      .timeout = w->timeout};
     if (w->themes & THEME_SETUPS && once_in(w, 4)) s.places = (unsigned)dice_between(&w->dice, 1, 3);
     if (w->themes & THEME_SETUPS && once_in(w, 4)) s.glob = true;
     if (w->themes & THEME_RELOADS && once_in(w, 2))
@@ -157,10 +162,18 @@ static int some_exporter(struct world *w)
     return world_lives(w, 1 - i) ? (int)(1 - i) : -1;
 }
 
+/* In a world whose exporters have a segment each. */
+static void set_apart(struct world *w, unsigned i, struct setup *setup)
+{
+    if (!(w->themes & THEME_APART)) return;
+    setup->places = 1u << i;
+    setup->glob = false;
+}
+
 /* Without a second one, unless the world has twins. */
 static int free_place(struct world *w)
 {
-    bool twins = w->themes & THEME_TWINS;
+    bool twins = w->themes & (THEME_TWINS | THEME_APART);
     for (unsigned i = 0; i < SHARED_LIVES; i++)
         if (!world_lives(w, i) && (twins || !world_lives(w, 1 - i))) return (int)i;
     return -1;
@@ -171,6 +184,7 @@ static bool do_start(struct world *w)
     int i = free_place(w);
     if (i < 0) return false;
     struct setup setup = some_setup(w);
+    set_apart(w, (unsigned)i, &setup);
     shared->lives[i] = (struct shared_life){.shuffle = once_in(w, 4)};
     if (w->themes & THEME_KILLS && once_in(w, 4)) shared->lives[i].kill_at = dice_between(&w->dice, 1, 4000);
     world_start(w, (unsigned)i, &setup);
@@ -218,6 +232,7 @@ static bool do_reload(struct world *w)
     int i = some_exporter(w);
     if (i < 0) return false;
     struct setup setup = some_setup(w);
+    set_apart(w, (unsigned)i, &setup);
     world_reload(w, (unsigned)i, &setup);
     return true;
 }
@@ -258,6 +273,19 @@ static bool do_mood(struct world *w)
     story_do("%s: to the next %u requests it %s", s->protocol->type, s->lasts, mood_words(s->mood));
     if (s->fatal) story_then("%u steps after the last of them, the exporter is killed", s->fatal);
     if (s->then) story_then("then, after %u more, it %s", s->calm, mood_words(s->then));
+    return true;
+}
+
+static bool do_storm(struct world *w)
+{
+    struct service *s = some_service(w);
+    if (!s) return false;
+    s->mood = once_in(w, 2) ? MOOD_BUSY : MOOD_DOWN;
+    s->lasts = (unsigned)dice_between(&w->dice, 5, 40);
+    s->then = MOOD_GOOD;
+    s->pause = once_in(w, 4) ? 0 : (unsigned)dice_between(&w->dice, 1, 12);
+    story_do("%s: to the next %u requests it %s, Retry-After: %u", s->protocol->type, s->lasts,
+             mood_words(s->mood), s->pause);
     return true;
 }
 
@@ -409,6 +437,7 @@ static const struct action {
     {do_blink, 2, THEME_RELOADS},
     {do_limit, 6, THEME_PARTS},
     {do_mood, 8, THEME_SERVICES},
+    {do_storm, 1, THEME_SERVICES},
     {do_leave, 4, THEME_SERVICES},
     {do_return, 4, THEME_SERVICES},
     {do_hang_up, 1, THEME_SERVICES},
@@ -449,10 +478,12 @@ static void choose_themes(struct world *w)
     if (once_in(w, w->themes & THEME_SEGMENTS ? 2 : 3)) w->themes |= THEME_SERVICES;
     if (once_in(w, 4)) w->themes |= THEME_KILLS;
     if (w->themes & THEME_UNREADABLE && once_in(w, 2)) w->themes |= THEME_STATE;
+    if (w->themes & THEME_APART) w->themes = (w->themes | THEME_STATE) & ~(unsigned)THEME_TWINS;
     if (w->themes & THEME_PARTS) w->themes |= THEME_SERVICES | THEME_KILLS;
     if (w->themes & THEME_PARTS && once_in(w, 2)) w->themes |= once_in(w, 2) ? THEME_SEGMENTS : THEME_DISK;
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
+    w->timeout = w->themes & THEME_SERVICES && once_in(w, 4) ? 20 : 3; /* flush_timeout is 10 */
     w->logs_move = w->themes & THEME_MEMORY;
     if (w->logs_move) audit_logs_move();
     shared->disk.journal = w->themes & THEME_POWER;
@@ -466,7 +497,7 @@ static void heal(struct world *w)
         w->services[b].lasts = 0;
         w->services[b].then = MOOD_GOOD;
         w->services[b].fatal = 0;
-        w->services[b].limit = 0;
+        w->services[b].limit = w->services[b].pause = 0;
         if (w->services[b].protocol) service_return(&w->services[b]);
     }
     for (unsigned p = 0; p < AUDIT_PLACES; p++)
@@ -477,7 +508,8 @@ static void heal(struct world *w)
 /* One more exporter that has all backends delivers everything. */
 static void finish(struct world *w)
 {
-    struct setup setup = {.backends = world_backends(w), .drops = w->drops, .places = 3, .log = some_log(w)};
+    struct setup setup = {
+        .backends = world_backends(w), .drops = w->drops, .places = 3, .log = some_log(w), .timeout = 3};
     if (setup.log == SETUP_MEMORY) setup.log = SETUP_FILE;
     shared->lives[0] = (struct shared_life){0};
     world_logs_elsewhere(w, &setup);

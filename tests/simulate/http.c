@@ -66,6 +66,15 @@ void http_answer(struct http_connection *c, int status, const char *body, bool h
     if (send(c->fd, text, (size_t)n, MSG_NOSIGNAL) < 0) return;
 }
 
+void http_answer_later(struct http_connection *c, int status, unsigned seconds)
+{
+    char text[256];
+    int n =
+        snprintf(text, sizeof text, "HTTP/1.1 %d Something\r\nRetry-After: %u\r\nContent-Length: 2\r\n\r\n{}",
+                 status, seconds);
+    if (send(c->fd, text, (size_t)n, MSG_NOSIGNAL) < 0) return;
+}
+
 void http_close(struct http_connection *c)
 {
     close(c->fd);

@@ -31,6 +31,9 @@ void http_taken(struct http_connection *c, const struct http_request *request);
 /* Sends an answer, or one without the second half of its body. */
 void http_answer(struct http_connection *c, int status, const char *body, bool half);
 
+/* With a body of {}, and Retry-After: that many seconds. */
+void http_answer_later(struct http_connection *c, int status, unsigned seconds);
+
 /* Closes, with what was not read if there is any. */
 void http_close(struct http_connection *c);
 

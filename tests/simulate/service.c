@@ -120,6 +120,13 @@ static void service_answer(struct service *s, struct http_connection *c, enum mo
     case MOOD_SILENT_LATE:
         if (life->pid && write(life->nudge, "", 1) != 1) abort();
         break;
+    case MOOD_BUSY:
+    case MOOD_DOWN:
+        if (s->pause)
+            http_answer_later(c, moods[mood].status, s->pause);
+        else
+            http_answer(c, moods[mood].status, "{}", false);
+        break;
     case MOOD_KILLS:
     case MOOD_KILLS_LATE: life_kill(life); break;
     default:

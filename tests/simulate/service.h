@@ -51,6 +51,7 @@ struct service {
     unsigned lasts; /* so many more requests */
     enum mood then; /* for one more, if it is not MOOD_GOOD */
     unsigned calm;  /* requests in between that are answered well */
+    unsigned pause; /* 429 and 503 ask for so many seconds (Retry-After); 0: they do not say */
     unsigned limit; /* a request with more points than this is answered 413; 0: there is no limit */
     unsigned fatal; /* so many steps after the last of them the exporter is killed; 0: it is not */
 };

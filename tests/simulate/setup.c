@@ -43,9 +43,9 @@ static void write_backend(const struct setup *setup, const struct service *s, FI
 {
     fprintf(
         f,
-        "  - {type: %s, url: \"http://simulated\", unix_socket: \"%s\", %s, timeout: 3s, connect_timeout: 1s, "
+        "  - {type: %s, url: \"http://simulated\", unix_socket: \"%s\", %s, timeout: %us, connect_timeout: 1s, "
         "retry_least: 200ms, retry_most: 1s, exclude: [\"mtx.*\"]",
-        s->protocol->type, s->path, s->protocol->extra);
+        s->protocol->type, s->path, s->protocol->extra, setup->timeout);
     if (setup->drops >> s->backend & 1 && s->protocol->additive) fputs(", on_ambiguous: drop", f);
     if (setup->max_lag) fprintf(f, ", max_lag: %us", setup->max_lag);
     fputs("}\n", f);
@@ -77,6 +77,7 @@ const char *setup_words(const struct setup *setup, const struct service *service
         if (setup->backends >> b & 1)
             n += (size_t)snprintf(text + n, sizeof text - n, " %s%s", services[b].protocol->type,
                                   setup->drops >> b & 1 ? "(drop)" : "");
+    if (setup->timeout > 3) n += (size_t)snprintf(text + n, sizeof text - n, ", timeout %us", setup->timeout);
     if (setup->max_lag) n += (size_t)snprintf(text + n, sizeof text - n, ", max_lag %us", setup->max_lag);
     if (setup->log_kib) n += (size_t)snprintf(text + n, sizeof text - n, ", log of %u KiB", setup->log_kib);
     return text;

@@ -12,6 +12,7 @@ struct setup {
     unsigned drops;    /* of these, on_ambiguous: drop */
     unsigned places;   /* segments that are followed */
     enum setup_place log;
+    unsigned timeout; /* of a request, in seconds */
     unsigned max_lag; /* seconds; 0 = the default */
     unsigned log_kib; /* 0 = the default */
     bool glob;        /* the segments are named by a pattern */

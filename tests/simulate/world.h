@@ -33,6 +33,7 @@ struct world {
     unsigned drops;                /* on_ambiguous: drop, a bit for each service */
     uint64_t log_of[AUDIT_PLACES]; /* where the log of the segment was last: see world_sampled() */
     uint64_t latest;               /* wall clock, before it was set back */
+    unsigned timeout;              /* of requests, in seconds */
     bool logs_move;                /* logs lie now here, now there */
     uint64_t level;                /* that was set last, of any gauge */
     uint64_t exporters;            /* so many were started */

@@ -26,7 +26,8 @@ enum theme {
     THEME_CLOCK = 1 << 12,     /* the wall clock is set */
     THEME_PARTS = 1 << 13,     /* services take small requests only, so that an interval needs several */
     THEME_APART = 1 << 14,     /* two exporters at once, each with a segment, with the same state_dir */
-    THEME_COUNT = 15
+    THEME_FILTERS = 1 << 15,   /* series that are selected, or not */
+    THEME_COUNT = 16
 };
 
 static bool once_in(struct world *w, uint64_t n)
@@ -62,9 +63,10 @@ static struct setup some_setup(struct world *w)
     if (w->themes & THEME_SETUPS && once_in(w, 4)) s.glob = true;
     if (w->themes & THEME_RELOADS && once_in(w, 2))
         s.max_lag = (unsigned)dice_between(&w->dice, 1000, 1002); /* a change */
+    if (w->themes & THEME_FILTERS && once_in(w, 2)) s.excluded = 1u << dice_below(&w->dice, AUDIT_SERIES);
     if (w->themes & THEME_MERGING) {
         s.max_lag = (unsigned)dice_below(&w->dice, 4);
-        s.log_kib = once_in(w, 2) ? (unsigned)dice_between(&w->dice, 2, 64) : 0;
+        s.log_kib = once_in(w, 2) ? (unsigned)dice_between(&w->dice, 1, once_in(w, 2) ? 4 : 64) : 0;
     }
     return s;
 }
@@ -478,6 +480,9 @@ static void choose_themes(struct world *w)
     if (once_in(w, w->themes & THEME_SEGMENTS ? 2 : 3)) w->themes |= THEME_SERVICES;
     if (once_in(w, 4)) w->themes |= THEME_KILLS;
     if (w->themes & THEME_UNREADABLE && once_in(w, 2)) w->themes |= THEME_STATE;
+    if (w->themes & THEME_FILTERS)
+        w->themes = (w->themes | THEME_RELOADS | THEME_PARTS) & ~(unsigned)(THEME_TWINS | THEME_APART);
+    if (w->themes & THEME_MERGING && once_in(w, 2)) w->themes |= THEME_PARTS;
     if (w->themes & THEME_APART) w->themes = (w->themes | THEME_STATE) & ~(unsigned)THEME_TWINS;
     if (w->themes & THEME_PARTS) w->themes |= THEME_SERVICES | THEME_KILLS;
     if (w->themes & THEME_PARTS && once_in(w, 2)) w->themes |= once_in(w, 2) ? THEME_SEGMENTS : THEME_DISK;

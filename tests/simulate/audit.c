@@ -71,7 +71,8 @@ void audit_counted(unsigned place, unsigned series, uint64_t n)
     book.counted[place][series] += (double)n;
     if (!s->exported) s->early[series] += (double)n;
     for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
-        if (!s->exported || s->known >> b & 1) book.backends[b].counters[place][series].owed += (double)n;
+        if ((!s->exported || s->known >> b & 1) && !(book.excluded >> series & 1))
+            book.backends[b].counters[place][series].owed += (double)n;
 }
 
 void audit_level(unsigned place, double value)
@@ -140,6 +141,16 @@ void audit_forgiven(int place, unsigned backends)
             for (unsigned i = 0; i < AUDIT_SERIES; i++)
                 if (backends >> b & 1 && (place < 0 || p == (unsigned)place))
                     line_forgive(&book.backends[b].counters[p][i]);
+}
+
+void audit_excludes(unsigned series)
+{
+    unsigned changed = book.excluded ^ series;
+    book.excluded = series;
+    for (unsigned b = 0; b < AUDIT_BACKENDS; b++)
+        for (unsigned p = 0; p < AUDIT_PLACES; p++)
+            for (unsigned i = 0; i < AUDIT_SERIES; i++)
+                if (changed >> i & 1) line_forgive(&book.backends[b].counters[p][i]);
 }
 
 /* --- The verdict --- */

@@ -51,6 +51,10 @@ void audit_sampled(uint64_t incarnation, unsigned backends);
  * they begin anew with the next snapshot. */
 void audit_forgiven(int place, unsigned backends);
 
+/* From now on, these series (a bit for each number) are not selected, and the others are. What was not told of a series
+ * whose selection changes is not owed. */
+void audit_excludes(unsigned series);
+
 /* The power failed: all segments are gone, and a log in a state_dir is as it was at some moment before. What was told may
  * come again as it was. */
 void audit_power_lost(void);

@@ -76,6 +76,7 @@ struct book {
     uint64_t requests;
     bool beside[2]; /* each life */
     bool logs_move;
+    unsigned excluded; /* series */
     unsigned violations;
 };
 extern struct book book;

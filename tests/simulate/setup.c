@@ -44,8 +44,11 @@ static void write_backend(const struct setup *setup, const struct service *s, FI
     fprintf(
         f,
         "  - {type: %s, url: \"http://simulated\", unix_socket: \"%s\", %s, timeout: %us, connect_timeout: 1s, "
-        "retry_least: 200ms, retry_most: 1s, exclude: [\"mtx.*\"]",
+        "retry_least: 200ms, retry_most: 1s, exclude: [\"mtx.*\"",
         s->protocol->type, s->path, s->protocol->extra, setup->timeout);
+    for (unsigned i = 0; i < AUDIT_SERIES; i++)
+        if (setup->excluded >> i & 1) fprintf(f, ", \"?%u?\"", i);
+    fputs("]", f);
     if (setup->drops >> s->backend & 1 && s->protocol->additive) fputs(", on_ambiguous: drop", f);
     if (setup->max_lag) fprintf(f, ", max_lag: %us", setup->max_lag);
     fputs("}\n", f);
@@ -77,6 +80,8 @@ const char *setup_words(const struct setup *setup, const struct service *service
         if (setup->backends >> b & 1)
             n += (size_t)snprintf(text + n, sizeof text - n, " %s%s", services[b].protocol->type,
                                   setup->drops >> b & 1 ? "(drop)" : "");
+    for (unsigned i = 0; i < AUDIT_SERIES; i++)
+        if (setup->excluded >> i & 1) n += (size_t)snprintf(text + n, sizeof text - n, ", without ?%u?", i);
     if (setup->timeout > 3) n += (size_t)snprintf(text + n, sizeof text - n, ", timeout %us", setup->timeout);
     if (setup->max_lag) n += (size_t)snprintf(text + n, sizeof text - n, ", max_lag %us", setup->max_lag);
     if (setup->log_kib) n += (size_t)snprintf(text + n, sizeof text - n, ", log of %u KiB", setup->log_kib);

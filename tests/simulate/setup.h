@@ -12,10 +12,11 @@ struct setup {
     unsigned drops;    /* of these, on_ambiguous: drop */
     unsigned places;   /* segments that are followed */
     enum setup_place log;
-    unsigned timeout; /* of a request, in seconds */
-    unsigned max_lag; /* seconds; 0 = the default */
-    unsigned log_kib; /* 0 = the default */
-    bool glob;        /* the segments are named by a pattern */
+    unsigned excluded; /* series that are not selected, a bit for each number */
+    unsigned timeout;  /* of a request, in seconds */
+    unsigned max_lag;  /* seconds; 0 = the default */
+    unsigned log_kib;  /* 0 = the default */
+    bool glob;         /* the segments are named by a pattern */
 };
 
 /* The segments that it follows. */

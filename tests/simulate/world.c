@@ -195,10 +195,10 @@ static void world_gone(struct world *w, unsigned i, bool busy)
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
         audit_complain("exporter %d crashed: status %d", (int)r->ordinal, status);
     story_then("exporter %d is dead", (int)r->ordinal);
+    world_gather(w); /* what it has sent, its service gets */
+    world_serve_all(w, i);
     audit_killed(i, busy, w->logs_move ? ~0u : r->memory);
     world_left(w, i);
-    world_gather(w);
-    world_serve_all(w, i);
 }
 
 static void world_ended(struct world *w, unsigned i)
@@ -283,6 +283,7 @@ static void world_launch(struct world *w, unsigned i, const struct setup *setup,
     *r = (struct running){
         .setup = *setup, .memory = setup->log == SETUP_MEMORY ? ~0u : 0, .ordinal = ++w->exporters};
     setup_write(setup, w->services, w->folder, world_config);
+    audit_excludes(setup->excluded);
     audit_lives(i, once && world_lives(w, 1 - i));
     shared->lives[i].steps = 0;
     shared->lives[i].log = (uint64_t)setup->log_kib << 10;
@@ -325,6 +326,7 @@ void world_reload(struct world *w, unsigned i, const struct setup *setup)
     shared->lives[i].log = (uint64_t)setup->log_kib << 10;
     unsigned left = setup_places(&r->setup) & ~setup_places(setup);
     enum setup_place log = r->setup.log;
+    audit_excludes(setup->excluded);
     r->setup = *setup;
     r->setup.log = log;
     world_order(w, i, LIFE_RELOAD);

@@ -342,12 +342,16 @@ static bool do_fill(struct world *w)
     return true;
 }
 
+/* Of an exporter that has its files open: see FOUND.md for what is left out. */
 static bool do_fail_some(struct world *w)
 {
     struct shared_disk *d = &shared->disk;
+    if (some_exporter(w) < 0) return false;
     d->good = (unsigned)dice_below(&w->dice, 40);
     d->bad = (unsigned)dice_between(&w->dice, 1, 4);
+    d->fatal = w->themes & THEME_KILLS && once_in(w, 2) ? (unsigned)dice_between(&w->dice, 1, 80) : 0;
     story_do("after %u writes, %u writes to the disk fail", d->good, d->bad);
+    if (d->fatal) story_then("%u steps after the last of them, the exporter is killed", d->fatal);
     return true;
 }
 
@@ -375,11 +379,12 @@ static bool do_lose_power(struct world *w)
     return true;
 }
 
-/* Not under an exporter that has them open. */
+/* Under an exporter that has them open, too: it notices. */
 static bool do_forget(struct world *w)
 {
-    if (world_lives(w, 0) || world_lives(w, 1)) return false;
-    story_do("the files of all logs are removed");
+    bool used = world_lives(w, 0) || world_lives(w, 1);
+    story_do(used ? "the files of all logs are removed, while they are used"
+                  : "the files of all logs are removed");
     world_forget(w);
     for (unsigned p = 0; p < AUDIT_PLACES; p++)
         if (w->log_of[p]) w->log_of[p] = 1 + SETUP_PLACES;

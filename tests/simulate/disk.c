@@ -152,7 +152,10 @@ static bool disk_fails(void)
         d->good--;
         return false;
     }
-    d->bad--;
+    if (!--d->bad && d->fatal && shared_mine) {
+        shared_mine->kill_at = shared_mine->steps + d->fatal;
+        d->fatal = 0;
+    }
     return true;
 }
 

@@ -19,7 +19,8 @@ struct shared_disk {
     bool failing;  /* writes fail */
     unsigned good; /* after so many writes, */
     unsigned bad;  /* so many fail; 0: none */
-    bool journal;  /* unsynced writes are kept, for a loss of power */
+    unsigned fatal; /* so many steps after the last of them, who wrote it is killed; 0: it is not */
+    bool journal;   /* unsynced writes are kept, for a loss of power */
 };
 
 /* One exporter. */

@@ -184,6 +184,7 @@ static void world_left(struct world *w, unsigned i)
     const struct running *r = &w->lives[i];
     audit_left(i);
     audit_unfollowed();
+    if (r->robbed) audit_forgiven(-1, world_backends(w));
     for (unsigned p = 0; p < AUDIT_PLACES; p++)
         if (r->memory >> p & 1) audit_forgiven((int)p, r->setup.backends);
 }
@@ -286,6 +287,7 @@ static void world_launch(struct world *w, unsigned i, const struct setup *setup,
     audit_excludes(setup->excluded);
     audit_lives(i, once && world_lives(w, 1 - i));
     shared->lives[i].steps = 0;
+    shared->disk.good = shared->disk.bad = shared->disk.fatal = 0;
     shared->lives[i].log = (uint64_t)setup->log_kib << 10;
     if (!life_start(&r->life, &plan)) abort();
     world_listen(w, i);
@@ -380,6 +382,7 @@ void world_forget(struct world *w)
 {
     world_remove(w, "*.log*");
     world_remove(w, "state/*.log*");
+    for (unsigned i = 0; i < SHARED_LIVES; i++) w->lives[i].robbed = true;
     audit_forgiven(-1, world_backends(w));
 }
 

@@ -19,6 +19,7 @@ struct running {
     struct life life;
     struct setup setup;
     unsigned memory;  /* segments whose logs have no file, a bit for each place */
+    bool robbed;      /* its log's files were removed */
     uint64_t ordinal; /* since the world began, for the story */
     uint64_t led[AUDIT_PLACES];
 };

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool actions_wide;
+
 #define SECOND UINT64_C(1000000000)
 
 enum theme {
@@ -27,6 +29,7 @@ enum theme {
     THEME_PARTS = 1 << 13,     /* services take small requests only, so that an interval needs several */
     THEME_APART = 1 << 14,     /* two exporters at once, each with a segment, with the same state_dir */
     THEME_FILTERS = 1 << 15,   /* series that are selected, or not */
+    THEME_STEADY = 13,         /* the themes from here on are in wide worlds only */
     THEME_COUNT = 16
 };
 
@@ -66,7 +69,8 @@ static struct setup some_setup(struct world *w)
     if (w->themes & THEME_FILTERS && once_in(w, 2)) s.excluded = 1u << dice_below(&w->dice, AUDIT_SERIES);
     if (w->themes & THEME_MERGING) {
         s.max_lag = (unsigned)dice_below(&w->dice, 4);
-        s.log_kib = once_in(w, 2) ? (unsigned)dice_between(&w->dice, 1, once_in(w, 2) ? 4 : 64) : 0;
+        s.log_kib =
+            once_in(w, 2) ? (unsigned)dice_between(&w->dice, 1, actions_wide && once_in(w, 2) ? 4 : 64) : 0;
     }
     return s;
 }
@@ -383,6 +387,7 @@ static bool do_lose_power(struct world *w)
 static bool do_forget(struct world *w)
 {
     bool used = world_lives(w, 0) || world_lives(w, 1);
+    if (used && !actions_wide) return false;
     story_do(used ? "the files of all logs are removed, while they are used"
                   : "the files of all logs are removed");
     world_forget(w);
@@ -429,46 +434,52 @@ static bool do_repair(struct world *w)
 static const struct action {
     bool (*run)(struct world *w);
     unsigned weight, theme; /* 0: in all worlds */
+    bool wide;              /* in wide worlds only */
 } actions[] = {
-    {do_add, 12, 0},
-    {do_add_and_die, 1, 0},
-    {do_set, 2, 0},
-    {do_pass, 10, 0},
-    {do_start, 10, 0},
-    {do_stop, 3, 0},
-    {do_make, 6, 0},
-    {do_once, 1, THEME_SETUPS | THEME_TWINS},
-    {do_kill, 2, THEME_KILLS},
-    {do_kill_soon, 3, THEME_KILLS},
-    {do_reload, 4, THEME_RELOADS},
-    {do_blink, 2, THEME_RELOADS},
-    {do_limit, 6, THEME_PARTS},
-    {do_mood, 8, THEME_SERVICES},
-    {do_storm, 1, THEME_SERVICES},
-    {do_leave, 4, THEME_SERVICES},
-    {do_return, 4, THEME_SERVICES},
-    {do_hang_up, 1, THEME_SERVICES},
-    {do_fill, 3, THEME_DISK},
-    {do_free, 3, THEME_DISK},
-    {do_fail_some, 4, THEME_DISK},
-    {do_close_disk, 1, THEME_DISK},
-    {do_delete, 4, THEME_SEGMENTS},
-    {do_forget, 1, THEME_MEMORY},
-    {do_lose_power, 2, THEME_POWER},
-    {do_set_clock, 3, THEME_CLOCK},
-    {do_spoil, 3, THEME_UNREADABLE},
-    {do_repair, 4, THEME_UNREADABLE},
+    {do_add, 12, 0, false},
+    {do_add_and_die, 1, 0, false},
+    {do_set, 2, 0, false},
+    {do_pass, 10, 0, false},
+    {do_start, 10, 0, false},
+    {do_stop, 3, 0, false},
+    {do_make, 6, 0, false},
+    {do_once, 1, THEME_SETUPS | THEME_TWINS, false},
+    {do_kill, 2, THEME_KILLS, false},
+    {do_kill_soon, 3, THEME_KILLS, false},
+    {do_reload, 4, THEME_RELOADS, false},
+    {do_blink, 2, THEME_RELOADS, true},
+    {do_limit, 6, THEME_PARTS, true},
+    {do_mood, 8, THEME_SERVICES, false},
+    {do_storm, 1, THEME_SERVICES, true},
+    {do_leave, 4, THEME_SERVICES, false},
+    {do_return, 4, THEME_SERVICES, false},
+    {do_hang_up, 1, THEME_SERVICES, false},
+    {do_fill, 3, THEME_DISK, false},
+    {do_free, 3, THEME_DISK, false},
+    {do_fail_some, 4, THEME_DISK, true},
+    {do_close_disk, 1, THEME_DISK, false},
+    {do_delete, 4, THEME_SEGMENTS, false},
+    {do_forget, 1, THEME_MEMORY, false},
+    {do_lose_power, 2, THEME_POWER, false},
+    {do_set_clock, 3, THEME_CLOCK, false},
+    {do_spoil, 3, THEME_UNREADABLE, false},
+    {do_repair, 4, THEME_UNREADABLE, false},
 };
 enum { ACTIONS = sizeof actions / sizeof *actions };
+
+static bool may_happen(const struct world *w, const struct action *a)
+{
+    return (!a->theme || a->theme & w->themes) && (actions_wide || !a->wide);
+}
 
 static void act(struct world *w)
 {
     unsigned sum = 0, pick;
     for (int i = 0; i < ACTIONS; i++)
-        if (!actions[i].theme || actions[i].theme & w->themes) sum += actions[i].weight;
+        if (may_happen(w, &actions[i])) sum += actions[i].weight;
     pick = (unsigned)dice_below(&w->dice, sum);
     for (int i = 0; i < ACTIONS; i++) {
-        if (actions[i].theme && !(actions[i].theme & w->themes)) continue;
+        if (!may_happen(w, &actions[i])) continue;
         if (pick < actions[i].weight) {
             actions[i].run(w);
             return;
@@ -481,19 +492,20 @@ static void act(struct world *w)
 static void choose_themes(struct world *w)
 {
     unsigned n = (unsigned)dice_between(&w->dice, 1, 3);
-    while (n--) w->themes |= 1u << dice_below(&w->dice, THEME_COUNT);
+    while (n--) w->themes |= 1u << dice_below(&w->dice, actions_wide ? THEME_COUNT : THEME_STEADY);
     if (once_in(w, w->themes & THEME_SEGMENTS ? 2 : 3)) w->themes |= THEME_SERVICES;
     if (once_in(w, 4)) w->themes |= THEME_KILLS;
     if (w->themes & THEME_UNREADABLE && once_in(w, 2)) w->themes |= THEME_STATE;
     if (w->themes & THEME_FILTERS)
         w->themes = (w->themes | THEME_RELOADS | THEME_PARTS) & ~(unsigned)(THEME_TWINS | THEME_APART);
-    if (w->themes & THEME_MERGING && once_in(w, 2)) w->themes |= THEME_PARTS;
+    if (actions_wide && w->themes & THEME_MERGING && once_in(w, 2)) w->themes |= THEME_PARTS;
     if (w->themes & THEME_APART) w->themes = (w->themes | THEME_STATE) & ~(unsigned)THEME_TWINS;
     if (w->themes & THEME_PARTS) w->themes |= THEME_SERVICES | THEME_KILLS;
     if (w->themes & THEME_PARTS && once_in(w, 2)) w->themes |= once_in(w, 2) ? THEME_SEGMENTS : THEME_DISK;
     if (w->themes & THEME_POWER)
         w->themes = (w->themes | THEME_STATE) & ~(unsigned)(THEME_DISK | THEME_MEMORY | THEME_MERGING);
-    w->timeout = w->themes & THEME_SERVICES && once_in(w, 4) ? 20 : 3; /* flush_timeout is 10 */
+    w->timeout =
+        actions_wide && w->themes & THEME_SERVICES && once_in(w, 4) ? 20 : 3; /* flush_timeout is 10 */
     w->logs_move = w->themes & THEME_MEMORY;
     if (w->logs_move) audit_logs_move();
     shared->disk.journal = w->themes & THEME_POWER;

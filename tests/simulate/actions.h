@@ -5,6 +5,9 @@
 
 #include "world.h"
 
+/* Set before: worlds have more in them, see FOUND.md. */
+extern bool actions_wide;
+
 /* A world from beginning to end: some things happen, then everything works again and all is delivered. Returns how many
  * violations the auditor saw. */
 unsigned actions_run(struct world *w);

@@ -2,7 +2,7 @@
 /*
  * simulate.c - worlds from seeds: each in a process of its own, several at once.
  *
- *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--twice]
+ *     simulate --seeds FROM COUNT [--jobs N] [--verbose] [--twice] [--wide]
  *     simulate --seed N            the story of one world
  */
 #include "actions.h"
@@ -129,6 +129,8 @@ static bool parse(int argc, char **argv)
             options.stop_after = (unsigned)atoi(argv[++i]);
         } else if (!strcmp(argv[i], "--twice")) {
             options.twice = true;
+        } else if (!strcmp(argv[i], "--wide")) {
+            actions_wide = true;
         } else if (!strcmp(argv[i], "--verbose")) {
             options.story = true;
         } else {
@@ -148,7 +150,8 @@ int main(int argc, char **argv)
 {
     if (!parse(argc, argv)) {
         fputs(
-            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--twice] [--verbose]\n",
+            "usage: simulate [--seed N | --seeds FROM COUNT] [--jobs N] [--stop-after N] [--twice] [--wide] "
+            "[--verbose]\n",
             stderr);
         return 2;
     }

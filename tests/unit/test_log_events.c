@@ -155,23 +155,24 @@ UNIT(log_events, chunk)
     struct event_chunk chunk;
     uint32_t counts[METRICS_EVENT_TYPES];
     rig_open(&r, &wide, false);
-    for (int i = 0; i < 100; i++) {
+    /* Fewer than the cells of the atomic ring, which is the only one where there are no restartable sequences. */
+    for (int i = 0; i < 80; i++) {
         metrics_point(metrics_points(r.f.registry, "p", "k", i % 2 ? "a" : "b"), i);
         metrics_log(metrics_logger(r.f.registry, "l"), METRICS_LOG_INFO, "line %d", i);
         metrics_annotate_title(metrics_annotations(r.f.registry, "deploys"), "2.1");
     }
     drain(&r);
     REQUIRE(event_chunk_open(&chunk, r.chunk.data, r.chunk.len, true));
-    CHECK_EQ_U64(chunk.n, 300);
+    CHECK_EQ_U64(chunk.n, 240);
     CHECK_EQ_U64(chunk.kind_count, 4);
-    selection_count_events(&r.sel, &chunk, 150, counts);
+    selection_count_events(&r.sel, &chunk, 120, counts);
     CHECK_EQ_U64(counts[METRICS_EVENT_ANNOTATION], 0);
-    CHECK_EQ_U64(counts[METRICS_EVENT_LOG], 50);
-    CHECK_EQ_U64(counts[METRICS_EVENT_POINT], 100);
+    CHECK_EQ_U64(counts[METRICS_EVENT_LOG], 40);
+    CHECK_EQ_U64(counts[METRICS_EVENT_POINT], 80);
     metrics_event_decoder_t *decoder = metrics_event_decoder_new();
-    CHECK_STR(event_chunk_get(&chunk, 150, decoder)->message, "line 50");
-    const metrics_event_t *e = event_chunk_get(&chunk, 299, decoder);
-    CHECK_NEAR(e->value, 99, 0);
+    CHECK_STR(event_chunk_get(&chunk, 120, decoder)->message, "line 40");
+    const metrics_event_t *e = event_chunk_get(&chunk, 239, decoder);
+    CHECK_NEAR(e->value, 79, 0);
     CHECK_STR(e->tags[0].value, "a");
     metrics_event_decoder_free(&decoder);
     event_chunk_free(&chunk);

@@ -238,7 +238,10 @@ static bool do_reload(struct world *w)
     int i = some_exporter(w);
     if (i < 0) return false;
     struct setup setup = some_setup(w);
+    const struct shared_disk *d = &shared->disk;
     set_apart(w, (unsigned)i, &setup);
+    /* See docs/reliability.md, "What cannot be promised". */
+    if (d->full || d->closed || d->failing) setup.places = w->lives[i].setup.places;
     world_reload(w, (unsigned)i, &setup);
     return true;
 }

@@ -443,7 +443,8 @@ static void check_storage(struct checking *c, uint64_t offset, const struct segm
     }
     if (r->storage[0] && n0 && outside(c, place, n0, align))
         damage(c, where, "storage of %s lies outside the arena or is not aligned", name);
-    else if (r->kind == KIND_gauge && layout_gauge_group(place) == layout_gauge_group(c->gauges) &&
+    else if (r->storage[0] && r->kind == KIND_gauge &&
+             layout_gauge_group(place) == layout_gauge_group(c->gauges) &&
              layout_gauge_index(r->storage[0]) >= (c->gauges & 63))
         damage(c, where, "storage of %s was never allocated", name);
     else if (r->storage[0] && n0)

@@ -336,6 +336,13 @@ UNIT(check, storage)
     }
 }
 
+/* Breaks if a gauge that nobody has set yet, in a segment where no other was set, is called damaged. */
+UNIT(check, gauge_without_value)
+{
+    metrics_gauge(test_open(NULL), "depth");
+    CHECK_EQ_I64(check(), 0);
+}
+
 /* Breaks if a segment that is being filled is called damaged. */
 UNIT(check, while_written)
 {
